@@ -1,0 +1,7 @@
+import { existsSync } from 'node:fs';
+
+/** Golden and interop tests run the built program: say so at once, instead of a hundred times. */
+export default function setup(): void {
+  if (!existsSync(new URL('../../dist/cli.js', import.meta.url)))
+    throw new Error('dist/ is missing: run npm run build first');
+}
