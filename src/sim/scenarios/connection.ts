@@ -1,0 +1,100 @@
+/** Scenarios of everything below the backup service: muxer, trust, sessions, TLS, the starting of services, helper services. */
+import type { ScenarioDefinition } from './definition.js';
+
+/** Every error name that lockdownd is known to answer with. */
+export const LOCKDOWN_ERRORS = [
+  'InvalidResponse',
+  'MissingKey',
+  'MissingValue',
+  'GetProhibited',
+  'SetProhibited',
+  'RemoveProhibited',
+  'ImmutableValue',
+  'PasswordProtected',
+  'UserDeniedPairing',
+  'PairingDialogResponsePending',
+  'MissingHostID',
+  'InvalidHostID',
+  'SessionActive',
+  'SessionInactive',
+  'MissingSessionID',
+  'InvalidSessionID',
+  'MissingService',
+  'InvalidService',
+  'ServiceLimit',
+  'MissingPairRecord',
+  'SavePairRecordFailed',
+  'InvalidPairRecord',
+  'InvalidActivationRecord',
+  'MissingActivationRecord',
+  'ServiceProhibited',
+  'EscrowLocked',
+  'PairingProhibitedOverThisConnection',
+  'FMiPProtected',
+  'MCProtected',
+  'MCChallengeRequired',
+  'InvalidConnection',
+] as const;
+
+export const CONNECTION_SCENARIOS: readonly ScenarioDefinition[] = [
+  // Trust
+  {
+    name: 'trust-pending',
+    value: 'N',
+    defaultValue: '2',
+    description: 'the Trust dialog is accepted after N further polls',
+  },
+  { name: 'trust-refused', description: '"Don\'t Trust" is tapped after one poll' },
+  { name: 'trust-manual', description: 'the Trust dialog waits for `ibk sim ctl trust`' },
+  { name: 'revoked', description: 'the phone has forgotten this computer once: InvalidHostID until paired again' },
+  { name: 'no-escrow-bag', description: 'the answer to Pair has no EscrowBag, as from a locked phone' },
+  {
+    name: 'pair-error',
+    value: 'NAME',
+    choices: LOCKDOWN_ERRORS,
+    description: 'Pair answers with a lockdown error, such as MCProtected',
+  },
+  // Sessions
+  {
+    name: 'session-error',
+    value: 'NAME',
+    choices: LOCKDOWN_ERRORS,
+    description: 'StartSession answers with a lockdown error',
+  },
+  { name: 'tls-refused', description: 'the phone closes the connection instead of a TLS handshake' },
+  { name: 'tls-alert', description: 'the phone answers the TLS handshake with a fatal alert' },
+  { name: 'idle-drop', value: 'SECONDS', defaultValue: '10', description: 'lockdownd drops an idle connection' },
+  { name: 'control-characters', description: 'lockdown answers hold control characters that XML forbids' },
+  // Lock state and services
+  { name: 'locked', description: 'the screen is locked: PasswordProtected to Pair and to services without escrow bag' },
+  {
+    name: 'not-unlocked',
+    description: 'never unlocked since it started: MissingValue to a service with escrow bag',
+  },
+  {
+    name: 'service-error',
+    value: 'NAME[:SERVICE]',
+    description: 'StartService answers with a lockdown error; without SERVICE for the backup service',
+  },
+  { name: 'service-refused', value: 'SERVICE', description: 'the port of a service refuses the connection' },
+  { name: 'no-passcode', description: 'the phone has no passcode set' },
+  { name: 'find-my', description: 'Find My is on (com.apple.fmip IsAssociated)' },
+  { name: 'wifi-only', description: 'an iPad-like phone without SIM: no IMEI, ICCID or phone number' },
+  { name: 'afc-busy', value: 'N', defaultValue: '3', description: 'the sync lock is held by others for N attempts' },
+  { name: 'afc-lock-error', value: 'STATUS', defaultValue: '10', description: 'locking fails with an AFC status' },
+  { name: 'many-apps', value: 'N', defaultValue: '120', description: 'N apps are installed' },
+  { name: 'no-proxy-death', description: 'notification_proxy never answers Shutdown' },
+  // The link
+  { name: 'network', description: 'the phone is reached over Wi-Fi only' },
+  { name: 'usb-and-network', description: 'the phone is listed twice, by cable and over Wi-Fi' },
+  { name: 'connect-refused', description: 'the muxer refuses every Connect (result 3)' },
+  {
+    name: 'detach',
+    value: 'WHEN',
+    choices: ['connect', 'pair', 'session', 'service'],
+    description: 'the cable is pulled at the first such moment',
+  },
+  { name: 'detach-after', value: 'SECONDS', description: 'the cable is pulled after a time' },
+  { name: 'one-byte-chunks', description: 'everything the phone sends arrives byte by byte' },
+  { name: 'coalesced', description: 'small writes of the phone arrive joined with what follows' },
+];
