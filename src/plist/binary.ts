@@ -1,14 +1,337 @@
-import type { PlistValue } from './value.js';
+/**
+ * Binary property lists, version 00.
+ *
+ *     "bplist00" | objects | offset table (big-endian, one entry an object) | 32-byte trailer
+ *     trailer: 6 unused | offset size u8 | reference size u8 | object count u64 | top object u64 | offset table position u64
+ *     object:  marker byte, high nibble = kind, low nibble = size or 0xF with an integer object after it
+ *
+ * Every count is checked against the bytes that are really there before anything is allocated; cycles and shared containers are bounded by
+ * depth and by the number of values in the result. Kinds and limits as CoreFoundation writes them, checked against plistutil.
+ */
+import { PlistReal, PlistUid, type PlistDict, type PlistValue } from './value.js';
 
 export interface DecodeBounds {
   readonly maxValues: number;
   readonly maxDepth: number;
 }
 
-export function decodeBinaryPlist(_bytes: Buffer, _bounds: DecodeBounds): PlistValue {
-  throw new Error('binary');
+const EPOCH_2001_MS = 978_307_200_000;
+const TRAILER_BYTES = 32;
+/** Furthest that a JavaScript Date reaches. */
+const MAX_DATE_MS = 8.64e15;
+
+/** @throws Error in plain words; `codec.ts` wraps it. */
+export function decodeBinaryPlist(bytes: Buffer, bounds: DecodeBounds): PlistValue {
+  return new Decoder(bytes, bounds).top();
 }
 
-export function encodeBinaryPlist(_value: PlistValue): Buffer {
-  throw new Error('binary');
+class Decoder {
+  readonly #bytes: Buffer;
+  readonly #bounds: DecodeBounds;
+  readonly #offsetSize: number;
+  readonly #refSize: number;
+  readonly #count: number;
+  readonly #topRef: number;
+  readonly #table: number;
+  /** Scalars already decoded, by object number: keys repeat in every entry of a listing. */
+  readonly #scalars = new Map<number, PlistValue>();
+  #values = 0;
+
+  constructor(bytes: Buffer, bounds: DecodeBounds) {
+    if (bytes.length < 8 + 1 + TRAILER_BYTES) throw new Error('too short');
+    const trailer = bytes.length - TRAILER_BYTES;
+    this.#bytes = bytes;
+    this.#bounds = bounds;
+    this.#offsetSize = bytes.readUInt8(trailer + 6);
+    this.#refSize = bytes.readUInt8(trailer + 7);
+    this.#count = this.#u64(trailer + 8);
+    this.#topRef = this.#u64(trailer + 16);
+    this.#table = this.#u64(trailer + 24);
+    if (this.#offsetSize < 1 || this.#offsetSize > 8 || this.#refSize < 1 || this.#refSize > 8)
+      throw new Error('bad integer sizes');
+    if (this.#table < 8 || this.#table > trailer || this.#count > (trailer - this.#table) / this.#offsetSize)
+      throw new Error('the offset table does not fit');
+  }
+
+  top(): PlistValue {
+    return this.#object(this.#topRef, 0);
+  }
+
+  #object(ref: number, depth: number): PlistValue {
+    const known = this.#scalars.get(ref);
+    if (++this.#values > this.#bounds.maxValues) throw new Error(`more than ${this.#bounds.maxValues} values`);
+    if (known !== undefined) return known;
+    if (depth > this.#bounds.maxDepth) throw new Error('nested too deeply, or in a circle');
+    if (ref >= this.#count) throw new Error('a reference to no object');
+    const at = this.#uint(this.#table + ref * this.#offsetSize, this.#offsetSize);
+    if (at < 8 || at >= this.#table) throw new Error('an object outside the document');
+    const marker = this.#bytes.readUInt8(at);
+    const kind = marker >> 4;
+    if (kind === 0xa || kind === 0xc) return this.#array(at, marker & 0xf, depth);
+    if (kind === 0xd) return this.#dict(at, marker & 0xf, depth);
+    const value = this.#scalar(at, kind, marker & 0xf);
+    this.#scalars.set(ref, value);
+    return value;
+  }
+
+  #scalar(at: number, kind: number, low: number): PlistValue {
+    switch (kind) {
+      case 0x0:
+        if (low === 8) return false;
+        if (low === 9) return true;
+        throw new Error('an unknown simple value');
+      case 0x1:
+        return this.#integer(at, low);
+      case 0x2: {
+        if (low === 2) return new PlistReal(this.#slice(at + 1, 4).readFloatBE(0));
+        if (low === 3) return new PlistReal(this.#slice(at + 1, 8).readDoubleBE(0));
+        throw new Error('a real of an unknown size');
+      }
+      case 0x3: {
+        if (low !== 3) throw new Error('a date of an unknown size');
+        const ms = this.#slice(at + 1, 8).readDoubleBE(0) * 1000 + EPOCH_2001_MS;
+        if (!(Math.abs(ms) <= MAX_DATE_MS)) throw new Error('a date out of range');
+        return new Date(ms);
+      }
+      case 0x4: {
+        const { length, start } = this.#length(at, low);
+        return this.#slice(start, length);
+      }
+      case 0x5: {
+        const { length, start } = this.#length(at, low);
+        return this.#slice(start, length).toString('latin1');
+      }
+      case 0x6: {
+        const { length, start } = this.#length(at, low);
+        return Buffer.from(this.#slice(start, length * 2))
+          .swap16()
+          .toString('utf16le');
+      }
+      case 0x7: {
+        const { length, start } = this.#length(at, low);
+        return this.#slice(start, length).toString('utf8');
+      }
+      case 0x8: {
+        const size = low + 1;
+        if (size > 8) throw new Error('a UID of an unknown size');
+        return new PlistUid(this.#uint(at + 1, size));
+      }
+      default:
+        throw new Error(`an unknown kind of object (0x${kind.toString(16)})`);
+    }
+  }
+
+  /** 1, 2 and 4 bytes are unsigned, 8 bytes signed, 16 bytes hold what needs more (an unsigned 64-bit value has an upper half of zero). */
+  #integer(at: number, low: number): number | bigint {
+    if (low > 4) throw new Error('an integer of an unknown size');
+    const size = 1 << low;
+    const raw = this.#slice(at + 1, size);
+    if (size <= 4) return raw.readUIntBE(0, size);
+    const big = size === 8 ? raw.readBigInt64BE(0) : (raw.readBigInt64BE(0) << 64n) | raw.readBigUInt64BE(8);
+    const number = Number(big);
+    return Number.isSafeInteger(number) ? number : big;
+  }
+
+  #array(at: number, low: number, depth: number): PlistValue[] {
+    const { length, start } = this.#length(at, low);
+    this.#slice(start, length * this.#refSize);
+    const result: PlistValue[] = [];
+    for (let i = 0; i < length; i++)
+      result.push(this.#object(this.#uint(start + i * this.#refSize, this.#refSize), depth + 1));
+    return result;
+  }
+
+  #dict(at: number, low: number, depth: number): PlistDict {
+    const { length, start } = this.#length(at, low);
+    this.#slice(start, length * 2 * this.#refSize);
+    const result: PlistDict = Object.create(null);
+    for (let i = 0; i < length; i++) {
+      const key = this.#object(this.#uint(start + i * this.#refSize, this.#refSize), depth + 1);
+      if (typeof key !== 'string') throw new Error('a dictionary key that is no string');
+      result[key] = this.#object(this.#uint(start + (length + i) * this.#refSize, this.#refSize), depth + 1);
+    }
+    return result;
+  }
+
+  #length(at: number, low: number): { length: number; start: number } {
+    if (low !== 0xf) return { length: low, start: at + 1 };
+    const marker = this.#slice(at + 1, 1).readUInt8(0);
+    if (marker >> 4 !== 1 || (marker & 0xf) > 3) throw new Error('a length that is no integer');
+    const size = 1 << (marker & 0xf);
+    return { length: this.#uint(at + 2, size), start: at + 2 + size };
+  }
+
+  /** A view of the objects' area: neither the offset table nor the trailer can be read as content. */
+  #slice(start: number, length: number): Buffer {
+    if (!(start >= 8 && length >= 0 && start + length <= this.#table))
+      throw new Error('a value that runs past the end');
+    return this.#bytes.subarray(start, start + length);
+  }
+
+  #uint(at: number, size: number): number {
+    if (at + size > this.#bytes.length) throw new Error('an integer that runs past the end');
+    if (size <= 6) return this.#bytes.readUIntBE(at, size);
+    let value = 0;
+    for (let i = 0; i < size; i++) value = value * 256 + this.#bytes.readUInt8(at + i);
+    if (!Number.isSafeInteger(value)) throw new Error('an integer out of range');
+    return value;
+  }
+
+  #u64(at: number): number {
+    return this.#uint(at, 8);
+  }
+}
+
+/** @throws TypeError for values that a property list cannot hold. */
+export function encodeBinaryPlist(value: PlistValue): Buffer {
+  const flat = new Flattener();
+  const top = flat.add(value);
+  const refSize = widthOf(Math.max(flat.objects.length - 1, 0));
+  const parts: Buffer[] = [Buffer.from('bplist00', 'latin1')];
+  const offsets: number[] = [];
+  let position = 8;
+  for (const object of flat.objects) {
+    offsets.push(position);
+    const encoded = encodeObject(object, refSize);
+    parts.push(encoded);
+    position += encoded.length;
+  }
+  const offsetSize = widthOf(position);
+  const table = Buffer.alloc(offsets.length * offsetSize);
+  for (const [i, offset] of offsets.entries()) table.writeUIntBE(offset, i * offsetSize, offsetSize);
+  const trailer = Buffer.alloc(TRAILER_BYTES);
+  trailer.writeUInt8(offsetSize, 6);
+  trailer.writeUInt8(refSize, 7);
+  trailer.writeBigUInt64BE(BigInt(flat.objects.length), 8);
+  trailer.writeBigUInt64BE(BigInt(top), 16);
+  trailer.writeBigUInt64BE(BigInt(position), 24);
+  parts.push(table, trailer);
+  return Buffer.concat(parts);
+}
+
+type Scalar = Exclude<PlistValue, PlistValue[] | PlistDict>;
+type Flat = { scalar: Scalar } | { array: number[] } | { keys: number[]; values: number[] };
+
+/** Numbers every object, containers before what they hold, equal strings once. */
+class Flattener {
+  readonly objects: Flat[] = [];
+  readonly #strings = new Map<string, number>();
+
+  add(value: PlistValue): number {
+    if (typeof value === 'string') {
+      const known = this.#strings.get(value);
+      if (known !== undefined) return known;
+      this.#strings.set(value, this.objects.length);
+    }
+    const index = this.objects.length;
+    if (Array.isArray(value)) {
+      const array: number[] = [];
+      this.objects.push({ array });
+      for (const item of value) array.push(this.add(item));
+    } else if (isScalar(value)) {
+      this.objects.push({ scalar: value });
+    } else {
+      const keys: number[] = [];
+      const values: number[] = [];
+      this.objects.push({ keys, values });
+      const names = Object.keys(value);
+      for (const name of names) keys.push(this.add(name));
+      for (const name of names) {
+        const item = value[name];
+        if (item === undefined) throw new TypeError(`property list: ${name} is undefined`);
+        values.push(this.add(item));
+      }
+    }
+    return index;
+  }
+}
+
+function isScalar(value: PlistValue): value is Scalar {
+  if (typeof value !== 'object') return true;
+  return Buffer.isBuffer(value) || value instanceof Date || value instanceof PlistReal || value instanceof PlistUid;
+}
+
+function encodeObject(object: Flat, refSize: number): Buffer {
+  if ('array' in object) return Buffer.concat([header(0xa, object.array.length), references(object.array, refSize)]);
+  if ('keys' in object)
+    return Buffer.concat([
+      header(0xd, object.keys.length),
+      references(object.keys, refSize),
+      references(object.values, refSize),
+    ]);
+  return encodeScalar(object.scalar);
+}
+
+function encodeScalar(value: Scalar): Buffer {
+  if (typeof value === 'boolean') return Buffer.of(value ? 9 : 8);
+  if (typeof value === 'bigint') return encodeInteger(value);
+  if (typeof value === 'number') {
+    if (Number.isSafeInteger(value)) return encodeInteger(BigInt(value));
+    throw new TypeError(`property list: ${value} is neither an integer nor a PlistReal`);
+  }
+  if (typeof value === 'string') return encodeString(value);
+  if (value instanceof PlistReal) return encodeDouble(0x23, value.value);
+  if (value instanceof Date) return encodeDouble(0x33, (value.getTime() - EPOCH_2001_MS) / 1000);
+  if (value instanceof PlistUid) {
+    const size = widthOf(value.value);
+    const bytes = Buffer.alloc(1 + size);
+    bytes.writeUInt8(0x80 | (size - 1), 0);
+    bytes.writeUIntBE(value.value, 1, size);
+    return bytes;
+  }
+  if (Buffer.isBuffer(value)) return Buffer.concat([header(0x4, value.length), value]);
+  throw new TypeError('property list: a value of an unknown type');
+}
+
+function encodeString(value: string): Buffer {
+  if (/^[\x00-\x7f]*$/.test(value)) return Buffer.concat([header(0x5, value.length), Buffer.from(value, 'latin1')]);
+  return Buffer.concat([header(0x6, value.length), Buffer.from(value, 'utf16le').swap16()]);
+}
+
+function encodeInteger(value: bigint): Buffer {
+  if (value < 0n) {
+    if (value < -(1n << 63n)) throw new TypeError('property list: an integer below 64 bits');
+    const bytes = Buffer.alloc(9, 0x13);
+    bytes.writeBigInt64BE(value, 1);
+    return bytes;
+  }
+  if (value >= 1n << 64n) throw new TypeError('property list: an integer above 64 bits');
+  if (value >= 1n << 63n) {
+    const bytes = Buffer.alloc(17);
+    bytes.writeUInt8(0x14, 0);
+    bytes.writeBigUInt64BE(value, 9);
+    return bytes;
+  }
+  const power = value < 0x100n ? 0 : value < 0x10000n ? 1 : value < 0x100000000n ? 2 : 3;
+  const bytes = Buffer.alloc(1 + (1 << power));
+  bytes.writeUInt8(0x10 | power, 0);
+  if (power === 3) bytes.writeBigInt64BE(value, 1);
+  else bytes.writeUIntBE(Number(value), 1, 1 << power);
+  return bytes;
+}
+
+function encodeDouble(marker: number, value: number): Buffer {
+  const bytes = Buffer.alloc(9);
+  bytes.writeUInt8(marker, 0);
+  bytes.writeDoubleBE(value, 1);
+  return bytes;
+}
+
+function header(kind: number, length: number): Buffer {
+  if (length < 0xf) return Buffer.of((kind << 4) | length);
+  return Buffer.concat([Buffer.of((kind << 4) | 0xf), encodeInteger(BigInt(length))]);
+}
+
+function references(refs: readonly number[], size: number): Buffer {
+  const bytes = Buffer.alloc(refs.length * size);
+  for (const [i, ref] of refs.entries()) bytes.writeUIntBE(ref, i * size, size);
+  return bytes;
+}
+
+/** Bytes that hold `value`: 1, 2, 4 or 6 would do for us; Apple's readers want a power of two, and 8 is beyond what a Buffer holds. */
+function widthOf(value: number): 1 | 2 | 4 {
+  if (value < 0x100) return 1;
+  if (value < 0x10000) return 2;
+  if (value < 0x100000000) return 4;
+  throw new TypeError('property list: larger than 4 GiB');
 }

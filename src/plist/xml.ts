@@ -1,14 +1,282 @@
-import type { PlistValue } from './value.js';
+/**
+ * XML property lists: exactly the elements of Apple's DTD, read by a small pull parser.
+ *
+ * It knows no entities but the five of XML and numeric ones, and refuses a document type with an internal subset, so there is nothing to
+ * expand. Control characters that XML forbids are taken as they are: lockdownd sends them (idevicebackup2 strips them). Integers keep all 64
+ * bits. The writer's form is that of libplist, byte for byte, so that an Info.plist of ours equals one of idevicebackup2.
+ */
+import type { DecodeBounds } from './binary.js';
+import { PlistReal, PlistUid, type PlistDict, type PlistValue } from './value.js';
 
-export interface DecodeBounds {
-  readonly maxValues: number;
-  readonly maxDepth: number;
+/** @throws Error in plain words; `codec.ts` wraps it. */
+export function decodeXmlPlist(bytes: Buffer, bounds: DecodeBounds): PlistValue {
+  const start = bytes.subarray(0, 3).equals(Buffer.of(0xef, 0xbb, 0xbf)) ? 3 : 0;
+  return new Parser(bytes.toString('utf8', start), bounds).document();
 }
 
-export function decodeXmlPlist(_bytes: Buffer, _bounds: DecodeBounds): PlistValue {
-  throw new Error('xml');
+interface Tag {
+  readonly name: string;
+  readonly kind: 'open' | 'close' | 'empty';
 }
 
-export function encodeXmlPlist(_value: PlistValue): Buffer {
-  throw new Error('xml');
+class Parser {
+  readonly #text: string;
+  readonly #bounds: DecodeBounds;
+  #at = 0;
+  #values = 0;
+
+  constructor(text: string, bounds: DecodeBounds) {
+    this.#text = text;
+    this.#bounds = bounds;
+  }
+
+  document(): PlistValue {
+    const first = this.#tag();
+    if (first.name !== 'plist') return this.#finish(this.#value(first, 0));
+    if (first.kind !== 'open') throw new Error('an empty document');
+    const value = this.#value(this.#tag(), 0);
+    const last = this.#tag();
+    if (last.name !== 'plist' || last.kind !== 'close') throw new Error('more than one value');
+    return this.#finish(value);
+  }
+
+  #finish(value: PlistValue): PlistValue {
+    this.#skip();
+    // Some senders count a closing NUL into the length.
+    if (this.#text.slice(this.#at).replaceAll('\0', '') !== '') throw new Error('text after the end');
+    return value;
+  }
+
+  #value(tag: Tag, depth: number): PlistValue {
+    if (tag.kind === 'close') throw new Error(`an unexpected </${tag.name}>`);
+    if (++this.#values > this.#bounds.maxValues) throw new Error(`more than ${this.#bounds.maxValues} values`);
+    if (depth > this.#bounds.maxDepth) throw new Error('nested too deeply');
+    switch (tag.name) {
+      case 'dict':
+        return this.#dict(tag, depth);
+      case 'array':
+        return this.#array(tag, depth);
+      case 'true':
+      case 'false':
+        if (tag.kind === 'open' && this.#content(tag).trim() !== '') throw new Error(`<${tag.name}> with content`);
+        return tag.name === 'true';
+      case 'string':
+        return this.#content(tag);
+      case 'integer':
+        return integer(this.#content(tag).trim());
+      case 'real':
+        return real(this.#content(tag).trim());
+      case 'date':
+        return date(this.#content(tag).trim());
+      case 'data':
+        return data(this.#content(tag));
+      default:
+        throw new Error('an unknown element');
+    }
+  }
+
+  #array(tag: Tag, depth: number): PlistValue[] {
+    const result: PlistValue[] = [];
+    if (tag.kind === 'empty') return result;
+    for (;;) {
+      const next = this.#tag();
+      if (next.kind === 'close' && next.name === 'array') return result;
+      result.push(this.#value(next, depth + 1));
+    }
+  }
+
+  #dict(tag: Tag, depth: number): PlistDict {
+    const result: PlistDict = Object.create(null);
+    if (tag.kind === 'empty') return result;
+    for (;;) {
+      const next = this.#tag();
+      if (next.kind === 'close' && next.name === 'dict') return result;
+      if (next.name !== 'key' || next.kind === 'close') throw new Error('a dictionary entry without a key');
+      const key = this.#content(next);
+      result[key] = this.#value(this.#tag(), depth + 1);
+    }
+  }
+
+  /** Text up to the closing tag of `tag`, entities and CDATA resolved. */
+  #content(tag: Tag): string {
+    if (tag.kind === 'empty') return '';
+    let result = '';
+    for (;;) {
+      const next = this.#text.indexOf('<', this.#at);
+      if (next < 0) throw new Error(`<${tag.name}> without an end`);
+      result += unescapeXml(this.#text.slice(this.#at, next));
+      this.#at = next;
+      if (this.#text.startsWith('<![CDATA[', next)) {
+        const end = this.#find(']]>');
+        result += this.#text.slice(next + 9, end);
+        this.#at = end + 3;
+      } else if (this.#text.startsWith('<!--', next)) {
+        this.#at = this.#find('-->') + 3;
+      } else {
+        const close = this.#tag();
+        if (close.kind !== 'close' || close.name !== tag.name)
+          throw new Error(`<${tag.name}> with another element inside`);
+        return result;
+      }
+    }
+  }
+
+  #tag(): Tag {
+    this.#skip();
+    if (this.#text[this.#at] !== '<')
+      throw new Error(this.#at >= this.#text.length ? 'it ends too early' : 'text where an element should be');
+    const end = this.#find('>');
+    const inner = this.#text.slice(this.#at + 1, end);
+    this.#at = end + 1;
+    const match = /^(\/?)([A-Za-z]{1,16})(\s[^<]*?)?(\/?)$/s.exec(inner);
+    if (match === null) throw new Error('a malformed element');
+    const name = match[2] ?? '';
+    if (match[1] === '/') return { name, kind: 'close' };
+    return { name, kind: match[4] === '/' ? 'empty' : 'open' };
+  }
+
+  /** White space, comments, processing instructions and the document type. */
+  #skip(): void {
+    for (;;) {
+      while (this.#at < this.#text.length && this.#text.charCodeAt(this.#at) <= 0x20 && this.#text[this.#at] !== '\0')
+        this.#at++;
+      if (this.#text.startsWith('<?', this.#at)) this.#at = this.#find('?>') + 2;
+      else if (this.#text.startsWith('<!--', this.#at)) this.#at = this.#find('-->') + 3;
+      else if (this.#text.startsWith('<!DOCTYPE', this.#at)) {
+        const end = this.#find('>');
+        if (this.#text.slice(this.#at, end).includes('['))
+          throw new Error('a document type with declarations of its own');
+        this.#at = end + 1;
+      } else return;
+    }
+  }
+
+  #find(what: string): number {
+    const found = this.#text.indexOf(what, this.#at);
+    if (found < 0) throw new Error('it ends too early');
+    return found;
+  }
+}
+
+const NAMED: Readonly<Record<string, string>> = { lt: '<', gt: '>', amp: '&', quot: '"', apos: "'" };
+
+function unescapeXml(text: string): string {
+  if (!text.includes('&')) return text;
+  return text.replace(/&(#x[0-9a-fA-F]{1,6}|#[0-9]{1,7}|[a-z]{1,8})?;?/g, (whole, name: string | undefined) => {
+    if (name === undefined || !whole.endsWith(';')) throw new Error('a malformed entity');
+    if (name.startsWith('#')) {
+      const code = name[1] === 'x' ? Number.parseInt(name.slice(2), 16) : Number.parseInt(name.slice(1), 10);
+      if (code > 0x10ffff) throw new Error('a character out of range');
+      return String.fromCodePoint(code);
+    }
+    const character = Object.hasOwn(NAMED, name) ? NAMED[name] : undefined;
+    if (character === undefined) throw new Error('an unknown entity');
+    return character;
+  });
+}
+
+function integer(text: string): number | bigint {
+  if (!/^[+-]?(0[xX][0-9a-fA-F]{1,16}|[0-9]{1,20})$/.test(text)) throw new Error('a malformed integer');
+  const digits = text.replace(/^[+-]/, '');
+  const value = text.startsWith('-') ? -BigInt(digits) : BigInt(digits);
+  if (value < -(1n << 63n) || value >= 1n << 64n) throw new Error('an integer beyond 64 bits');
+  const number = Number(value);
+  return Number.isSafeInteger(number) ? number : value;
+}
+
+function real(text: string): PlistReal {
+  const named: Readonly<Record<string, number>> = {
+    nan: Number.NaN,
+    inf: Infinity,
+    '+inf': Infinity,
+    '-inf': -Infinity,
+    infinity: Infinity,
+  };
+  const lower = text.toLowerCase();
+  const special = Object.hasOwn(named, lower) ? named[lower] : undefined;
+  if (special !== undefined) return new PlistReal(special);
+  if (!/^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$/.test(text)) throw new Error('a malformed real');
+  return new PlistReal(Number(text));
+}
+
+function date(text: string): Date {
+  if (!/^-?\d{1,6}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z?$/.test(text)) throw new Error('a malformed date');
+  const value = new Date(text.endsWith('Z') ? text : `${text}Z`);
+  if (Number.isNaN(value.getTime())) throw new Error('a date out of range');
+  return value;
+}
+
+function data(text: string): Buffer {
+  if (!/^[A-Za-z0-9+/=\s]*$/.test(text)) throw new Error('malformed base64');
+  return Buffer.from(text, 'base64');
+}
+
+const HEAD =
+  '<?xml version="1.0" encoding="UTF-8"?>\n' +
+  '<!DOCTYPE plist PUBLIC "-//Apple//DTD PLIST 1.0//EN" "http://www.apple.com/DTDs/PropertyList-1.0.dtd">\n' +
+  '<plist version="1.0">\n';
+
+/** @throws TypeError for values that a property list cannot hold. */
+export function encodeXmlPlist(value: PlistValue): Buffer {
+  const out: string[] = [HEAD];
+  write(out, value, 0);
+  out.push('</plist>\n');
+  return Buffer.from(out.join(''), 'utf8');
+}
+
+function write(out: string[], value: PlistValue, depth: number): void {
+  const indent = '\t'.repeat(depth);
+  if (Array.isArray(value)) {
+    if (value.length === 0) return void out.push(`${indent}<array/>\n`);
+    out.push(`${indent}<array>\n`);
+    for (const item of value) write(out, item, depth + 1);
+    out.push(`${indent}</array>\n`);
+  } else if (Buffer.isBuffer(value)) {
+    out.push(`${indent}<data>\n`);
+    // libplist's lines: 76 columns, a tab counting eight, at most eight tabs deep.
+    const columns = 76 - 8 * Math.min(depth, 8);
+    const text = value.toString('base64');
+    for (let at = 0; at < text.length; at += columns) out.push(`${indent}${text.slice(at, at + columns)}\n`);
+    out.push(`${indent}</data>\n`);
+  } else if (typeof value !== 'object' || value instanceof Date || value instanceof PlistReal) {
+    out.push(`${indent}${scalar(value)}\n`);
+  } else if (value instanceof PlistUid) {
+    write(out, { CF$UID: value.value }, depth);
+  } else {
+    const keys = Object.keys(value);
+    if (keys.length === 0) return void out.push(`${indent}<dict/>\n`);
+    out.push(`${indent}<dict>\n`);
+    for (const key of keys) {
+      const item = value[key];
+      if (item === undefined) throw new TypeError(`property list: ${key} is undefined`);
+      out.push(`${indent}\t<key>${escapeXml(key)}</key>\n`);
+      write(out, item, depth + 1);
+    }
+    out.push(`${indent}</dict>\n`);
+  }
+}
+
+function scalar(value: string | number | bigint | boolean | Date | PlistReal): string {
+  if (typeof value === 'boolean') return value ? '<true/>' : '<false/>';
+  if (typeof value === 'string') return `<string>${escapeXml(value)}</string>`;
+  if (value instanceof Date) return `<date>${value.toISOString().replace(/\.\d{3}Z$/, 'Z')}</date>`;
+  if (value instanceof PlistReal) return `<real>${formatReal(value.value)}</real>`;
+  if (typeof value === 'number' && !Number.isSafeInteger(value))
+    throw new TypeError(`property list: ${value} is neither an integer nor a PlistReal`);
+  return `<integer>${value}</integer>`;
+}
+
+/** As printf's %.17g: shortest form with 17 significant digits, no trailing zeros. */
+function formatReal(value: number): string {
+  if (!Number.isFinite(value)) return Number.isNaN(value) ? 'nan' : value > 0 ? 'inf' : '-inf';
+  const text = value.toPrecision(17);
+  const [mantissa = text, exponent] = text.split('e');
+  const short = mantissa.includes('.') ? mantissa.replace(/\.?0+$/, '') : mantissa;
+  if (exponent === undefined) return short;
+  const digits = exponent.replace(/^[+-]/, '').padStart(2, '0');
+  return `${short}e${exponent.startsWith('-') ? '-' : '+'}${digits}`;
+}
+
+function escapeXml(text: string): string {
+  return text.replace(/[&<>]/g, (character) => (character === '&' ? '&amp;' : character === '<' ? '&lt;' : '&gt;'));
 }
