@@ -2,63 +2,111 @@
  * The one error class of ibk and the catalogue of its codes.
  *
  * A code is the slug that text and JSON print; its exit status is a promise to scripts (README, "Exit codes").
- * README, each command's help and the JSON schemas are generated from, or tested against, this table.
+ * README, each command's help and the JSON schemas are generated from, or tested against, this table: `short` is the
+ * word or two that help has room for, `title` the line of a table.
  */
 export const ERROR_CATALOG = {
   error: {
     exit: 1,
+    short: 'failed',
     title: 'another failure',
     hint: 'Run the same command again with --debug, and report what it prints.',
   },
-  usage: { exit: 2, title: 'bad option or config', hint: 'ibk --help' },
-  partial: { exit: 3, title: 'finished, some items failed', hint: 'The items are listed above.' },
-  condition: { exit: 4, title: 'a condition asked for was not met', hint: 'ibk list' },
-  not_found: { exit: 10, title: 'no such backup', hint: 'ibk list' },
-  in_use: { exit: 11, title: 'in use by another program', hint: 'Wait for it, then run the same line again.' },
+  usage: { exit: 2, short: 'usage', title: 'bad option or config', hint: 'ibk --help' },
+  partial: {
+    exit: 3,
+    short: 'some files missing',
+    title: 'finished, some items failed',
+    hint: 'The items are listed above.',
+  },
+  condition: { exit: 4, short: 'condition', title: 'a condition asked for was not met', hint: 'ibk list' },
+  not_found: { exit: 10, short: 'not found', title: 'no such backup', hint: 'ibk list' },
+  in_use: {
+    exit: 11,
+    short: 'in use',
+    title: 'in use by another program',
+    hint: 'Wait for it, then run the same line again.',
+  },
   password: {
     exit: 12,
+    short: 'password',
     title: 'wrong or missing password',
     hint: 'Use --password-file or --password-command, or run it at a terminal.',
   },
-  damaged: { exit: 13, title: 'incomplete or damaged backup', hint: 'ibk backup --full' },
+  damaged: { exit: 13, short: 'damaged', title: 'incomplete or damaged backup', hint: 'ibk backup --full' },
   destination: {
     exit: 14,
+    short: 'disk',
     title: 'disk: no space, read-only, not mounted',
     hint: 'Choose another disk: ibk backup -o DIR',
   },
-  incompatible: { exit: 15, title: 'incompatible versions', hint: 'Update the device or ibk.' },
+  incompatible: { exit: 15, short: 'incompatible', title: 'incompatible versions', hint: 'Update the device or ibk.' },
   unsafe: {
     exit: 16,
+    short: 'unsafe',
     title: 'refused as unsafe',
     hint: 'An ordinary iPhone does not do this: do not connect this device again.',
   },
   no_device: {
     exit: 20,
+    short: 'no device',
     title: 'no device found',
     hint: 'Plug it in with a data cable and unlock it. Still nothing: ibk doctor',
   },
-  ambiguous_device: { exit: 21, title: 'several devices, none chosen', hint: 'Choose one with -u, or all with -u all' },
-  not_paired: { exit: 22, title: 'not trusted', hint: 'ibk pair' },
-  device_locked: { exit: 23, title: 'locked', hint: 'Unlock the device, then run the same command again.' },
-  connection_lost: { exit: 24, title: 'connection lost', hint: 'Check the cable, then run the same command again.' },
+  ambiguous_device: {
+    exit: 21,
+    short: 'several',
+    title: 'several devices, none chosen',
+    hint: 'Choose one with -u, or all with -u all',
+  },
+  not_paired: { exit: 22, short: 'not trusted', title: 'not trusted', hint: 'ibk pair' },
+  device_locked: {
+    exit: 23,
+    short: 'locked',
+    title: 'locked',
+    hint: 'Unlock the device, then run the same command again.',
+  },
+  connection_lost: {
+    exit: 24,
+    short: 'cable',
+    title: 'connection lost',
+    hint: 'Check the cable, then run the same command again.',
+  },
   device_error: {
     exit: 25,
+    short: 'device',
     title: 'another error of the device',
     hint: 'Run it again with --trace FILE and report the file.',
   },
-  timeout: { exit: 26, title: 'out of time', hint: 'Restart the device, or give it more time: --stall-timeout 45m' },
-  device_busy: { exit: 27, title: 'device busy', hint: 'Wait until it has finished, then run the same command again.' },
+  timeout: {
+    exit: 26,
+    short: 'timeout',
+    title: 'out of time',
+    hint: 'Restart the device, or give it more time: --stall-timeout 45m',
+  },
+  device_busy: {
+    exit: 27,
+    short: 'busy',
+    title: 'device busy',
+    hint: 'Wait until it has finished, then run the same command again.',
+  },
   device_precondition: {
     exit: 28,
+    short: 'forbidden',
     title: 'forbidden by a setting or by management',
     hint: 'Change the setting on the device, then run the same command again.',
   },
-  usbmuxd: { exit: 29, title: 'usbmuxd cannot be reached', hint: 'ibk doctor' },
-  cancelled: { exit: 30, title: 'cancelled on the device', hint: 'Run the same command again when it suits.' },
-  bug: { exit: 70, title: 'a bug in ibk', hint: 'Report it with the output of: ibk doctor --bundle' },
-  interrupted: { exit: 130, title: 'stopped by you', hint: 'Run the same command again.' },
-  terminated: { exit: 143, title: 'stopped by SIGTERM', hint: 'Run the same command again.' },
-} as const satisfies Record<string, { exit: number; title: string; hint: string }>;
+  usbmuxd: { exit: 29, short: 'usbmuxd', title: 'usbmuxd cannot be reached', hint: 'ibk doctor' },
+  cancelled: {
+    exit: 30,
+    short: 'cancelled on the device',
+    title: 'cancelled on the device',
+    hint: 'Run the same command again when it suits.',
+  },
+  bug: { exit: 70, short: 'bug', title: 'a bug in ibk', hint: 'Report it with the output of: ibk doctor --bundle' },
+  interrupted: { exit: 130, short: 'stopped', title: 'stopped by you', hint: 'Run the same command again.' },
+  terminated: { exit: 143, short: 'terminated', title: 'stopped by SIGTERM', hint: 'Run the same command again.' },
+} as const satisfies Record<string, { exit: number; short: string; title: string; hint: string }>;
 
 export type ErrorCode = keyof typeof ERROR_CATALOG;
 

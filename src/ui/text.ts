@@ -1,0 +1,92 @@
+/**
+ * Text for a screen: names that come from a device or a disk made harmless, and widths as a terminal counts them.
+ * Wide characters and emoji take two columns; a grapheme (a letter with its accents, a family emoji) is never cut.
+ */
+import stringWidth from 'string-width';
+
+const graphemes = new Intl.Segmenter('en', { granularity: 'grapheme' });
+
+/** Controls (C0, DEL, C1), line separators, and the marks that change the direction of text. */
+const UNSAFE = /[\u0000-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]|[\ud800-\udfff]/gu;
+
+/**
+ * A name that was given by a device or a file, safe to print: `\x1b`, `\u202e`, `\n`. Emoji and wide letters stay.
+ * Quoted only if it begins or ends with a space, which nobody would see.
+ */
+export function printable(name: string): string {
+  const safe = name.replace(UNSAFE, escapeCharacter);
+  return /^\s|\s$/.test(safe) ? `"${safe}"` : safe;
+}
+
+/** Like `printable`, for text of several lines that we did not write ourselves: line feeds stay. */
+export function printableLines(text: string): string {
+  return text
+    .split('\n')
+    .map((line) => line.replace(UNSAFE, escapeCharacter))
+    .join('\n');
+}
+
+function escapeCharacter(character: string): string {
+  if (character === '\n') return '\\n';
+  if (character === '\t') return '\\t';
+  if (character === '\r') return '\\r';
+  const code = character.codePointAt(0) ?? 0;
+  return code < 0x100 ? `\\x${code.toString(16).padStart(2, '0')}` : `\\u${code.toString(16).padStart(4, '0')}`;
+}
+
+/** Columns that the text takes on a terminal; colour codes take none. */
+export function displayWidth(text: string): number {
+  return stringWidth(text);
+}
+
+/** Cuts to at most `width` columns, ending in `mark` if anything was left out. Plain text only, no colour codes. */
+export function shorten(text: string, width: number, mark = '…'): string {
+  if (displayWidth(text) <= width) return text;
+  const room = width - displayWidth(mark);
+  let kept = '';
+  let used = 0;
+  for (const { segment } of graphemes.segment(text)) {
+    const next = displayWidth(segment);
+    if (used + next > room) break;
+    kept += segment;
+    used += next;
+  }
+  return room < 0 ? '' : `${kept.trimEnd()}${mark}`;
+}
+
+export function padEnd(text: string, width: number): string {
+  return text + ' '.repeat(Math.max(0, width - displayWidth(text)));
+}
+
+export function padStart(text: string, width: number): string {
+  return ' '.repeat(Math.max(0, width - displayWidth(text))) + text;
+}
+
+/** `left` and `right` with the space between that makes `width`; at least two spaces. */
+export function justify(left: string, right: string, width: number): string {
+  return `${left}${' '.repeat(Math.max(2, width - displayWidth(left) - displayWidth(right)))}${right}`;
+}
+
+/**
+ * Breaks at spaces so that no line is wider than `width`. A word that is too long (a path) stays whole.
+ * Without a width, nothing is broken.
+ */
+export function wrap(text: string, width: number | undefined): string[] {
+  if (width === undefined) return text.split('\n');
+  return text.split('\n').flatMap((paragraph) => wrapParagraph(paragraph, width));
+}
+
+function wrapParagraph(text: string, width: number): string[] {
+  const lines: string[] = [];
+  let line = '';
+  for (const word of text.split(' ')) {
+    if (line === '') line = word;
+    else if (displayWidth(line) + 1 + displayWidth(word) <= width) line += ` ${word}`;
+    else {
+      lines.push(line);
+      line = word;
+    }
+  }
+  lines.push(line);
+  return lines;
+}
