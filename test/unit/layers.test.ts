@@ -26,7 +26,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
 const FENCED: Readonly<Record<string, readonly string[]>> = {
   'node-forge': ['protocol/lockdown/pairing.ts'],
   'better-sqlite3': ['io/sqlite.ts'],
-  'smol-toml': ['config.ts'],
+  'smol-toml': ['config/'],
   commander: ['cli.ts', 'commands/'],
   chalk: ['ui/'],
   'string-width': ['ui/'],
