@@ -1,0 +1,135 @@
+/**
+ * The file stream that answers `DLMessageDownloadFiles`, host to device.
+ *
+ * ```
+ * for each path:  u32be len | the path as it was asked for
+ *                 u32be n+1 | 0x0c | n bytes        n = 1 to 32768
+ *                 u32be 1   | 0x00                  or  u32be 1+m | 0x06 | m bytes of text
+ * u32be 0
+ * ```
+ *
+ * 32 KiB is Apple's own block size; the device buffers one block, and larger ones made its backup service exceed its memory on manifests of a gigabyte
+ * (pymobiledevice3 #1857). The stream ends with u32be 0 also when nothing was asked for: silence makes the device hang (libimobiledevice #112).
+ */
+import { IbkError } from '../../errors.js';
+import type { ByteWriter } from '../../io/byte-writer.js';
+import type { TraceConnection } from '../../trace/trace.js';
+import type { DeviceLinkHost, FileSource } from './host.js';
+import { type HostStatus, statusOf } from './status.js';
+import { BLOCK } from './uploads.js';
+
+const BLOCK_BYTES = 32 * 1024;
+const DATA_HEAD = blockHead(BLOCK.data, BLOCK_BYTES);
+const SUCCESS = blockHead(BLOCK.success, 0);
+const END = Buffer.alloc(4);
+
+export interface DownloadContext {
+  readonly writer: ByteWriter;
+  readonly host: DeviceLinkHost;
+  readonly signal: AbortSignal;
+  readonly log: TraceConnection | undefined;
+  readonly place: StreamPlace;
+}
+
+/** How far the stream has got, so that it can be ended properly when the run is stopped in the middle of it. */
+export interface StreamPlace {
+  inStream: boolean;
+  inFile: boolean;
+}
+
+/**
+ * Sends the files one after another; one that cannot be read does not stop the others.
+ * @returns the failed ones by path, exactly as the device spelled it
+ * @throws IbkError `unsafe` from the host, `connection_lost`, the signal's reason
+ */
+export async function sendDownloads(
+  context: DownloadContext,
+  paths: readonly string[],
+): Promise<ReadonlyMap<string, HostStatus>> {
+  const failed = new Map<string, HostStatus>();
+  context.place.inStream = true;
+  for (const path of paths) {
+    const name = Buffer.from(path, 'utf8');
+    const head = Buffer.allocUnsafe(4);
+    head.writeUInt32BE(name.length, 0);
+    const outcome = await sendFile(context, path, [head, name]);
+    if (outcome !== undefined) failed.set(path, outcome);
+  }
+  await context.writer.write([END], context.signal);
+  context.place.inStream = false;
+  return failed;
+}
+
+/** What ends a stream that was stopped at `place`: the file in flight fails, and no other follows. */
+export function streamEnding(place: StreamPlace): Buffer[] {
+  if (!place.inStream) return [];
+  return place.inFile ? [...failureBlock('Stopped'), END] : [END];
+}
+
+async function sendFile(context: DownloadContext, path: string, head: Buffer[]): Promise<HostStatus | undefined> {
+  const { writer, signal, log } = context;
+  let source: FileSource | undefined;
+  let failure: HostStatus | undefined;
+  let bytes = 0;
+  let pending = head;
+  try {
+    try {
+      source = await context.host.open(path);
+    } catch (error) {
+      failure = refusal(error);
+    }
+    while (source !== undefined) {
+      // The bytes are in hand before their length is announced: a failing read cannot leave the device waiting for them.
+      let data: Buffer;
+      try {
+        data = await source.read();
+      } catch (error) {
+        failure = refusal(error);
+        break;
+      }
+      if (data.length === 0) break;
+      bytes += data.length;
+      appendBlocks(pending, data);
+      const sending = writer.write(pending, signal);
+      context.place.inFile = true;
+      await sending;
+      pending = [];
+    }
+    if (failure === undefined) pending.push(SUCCESS);
+    else pending.push(...failureBlock(failure.text));
+    await writer.write(pending, signal);
+    context.place.inFile = false;
+  } finally {
+    await source?.close();
+  }
+  const blocks = Math.ceil(bytes / BLOCK_BYTES);
+  const code = failure === undefined ? BLOCK.success : BLOCK.localError;
+  log?.file('sent', { hostPath: path, bytes, blocks, code, ...(failure ? { error: failure.text } : {}) });
+  return failure;
+}
+
+/** The status for the device. What must end the run is not a status, and goes on up. */
+function refusal(error: unknown): HostStatus {
+  if (error instanceof IbkError) throw error;
+  return statusOf(error);
+}
+
+function appendBlocks(pieces: Buffer[], data: Buffer): void {
+  for (let start = 0; start < data.length; start += BLOCK_BYTES) {
+    const block = data.subarray(start, start + BLOCK_BYTES);
+    pieces.push(block.length === BLOCK_BYTES ? DATA_HEAD : blockHead(BLOCK.data, block.length), block);
+  }
+}
+
+function failureBlock(text: string): Buffer[] {
+  const words = Buffer.from(text, 'utf8');
+  return [blockHead(BLOCK.localError, words.length), words];
+}
+
+/** The length counts the code byte. */
+function blockHead(code: number, dataBytes: number): Buffer {
+  const head = Buffer.allocUnsafe(5);
+  head.writeUInt32BE(dataBytes + 1, 0);
+  head.writeUInt8(code, 4);
+  return head;
+}

@@ -1,0 +1,192 @@
+/**
+ * The file stream that follows `DLMessageUploadFiles`, device to host.
+ *
+ * ```
+ * repeat until u32be 0:
+ *   u32be len | path on the device          informative
+ *   u32be len | path in the backup
+ *   u32be n+1 | 0x0c | n bytes              zero or more
+ *   u32be 1   | 0x00                        the file is whole
+ *   or  u32be 1+m | code | m bytes of text  the device could not read it
+ * ```
+ *
+ * A failing file never ends the batch, and neither does a host that cannot write: the rest is read and dropped, since unread bytes would stand in front of
+ * the next message.
+ */
+import { isUtf8 } from 'node:buffer';
+import type { ByteReader } from '../../io/byte-reader.js';
+import type { TraceConnection } from '../../trace/trace.js';
+import { malformed } from './framing.js';
+import type { DeviceLinkHost, FileSink } from './host.js';
+import type { ProgressMeter } from './progress.js';
+
+export const BLOCK = { success: 0x00, localError: 0x06, remoteError: 0x0b, data: 0x0c } as const;
+
+/** The same limit as libimobiledevice's. */
+const MAX_PATH_BYTES = 4096;
+const MAX_TEXT_BYTES = 64 * 1024;
+/** Devices send 32 KiB to some MiB. It is streamed, so the limit only tells a damaged stream from a large block. */
+const MAX_BLOCK_BYTES = 1024 * 1024 * 1024;
+
+/** A file that the device itself could not send. */
+export interface FailedUpload {
+  readonly devicePath: string;
+  readonly hostPath: string;
+  /** The code of the stream: 0x0b was seen. */
+  readonly code: number;
+  readonly text: string;
+}
+
+export interface UploadContext {
+  readonly reader: ByteReader;
+  readonly host: DeviceLinkHost;
+  readonly signal: AbortSignal;
+  readonly progress: ProgressMeter;
+  readonly log: TraceConnection | undefined;
+  readonly onFailed: (file: FailedUpload) => void;
+  /** The host could not take a file: its path and the failure. An error that must end the run is thrown from here. */
+  readonly onHostFailure: (path: string, error: unknown) => void;
+}
+
+/**
+ * Receives one batch.
+ * @returns the first failure of the host, undefined when everything was taken
+ * @throws IbkError `device_error` (reason `protocol`), `connection_lost`, the signal's reason, and what `onHostFailure` throws
+ */
+export async function receiveUploads(context: UploadContext): Promise<unknown> {
+  const { reader, signal } = context;
+  let hostFailure: unknown;
+  for (;;) {
+    const head = reader.take(4) ?? (await reader.exactly(4, signal));
+    const length = head.readUInt32BE(0);
+    if (length === 0) return hostFailure;
+    const devicePath = await readPath(reader, length, signal);
+    const second = reader.take(4) ?? (await reader.exactly(4, signal));
+    const hostPath = await readPath(reader, second.readUInt32BE(0), signal);
+    const failure = await receiveFile(context, devicePath, hostPath);
+    hostFailure ??= failure;
+  }
+}
+
+async function readPath(reader: ByteReader, length: number, signal: AbortSignal): Promise<string> {
+  if (length === 0 || length > MAX_PATH_BYTES) throw malformed(`a file name of ${length} bytes`);
+  const bytes = reader.take(length) ?? (await reader.exactly(length, signal));
+  if (!isUtf8(bytes)) throw malformed('a file name that is not UTF-8');
+  return bytes.toString('utf8');
+}
+
+/** @returns the host's failure with this file, if any */
+async function receiveFile(context: UploadContext, devicePath: string, hostPath: string): Promise<unknown> {
+  const { reader, signal, progress } = context;
+  const target = new Target(context, hostPath);
+  progress.devicePath = devicePath;
+  let bytes = 0;
+  let blocks = 0;
+  try {
+    const opening = target.open();
+    if (opening !== undefined) await opening;
+    for (;;) {
+      const head = reader.take(5) ?? (await reader.exactly(5, signal));
+      const length = head.readUInt32BE(0);
+      const code = head.readUInt8(4);
+      // A 0 here is read as the end of the batch by one client and of the file by another: it is neither, the place in the stream is lost.
+      if (length === 0) throw malformed('a block without a code');
+      if (code !== BLOCK.data) {
+        const text = await readText(reader, length - 1, signal);
+        await endFile(context, target, { devicePath, hostPath, code, text });
+        context.log?.file('received', { devicePath, hostPath, bytes, blocks, code, ...(text ? { error: text } : {}) });
+        return target.failure;
+      }
+      if (length - 1 > MAX_BLOCK_BYTES) throw malformed(`a block of ${length - 1} bytes`);
+      blocks++;
+      bytes += length - 1;
+      for (let left = length - 1; left > 0; ) {
+        const piece = reader.take(left) ?? (await reader.some(left, signal));
+        left -= piece.length;
+        progress.bytesDone += piece.length;
+        const writing = target.write(piece);
+        if (writing !== undefined) await writing;
+      }
+      progress.advance();
+    }
+  } catch (error) {
+    await target.discard();
+    throw error;
+  }
+}
+
+async function endFile(context: UploadContext, target: Target, file: FailedUpload): Promise<void> {
+  if (file.code !== BLOCK.success) {
+    await target.discard();
+    context.onFailed(file);
+    return;
+  }
+  const committing = target.commit();
+  if (committing !== undefined) await committing;
+  if (target.failure === undefined) context.progress.filesDone++;
+}
+
+async function readText(reader: ByteReader, length: number, signal: AbortSignal): Promise<string> {
+  if (length === 0) return '';
+  if (length > MAX_TEXT_BYTES) throw malformed(`an error text of ${length} bytes`);
+  return (await reader.exactly(length, signal)).toString('utf8');
+}
+
+/** Where the bytes go: the host's sink, or nowhere once the host has failed with this file. */
+class Target {
+  failure: unknown;
+  #sink: FileSink | undefined;
+  readonly #context: UploadContext;
+  readonly #path: string;
+
+  constructor(context: UploadContext, path: string) {
+    this.#context = context;
+    this.#path = path;
+  }
+
+  open(): Promise<void> | undefined {
+    return this.#guarded(() => {
+      const sink = this.#context.host.receive(this.#path);
+      if (!(sink instanceof Promise)) {
+        this.#sink = sink;
+        return undefined;
+      }
+      return sink.then((opened) => {
+        this.#sink = opened;
+      });
+    });
+  }
+
+  write(piece: Buffer): Promise<void> | undefined {
+    const sink = this.#sink;
+    return sink === undefined ? undefined : this.#guarded(() => sink.write(piece));
+  }
+
+  commit(): Promise<void> | undefined {
+    const sink = this.#sink;
+    return sink === undefined ? undefined : this.#guarded(() => sink.commit());
+  }
+
+  async discard(): Promise<void> {
+    const sink = this.#sink;
+    this.#sink = undefined;
+    await sink?.discard();
+  }
+
+  /** Runs one step of the host; waits only where the host does, and turns a failure into "drop the rest". */
+  // biome-ignore lint/suspicious/noConfusingVoidType: hosts that need not wait return nothing
+  #guarded(step: () => Promise<void> | undefined | void): Promise<void> | undefined {
+    try {
+      const waiting = step();
+      return waiting instanceof Promise ? waiting.catch((error: unknown) => this.#fail(error)) : undefined;
+    } catch (error) {
+      return this.#fail(error);
+    }
+  }
+
+  async #fail(error: unknown): Promise<void> {
+    this.failure ??= error;
+    await this.discard();
+    this.#context.onHostFailure(this.#path, error);
+  }
+}
