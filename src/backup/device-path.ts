@@ -23,7 +23,6 @@ export class UnstorableName extends Error {
 const MAX_COMPONENT_BYTES = 255;
 const MAX_DEPTH = 8;
 const DOS_DEVICE = /^(?:con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³])(?:\..*)?$/i;
-// biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what it looks for
 const UNSTORABLE = /[\u0000-\u001f\u007f:*?"<>|]/;
 
 /**

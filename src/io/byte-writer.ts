@@ -65,4 +65,3 @@ export class ByteWriter {
 
   readonly #onWake = (): void => this.#wake?.();
 }
-

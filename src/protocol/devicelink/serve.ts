@@ -69,11 +69,24 @@ export async function serve(request: Served, context: ServeContext): Promise<Pli
       progress.begin(request.percent);
       return done(
         context,
-        await onEach(context, request.renames, (pair) => pair.to, ({ from, to }) => host.move(from, to)),
+        await onEach(
+          context,
+          request.renames,
+          (pair) => pair.to,
+          ({ from, to }) => host.move(from, to),
+        ),
       );
     case 'removeItems':
       progress.begin(request.percent);
-      return done(context, await onEach(context, request.paths, (path) => path, (path) => host.remove(path)));
+      return done(
+        context,
+        await onEach(
+          context,
+          request.paths,
+          (path) => path,
+          (path) => host.remove(path),
+        ),
+      );
     case 'copyItem':
       progress.begin(request.percent);
       return done(context, await onHost(context, request.to, async () => host.copy(request.from, request.to)));

@@ -174,7 +174,6 @@ class Target {
   }
 
   /** Runs one step of the host; waits only where the host does, and turns a failure into "drop the rest". */
-  // biome-ignore lint/suspicious/noConfusingVoidType: hosts that need not wait return nothing
   #guarded(step: () => Promise<void> | undefined | void): Promise<void> | undefined {
     try {
       const waiting = step();
