@@ -9,6 +9,7 @@ export interface OutputStream {
   write(text: string): boolean;
   readonly isTTY?: boolean | undefined;
   readonly columns?: number | undefined;
+  readonly rows?: number | undefined;
 }
 
 export interface InputStream extends NodeJS.ReadableStream {
@@ -76,6 +77,8 @@ export interface Screen {
   readonly style: Style;
   /** Columns to lay out for, now; undefined where nothing may be cut or wrapped (not a terminal). */
   width(): number | undefined;
+  /** Rows of the terminal, now. */
+  height(): number;
   line(text?: string): void;
   write(text: string): void;
 }
@@ -118,6 +121,7 @@ function createScreen(stream: OutputStream, glyphs: Glyphs, options: TerminalOpt
     glyphs,
     style: createStyle(usesColor(isTerminal, dumb, options)),
     width: () => (isTerminal ? terminalWidth(stream, options.env) : undefined),
+    height: () => (stream.rows !== undefined && stream.rows > 0 ? stream.rows : 24),
     line: (text = '') => void stream.write(`${text}\n`),
     write: (text) => void stream.write(text),
   };

@@ -1,0 +1,131 @@
+/** What a finished backup leaves on the screen. */
+import { ERROR_CATALOG, type IbkError } from '../errors.js';
+import type { BackupSummary } from '../events.js';
+import { countOf, formatBytes, formatDate, formatDuration, formatRate } from '../figures.js';
+import { deviceNoun } from './device-words.js';
+import { hanging } from './errors.js';
+import { displayPath } from './paths.js';
+import type { JobState } from './progress-state.js';
+import type { Screen, Terminal } from './terminal.js';
+import { displayWidth, padEnd, printable, shorten } from './text.js';
+
+const LISTED_FAILURES = 10;
+const GONE = /no such file/i;
+
+export function summaryLines(summary: BackupSummary, { err: screen, home }: Terminal): string[] {
+  const { glyphs } = screen;
+  const noun = deviceNoun(summary.device.productType);
+  const place = `${displayPath(summary.path, home)} ${glyphs.dot} ${formatBytes(summary.freeBytes, 'down')} free`;
+  const facts: [string, string][] = [
+    ['Contents', contentsWords(summary, glyphs.dot)],
+    ['Received', receivedWords(summary)],
+    ['Checked', checkedWords(summary, noun)],
+    ['Kept in', place],
+    ...missingHeadline(summary, noun),
+  ];
+  const rows = facts.map(([label, words]) => `  ${padEnd(label, 9)}  ${words}`);
+  return [headline(summary, screen), ...rows, ...failureLines(summary, screen, noun)];
+}
+
+function headline(summary: BackupSummary, { style, glyphs }: Screen): string {
+  const of = `${printable(summary.device.name)}, ${formatDate(summary.madeAt)}`;
+  if (summary.filesFailed > 0) {
+    return style.attention(
+      `${glyphs.attention} Backup finished without ${countOf(summary.filesFailed, 'file')}: ${of}`,
+    );
+  }
+  const kind = summary.kind === 'full' ? 'Full backup' : 'Backup';
+  return style.done(`${glyphs.ok} ${kind} finished: ${of}`);
+}
+
+function contentsWords({ filesTotal, bytesTotal, encrypted }: BackupSummary, dot: string): string {
+  const files = filesTotal === null ? [] : [countOf(filesTotal, 'file')];
+  const bytes = bytesTotal === null ? [] : [formatBytes(bytesTotal)];
+  const sum = [...files, ...bytes].join(', ');
+  return [...(sum === '' ? [] : [sum]), encrypted ? 'encrypted' : 'not encrypted'].join(` ${dot} `);
+}
+
+function receivedWords({
+  filesReceived,
+  bytesReceived,
+  durationSeconds,
+  receiveBytesPerSecond,
+}: BackupSummary): string {
+  const rate = receiveBytesPerSecond === null ? '' : ` (${formatRate(receiveBytesPerSecond)} while receiving)`;
+  return `${amountWords(filesReceived, bytesReceived)} in ${formatDuration(durationSeconds)}${rate}`;
+}
+
+function amountWords(files: number, bytes: number): string {
+  return `${countOf(files, 'file')}, ${formatBytes(bytes)}`;
+}
+
+/** Which check was made: with a manifest that could be read, each of its files; without, what was received. */
+function checkedWords({ check, filesTotal }: BackupSummary, noun: string): string {
+  const received = `the ${noun} reported success; every file it sent is in place`;
+  if (check === 'received') return received;
+  return filesTotal === null
+    ? `${received}; all files of its manifest are there`
+    : `the ${noun} reported success; all ${countOf(filesTotal, 'file')} of its manifest are there`;
+}
+
+function missingHeadline({ filesFailed }: BackupSummary, noun: string): [string, string][] {
+  if (filesFailed === 0) return [];
+  return [['Missing', `${countOf(filesFailed, 'file')} that the ${noun} could not read; the rest can be restored`]];
+}
+
+function failureLines(summary: BackupSummary, screen: Screen, noun: string): string[] {
+  if (summary.filesFailed === 0) return [];
+  const { style, glyphs } = screen;
+  const shown = summary.failures.slice(0, LISTED_FAILURES);
+  const paths = shown.map(({ path }) => printable(path));
+  const column = Math.min(48, Math.max(...paths.map(displayWidth), 0) + 4);
+  const lines = shown.map(({ message }, index) => `    ${padEnd(paths[index] ?? '', column)}${printable(message)}`);
+  const more = summary.filesFailed - shown.length;
+  if (more > 0) lines.push(`    and ${more} more`);
+  const readable = summary.failures.find(({ message }) => !GONE.test(message));
+  if (readable !== undefined) {
+    const file = printable(readable.path.split('/').at(-1) ?? readable.path);
+    lines.push(
+      ...hanging(glyphs.next, `Open ${file} on the ${noun}; if it opens, run ibk backup again.`, screen.width()),
+    );
+  }
+  lines.push(style.dim(`  partial ${glyphs.dot} exit 3`));
+  return lines;
+}
+
+/** The summary of a run over several devices: one line each, in the order given. */
+export function severalLines(
+  jobs: readonly JobState[],
+  result: { code: string; exit: number },
+  screen: Screen,
+): string[] {
+  const { style, glyphs } = screen;
+  const good = jobs.filter(({ summary }) => summary !== undefined).length;
+  const tail = result.exit === 0 ? '' : ` ${glyphs.dot} ${result.code} ${glyphs.dot} exit ${result.exit}`;
+  const count = good === jobs.length ? countOf(good, 'device') : `${good} of ${countOf(jobs.length, 'device')}`;
+  const head = `${count} backed up${tail}`;
+  const width = screen.width();
+  const names = jobs.map(({ name }) =>
+    width === undefined ? printable(name) : shorten(printable(name), 24, glyphs.more),
+  );
+  const column = Math.max(...names.map(displayWidth), 0);
+  const amounts = jobs.map(({ summary }) => (summary ? amountWords(summary.filesReceived, summary.bytesReceived) : ''));
+  const amountColumn = Math.max(...amounts.map(displayWidth), 0);
+  const lines = jobs.map((job, index) => {
+    const name = padEnd(names[index] ?? '', column);
+    if (job.summary !== undefined) {
+      const mark = job.summary.filesFailed > 0 ? style.attention(glyphs.attention) : style.done(glyphs.ok);
+      const missing = job.summary.filesFailed > 0 ? `  without ${countOf(job.summary.filesFailed, 'file')}` : '';
+      const time = formatDuration(job.summary.durationSeconds);
+      return `  ${mark} ${name}  ${padEnd(amounts[index] ?? '', amountColumn)}  ${time}${missing}`;
+    }
+    return `  ${style.failed(glyphs.failed)} ${name}  ${job.error ? failureWords(job.error, true) : 'not finished'}`;
+  });
+  return [result.exit === 0 ? style.done(head) : style.attention(head), ...lines];
+}
+
+/** `not trusted (exit 22): ibk pair -u "iPad mini"` */
+export function failureWords(error: IbkError, withExit: boolean): string {
+  const exit = withExit ? ` (exit ${error.exit})` : '';
+  return printable(`${ERROR_CATALOG[error.code].short}${exit}: ${error.hint}`);
+}

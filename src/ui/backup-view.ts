@@ -1,0 +1,200 @@
+/**
+ * Shows a backup while it runs: live on a terminal, as log lines elsewhere, as JSON lines, or not at all. A view is told
+ * the events in order and is closed when the job is over; it never throws into the job.
+ */
+import type { EventSink, OperationEvent, WarningEvent } from '../events.js';
+import type { Clock } from '../io/clock.js';
+import { backupLines, shortActivity } from './backup-activity.js';
+import { failureWords, severalLines, summaryLines } from './backup-summary.js';
+import { deviceNoun } from './device-words.js';
+import { hanging } from './errors.js';
+import { LiveArea } from './live.js';
+import { changeWords, LOG_EVERY_MS, logLine, stillWords } from './log-lines.js';
+import { eventToJson, jsonLine } from './ndjson.js';
+import { type JobState, Jobs, type KnownDevice } from './progress-state.js';
+import type { OutputStream, Screen, Terminal } from './terminal.js';
+import { displayWidth, padEnd, printable, shorten } from './text.js';
+
+export interface BackupView {
+  readonly onEvent: EventSink;
+  /** Says that a stop was asked for. */
+  stopping(): void;
+  /** Ends the view and leaves what belongs on the screen. */
+  close(): Promise<void>;
+}
+
+export interface ViewContext {
+  readonly terminal: Terminal;
+  readonly clock: Clock;
+  readonly devices: readonly KnownDevice[];
+  readonly destination: string;
+  readonly stallSeconds: number;
+}
+
+const JSON_PROGRESS_EVERY_MS = 1000;
+
+function stoppingWords(jobs: Jobs): string {
+  const [only, ...others] = jobs.all();
+  const whom = others.length > 0 ? 'devices' : deviceNoun(only?.productType);
+  return `Stopping: telling the ${whom}. Ctrl-C again stops at once.`;
+}
+
+/** One JSON line an event; of the progress at most one a second and device. */
+export function jsonView(stream: OutputStream, clock: Clock, withProgress: boolean): BackupView {
+  const lastMs = new Map<string, number>();
+  const tooSoon = (event: OperationEvent): boolean => {
+    if (event.type !== 'progress') return false;
+    const last = lastMs.get(event.udid);
+    if (!withProgress || (last !== undefined && clock.monotonic() - last < JSON_PROGRESS_EVERY_MS)) return true;
+    lastMs.set(event.udid, clock.monotonic());
+    return false;
+  };
+  return {
+    onEvent: (event) => {
+      if (!tooSoon(event)) stream.write(jsonLine(eventToJson(event, new Date(clock.now()))));
+    },
+    stopping: () => {},
+    close: async () => {},
+  };
+}
+
+/** Nothing but the list of missing files and, for several devices, what failed: for `-q`. */
+export function quietView({ terminal, clock, devices }: ViewContext): BackupView {
+  const jobs = new Jobs(devices, () => clock.monotonic());
+  const screen = terminal.err;
+  return {
+    onEvent: (event) => {
+      jobs.apply(event);
+      if (event.type === 'summary' && event.filesFailed > 0) printLines(summaryLines(event, terminal), screen);
+      if (event.type === 'several' && event.exit !== 0) printLines(severalLines(jobs.all(), event, screen), screen);
+    },
+    stopping: () => {},
+    close: async () => {},
+  };
+}
+
+/** Log lines on `write`: changes at once, then a sign of life every 30 s. */
+export function plainView(context: ViewContext, write: (line: string) => void, dated = false): BackupView {
+  const { clock } = context;
+  const jobs = new Jobs(context.devices, () => clock.monotonic());
+  const stop = new AbortController();
+  const spoke = new Map<JobState, number>();
+  const say = (job: JobState | undefined, words: string) => {
+    if (job !== undefined) spoke.set(job, clock.monotonic());
+    write(logLine(job, words, new Date(clock.now()), dated));
+  };
+  const signsOfLife = async (): Promise<void> => {
+    while (!stop.signal.aborted) {
+      try {
+        await clock.sleep(1000, stop.signal);
+      } catch {
+        return;
+      }
+      const now = clock.monotonic();
+      for (const job of jobs.all()) {
+        if (job.summary !== undefined || job.error !== undefined) continue;
+        if (now - (spoke.get(job) ?? job.sinceMs) >= LOG_EVERY_MS) say(job, stillWords(job, now));
+      }
+    }
+  };
+  const running = signsOfLife();
+  return {
+    onEvent: (event) => {
+      const job = jobs.apply(event);
+      if (event.type === 'several') {
+        const good = jobs.all().filter(({ summary }) => summary !== undefined).length;
+        return say(undefined, `${good} of ${jobs.all().length} devices backed up, ${event.code}, exit ${event.exit}`);
+      }
+      const words = job === undefined ? undefined : changeWords(event, job);
+      if (words !== undefined) say(job, words);
+    },
+    stopping: () => say(undefined, stoppingWords(jobs)),
+    close: async () => {
+      stop.abort();
+      await running;
+    },
+  };
+}
+
+/** The live area, replaced by the summary at the end. */
+export function liveView(context: ViewContext): BackupView {
+  const { terminal, clock, devices } = context;
+  const screen = terminal.err;
+  const jobs = new Jobs(devices, () => clock.monotonic());
+  const several = devices.length > 1;
+  const after: string[] = [];
+  let stopping = false;
+  const area = new LiveArea(screen, clock, (frame) => {
+    const moment = { ...context, screen, nowMs: clock.monotonic(), frame };
+    const notice = stopping ? [screen.style.attention(stoppingWords(jobs))] : [];
+    const [only] = jobs.all();
+    if (only === undefined) return notice;
+    return [...(several ? severalActivity(jobs.all(), moment) : backupLines(only, moment)), ...notice];
+  });
+  area.start();
+  return {
+    onEvent: (event) => {
+      jobs.apply(event);
+      if (event.type === 'prompt' && event.state === 'shown') screen.write('\x07');
+      if (event.type === 'warning') {
+        if (event.reason === 'not_encrypted') after.splice(0, after.length, ...notEncryptedLines(screen));
+        else area.printAbove(warningLines(event, screen));
+      }
+      if (event.type === 'summary' && !several) after.unshift(...summaryLines(event, terminal));
+      if (event.type === 'several') after.unshift(...severalLines(jobs.all(), event, screen));
+    },
+    stopping: () => {
+      stopping = true;
+    },
+    close: async () => {
+      await area.close();
+      printLines(after, screen);
+    },
+  };
+}
+
+function severalActivity(jobs: readonly JobState[], moment: Parameters<typeof backupLines>[1]): string[] {
+  const { screen } = moment;
+  const { glyphs, style } = screen;
+  const columns = (screen.width() ?? 80) - 1;
+  const names = jobs.map(({ name }) => shorten(printable(name), 24, glyphs.more));
+  const column = Math.max(...names.map(displayWidth));
+  const rows = Math.max(1, screen.height() - 2);
+  const lines = jobs.map((job, index) => {
+    const [words, paint] = severalWords(job, moment);
+    return paint(shorten(`${padEnd(names[index] ?? '', column)}  ${words}`, columns, glyphs.more));
+  });
+  return lines.length <= rows ? lines : [...lines.slice(0, rows - 1), style.dim(`and ${lines.length - rows + 1} more`)];
+}
+
+function severalWords(job: JobState, moment: Parameters<typeof backupLines>[1]): [string, (text: string) => string] {
+  const { glyphs, style } = moment.screen;
+  if (job.error !== undefined) return [`${glyphs.failed} ${failureWords(job.error, false)}`, style.failed];
+  if (job.summary !== undefined) return [`${glyphs.ok} done`, style.done];
+  return [shortActivity(job, moment, glyphs), job.prompt === undefined ? (text) => text : style.attention];
+}
+
+export function warningLines(event: WarningEvent, screen: Screen): string[] {
+  const { glyphs, style } = screen;
+  const width = screen.width();
+  return [
+    ...hanging(glyphs.attention, event.message, width).map((line) => style.attention(line)),
+    ...(event.hint === null ? [] : hanging(glyphs.next, event.hint, width)),
+  ];
+}
+
+function notEncryptedLines(screen: Screen): string[] {
+  const width = Math.min(screen.width() ?? 78, 78);
+  const { glyphs, style } = screen;
+  const words =
+    'This backup is not encrypted. iOS leaves out: passwords that could move to another iPhone, Health, Wi-Fi networks, HomeKit, Safari tabs.';
+  const hint = 'To have them in the next backup: turn on backup encryption in Finder, iTunes or idevicebackup2.';
+  return [
+    ...hanging(glyphs.attention, words, width).map((line) => style.attention(line)),
+    ...hanging(glyphs.next, hint, width),
+  ];
+}
+
+function printLines(lines: readonly string[], screen: Screen): void {
+  for (const line of lines) screen.line(line);
+}

@@ -1,0 +1,87 @@
+/** `ibk doctor`: one line a check in the order of repair; two columns when all is well and there is room. */
+import type { DoctorCheck, DoctorReport } from '../operations/results.js';
+import { hanging } from './errors.js';
+import type { Screen } from './terminal.js';
+import { displayWidth, padEnd, printable } from './text.js';
+
+const LABEL = 14;
+const GAP = 3;
+const TWO_COLUMNS_FROM = 78;
+
+const LABELS: Record<DoctorCheck['check'], string> = {
+  usbmuxd: 'usbmuxd',
+  device: 'device',
+  trust: 'trust',
+  unlocked: 'unlocked',
+  root: 'root',
+  space: 'space',
+  encrypted: 'encrypted',
+  last_backup: 'last backup',
+  config: 'config',
+};
+
+export function doctorLines(report: DoctorReport, screen: Screen): string[] {
+  const { checks } = report;
+  const allWell = checks.every(({ state }) => state === 'ok');
+  const roomy = (screen.width() ?? 0) >= TWO_COLUMNS_FROM;
+  const body = allWell && roomy ? inTwoColumns(checks, screen) : inOneColumn(checks, screen);
+  return [...body, ...footer(report, screen)];
+}
+
+function inOneColumn(checks: readonly DoctorCheck[], screen: Screen): string[] {
+  const { glyphs } = screen;
+  const width = screen.width();
+  const indent = ' '.repeat(displayWidth(glyphs.ok) + 1 + LABEL + GAP - 1);
+  const shown = checks.filter(({ state }) => state !== 'skipped');
+  const lines = shown.flatMap((check) => {
+    const head = `${paintedMark(check, screen)} ${padEnd(LABELS[check.check], LABEL + GAP - 1)}`;
+    const hints = check.hint === null || check.state === 'ok' ? [] : check.hint.split('\n');
+    return [
+      `${head}${printable(check.message)}`.trimEnd(),
+      ...hints.flatMap((hint) =>
+        hanging(glyphs.next, hint, width === undefined ? undefined : width - indent.length).map(
+          (line) => indent + line,
+        ),
+      ),
+    ];
+  });
+  const skipped = checks.filter(({ state }) => state === 'skipped').map(({ check }) => LABELS[check]);
+  if (skipped.length > 0) {
+    const need = skipped.length === 1 ? 'it needs the above' : 'they need the above';
+    lines.push(screen.style.dim(`${glyphs.unknown} ${skipped.join(', ')}: not checked, ${need}`));
+  }
+  return lines;
+}
+
+/** The first half on the left, the second on the right, each in the order of repair. */
+function inTwoColumns(checks: readonly DoctorCheck[], screen: Screen): string[] {
+  const half = Math.ceil(checks.length / 2);
+  const left = checks.slice(0, half);
+  const right = checks.slice(half);
+  const words = left.map((check) => `${padEnd(LABELS[check.check], LABEL + GAP - 1)}${printable(check.message)}`);
+  const column = Math.max(...words.map(displayWidth)) + 4;
+  const rightLabel = Math.max(...right.map(({ check }) => LABELS[check].length)) + 2;
+  const widest = Math.max(...right.map((check) => rightLabel + displayWidth(printable(check.message))));
+  if (column + widest + 4 > (screen.width() ?? 0)) return inOneColumn(checks, screen);
+  return left.map((check, index) => {
+    const other = right[index];
+    const first = `${paintedMark(check, screen)} ${padEnd(words[index] ?? '', column)}`;
+    if (other === undefined) return first.trimEnd();
+    return `${first}${paintedMark(other, screen)} ${padEnd(LABELS[other.check], rightLabel)}${printable(other.message)}`.trimEnd();
+  });
+}
+
+function paintedMark({ state }: DoctorCheck, { glyphs, style }: Screen): string {
+  if (state === 'ok') return style.done(glyphs.ok);
+  if (state === 'fail') return style.failed(glyphs.failed);
+  return state === 'warn' ? style.attention(glyphs.attention) : style.dim(glyphs.unknown);
+}
+
+function footer({ checks, exit }: DoctorReport, { glyphs, style }: Screen): string[] {
+  const failed = checks.filter(({ state }) => state === 'fail');
+  const [first] = failed;
+  if (first === undefined) return ['Everything is ready: ibk backup'];
+  const next = first.hint === null ? '' : ` First: ${first.hint.split('\n')[0]}`;
+  const count = failed.length === 1 ? '1 problem.' : `${failed.length} problems.`;
+  return [`${style.failed(count)}${next} ${glyphs.dot} exit ${exit}`];
+}

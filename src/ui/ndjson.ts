@@ -1,0 +1,104 @@
+/** Events as JSON lines: one object a line, snake_case, every field always there. The schemas describe these. */
+import type { IbkError } from '../errors.js';
+import type { BackupSummary, OperationEvent, SeveralSummary } from '../events.js';
+import { formatUtc } from '../figures.js';
+
+export type Json = null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json };
+
+/** Whole bytes a second and whole percent tenths: more digits would claim what nobody measured. */
+const tenths = (value: number | null): number | null => (value === null ? null : Math.round(value * 10) / 10);
+const whole = (value: number | null): number | null => (value === null ? null : Math.round(value));
+
+export function eventToJson(event: OperationEvent, now: Date): Json {
+  const udid = event.type === 'several' ? null : event.udid;
+  const head = { v: 1, type: event.type === 'several' ? 'summary' : event.type, time: formatUtc(now), udid };
+  return { ...head, ...bodyOf(event) };
+}
+
+function bodyOf(event: OperationEvent): { [key: string]: Json } {
+  switch (event.type) {
+    case 'start': {
+      const { name, model, productType, ios } = event.device;
+      const device = { name, model, product_type: productType, ios };
+      return { command: event.command, kind: event.kind, encrypted: event.encrypted, link: event.link, device };
+    }
+    case 'phase':
+      return { phase: event.phase };
+    case 'prompt':
+      return { prompt: event.prompt, state: event.state, timeout_seconds: event.timeoutSeconds };
+    case 'progress':
+      return {
+        phase: event.phase,
+        percent: tenths(event.percent),
+        files_done: event.filesDone,
+        bytes_done: event.bytesDone,
+        bytes_total: event.bytesTotal,
+        bytes_per_second: whole(event.bytesPerSecond),
+        eta_seconds: whole(event.etaSeconds),
+        domain: event.domain,
+      };
+    case 'file_error':
+      return { path: event.path, message: event.message, device_error_code: event.deviceErrorCode };
+    case 'warning':
+      return { reason: event.reason, message: event.message, hint: event.hint };
+    case 'summary':
+      return summaryBody(event);
+    case 'error':
+      return errorBody(event.error);
+    case 'several':
+      return severalBody(event);
+  }
+}
+
+/** Versions and their changes come with a later release; until then these fields are null. */
+function summaryBody(summary: BackupSummary): { [key: string]: Json } {
+  return {
+    code: summary.code,
+    exit: summary.exit,
+    version: null,
+    previous: null,
+    kind: summary.kind,
+    encrypted: summary.encrypted,
+    files_total: summary.filesTotal,
+    bytes_total: summary.bytesTotal,
+    files_added: null,
+    files_changed: null,
+    files_removed: null,
+    files_received: summary.filesReceived,
+    bytes_received: summary.bytesReceived,
+    files_failed: summary.filesFailed,
+    check: summary.check,
+    history_bytes: null,
+    duration_seconds: tenths(summary.durationSeconds),
+    path: summary.path,
+  };
+}
+
+function severalBody({ code, exit, devices }: SeveralSummary): { [key: string]: Json } {
+  return {
+    code,
+    exit,
+    devices: devices.map((device) => ({ udid: device.udid, code: device.code, exit: device.exit })),
+  };
+}
+
+export function errorBody(error: IbkError): { [key: string]: Json } {
+  return {
+    code: error.code,
+    exit: error.exit,
+    reason: error.reason ?? null,
+    phase: error.phase ?? null,
+    message: error.message,
+    meaning: error.meaning ?? null,
+    hint: error.hint,
+    device_error_code: error.deviceErrorCode ?? null,
+    retryable: error.retryable,
+  };
+}
+
+/** One document or line, ending in a line feed. Line separators inside strings are escaped, so that a line stays one. */
+export function jsonLine(value: Json): string {
+  return `${JSON.stringify(value)
+    .replace(/\u2028/g, '\\u2028')
+    .replace(/\u2029/g, '\\u2029')}\n`;
+}
