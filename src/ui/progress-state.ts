@@ -81,7 +81,8 @@ function update(job: JobState, event: Exclude<OperationEvent, { type: 'several' 
       job.productType = event.device.productType;
       return;
     case 'phase':
-      return enter(job, event.phase, nowMs);
+      enter(job, event.phase, nowMs);
+      return;
     case 'prompt':
       job.prompt = event.state === 'shown' ? { event, sinceMs: nowMs } : undefined;
       return;
