@@ -16,6 +16,7 @@ export function throwIfAborted(signal: AbortSignal | undefined): void {
 
 export interface Deadline {
   readonly clock: Clock;
+  /** Infinity: no limit but the signal. */
   readonly timeoutMs: number;
   readonly signal?: AbortSignal | undefined;
   /** Made when the time is over; becomes the abort reason. */
@@ -33,14 +34,25 @@ export async function within<T>(deadline: Deadline, work: (signal: AbortSignal) 
   const settled = new AbortController();
   const stop = () => bounded.abort(outer?.reason);
   outer?.addEventListener('abort', stop, { once: true });
-  clock.sleep(timeoutMs, settled.signal).then(
-    () => bounded.abort(onTimeout()),
-    () => undefined, // settled in time
-  );
+  if (timeoutMs !== Number.POSITIVE_INFINITY)
+    clock.sleep(timeoutMs, settled.signal).then(
+      () => bounded.abort(onTimeout()),
+      () => undefined, // settled in time
+    );
   try {
     return await work(bounded.signal);
   } finally {
     outer?.removeEventListener('abort', stop);
     settled.abort();
   }
+}
+
+/** The promise's outcome, or the signal's reason if that comes first. What the promise does later is ignored. */
+export function orAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const stop = () => reject(abortError(signal));
+    signal.addEventListener('abort', stop, { once: true });
+    if (signal.aborted) stop();
+    promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', stop));
+  });
 }

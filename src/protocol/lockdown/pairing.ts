@@ -1,0 +1,97 @@
+/**
+ * Makes the keys and certificates of a new pair record. The only place that knows node-forge; the RSA keys come from node:crypto.
+ *
+ *   root    X.509 v3, self-signed            basicConstraints CA:TRUE, critical
+ *   host    signed by the root key           CA:FALSE; keyUsage digitalSignature, keyEncipherment (both critical)
+ *   device  the device's key, signed by root as host, and subjectKeyIdentifier
+ *
+ * All names are empty, serial 1, sha256WithRSA (sha1WithRSA below iOS 4), valid from a day ago (clocks differ) for ten years.
+ * libimobiledevice and pymobiledevice3 agree on all of this but the backdating.
+ */
+import { createPublicKey, generateKeyPair, randomUUID } from 'node:crypto';
+import { promisify } from 'node:util';
+import forge from 'node-forge';
+import { IbkError } from '../../errors.js';
+import type { PairRecordFields } from '../usbmux/pair-record.js';
+import type { IosVersion } from './ios-version.js';
+
+const DAY_MS = 86_400_000;
+const VALID_DAYS = 3650;
+const KEY_USAGE = { name: 'keyUsage', critical: true, digitalSignature: true, keyEncipherment: true };
+
+const makeKeyPair = promisify(generateKeyPair);
+
+async function makeRsaKey(): Promise<{ readonly privateKey: string; readonly publicKey: string }> {
+  return makeKeyPair('rsa', {
+    modulusLength: 2048,
+    publicExponent: 0x10001,
+    publicKeyEncoding: { type: 'spki', format: 'pem' },
+    privateKeyEncoding: { type: 'pkcs8', format: 'pem' },
+  });
+}
+
+export interface PairRecordInput {
+  /** lockdownd's DevicePublicKey: PEM text, PKCS#1 ("RSA PUBLIC KEY"). */
+  readonly devicePublicKey: Buffer;
+  readonly systemBuid: string;
+  readonly wifiMacAddress: string | undefined;
+  readonly ios: IosVersion;
+  /** Milliseconds since 1970. */
+  readonly now: number;
+}
+
+/**
+ * New keys, certificates and host ID; the escrow bag comes with the device's answer.
+ * @throws IbkError `device_error` when the device's key is not an RSA key
+ */
+export async function makePairRecord(input: PairRecordInput): Promise<PairRecordFields> {
+  const devicePem = readDeviceKey(input.devicePublicKey);
+  const [root, host] = await Promise.all([makeRsaKey(), makeRsaKey()]);
+  const signer = forge.pki.privateKeyFromPem(root.privateKey);
+  const certificate = (publicPem: string, extensions: object[]) => sign(publicPem, extensions, signer, input);
+  const leaf = { name: 'basicConstraints', critical: true, cA: false };
+  return {
+    hostId: randomUUID().toUpperCase(),
+    systemBuid: input.systemBuid,
+    rootCertificate: certificate(root.publicKey, [{ name: 'basicConstraints', critical: true, cA: true }]),
+    hostCertificate: certificate(host.publicKey, [leaf, KEY_USAGE]),
+    deviceCertificate: certificate(devicePem, [leaf, KEY_USAGE, { name: 'subjectKeyIdentifier' }]),
+    rootPrivateKey: Buffer.from(root.privateKey),
+    hostPrivateKey: Buffer.from(host.privateKey),
+    wifiMacAddress: input.wifiMacAddress,
+    escrowBag: undefined,
+  };
+}
+
+function readDeviceKey(pem: Buffer): string {
+  try {
+    const key = createPublicKey(pem.toString('latin1').replace(/\0+$/, ''));
+    const bits = key.asymmetricKeyDetails?.modulusLength ?? 0;
+    if (key.asymmetricKeyType !== 'rsa' || bits < 1024 || bits > 8192)
+      throw new Error(`${key.asymmetricKeyType} ${bits}`);
+    return key.export({ type: 'spki', format: 'pem' }).toString();
+  } catch (cause) {
+    throw new IbkError('device_error', 'The device sent a public key that cannot be read.', {
+      reason: 'device_public_key',
+      cause,
+    });
+  }
+}
+
+function sign(
+  publicPem: string,
+  extensions: object[],
+  signer: forge.pki.rsa.PrivateKey,
+  { ios, now }: PairRecordInput,
+): Buffer {
+  const certificate = forge.pki.createCertificate();
+  certificate.publicKey = forge.pki.publicKeyFromPem(publicPem);
+  certificate.serialNumber = '01';
+  certificate.validity.notBefore = new Date(now - DAY_MS);
+  certificate.validity.notAfter = new Date(now + VALID_DAYS * DAY_MS);
+  certificate.setSubject([]);
+  certificate.setIssuer([]);
+  certificate.setExtensions(extensions);
+  certificate.sign(signer, ios.major < 4 ? forge.md.sha1.create() : forge.md.sha256.create());
+  return Buffer.from(forge.pki.certificateToPem(certificate).replaceAll('\r\n', '\n'));
+}

@@ -1,0 +1,64 @@
+/**
+ * installation_proxy: the apps that the user installed. `Browse` is answered in pieces: `Status` BrowsingApplications with `CurrentList`,
+ * at last `Complete`; `Error` on failure.
+ */
+import { IbkError } from '../../errors.js';
+import { asArray, asDict, field, optionalString } from '../../plist/fields.js';
+import { plistDict } from '../../plist/value.js';
+import type { ProtocolContext } from '../context.js';
+import type { OpenedDevice, StartServiceOptions } from '../lockdown/device.js';
+import { PlistChannel } from '../plist-channel.js';
+import { SERVICE } from './names.js';
+
+export interface InstalledApp {
+  readonly bundleId: string;
+  /** `ApplicationSINF` and `iTunesMetadata`, for Info.plist; absent for apps that were not bought in the store. */
+  readonly sinf: Buffer | undefined;
+  readonly metadata: Buffer | undefined;
+}
+
+/** A phone holds hundreds; both limits are far beyond any. */
+const MOST_APPS = 20_000;
+const MOST_PIECES = 20_000;
+
+/** @throws IbkError `device_error` for an error of the service; as `OpenedDevice.startService` */
+export async function listUserApps(
+  device: OpenedDevice,
+  ctx: ProtocolContext,
+  options: StartServiceOptions = {},
+): Promise<InstalledApp[]> {
+  const connection = await device.startService(SERVICE.installationProxy, options);
+  const channel = new PlistChannel(connection, ctx, 'installation_proxy', SERVICE.installationProxy);
+  try {
+    return await browse(channel, options.signal);
+  } finally {
+    channel.close();
+  }
+}
+
+async function browse(channel: PlistChannel, signal: AbortSignal | undefined): Promise<InstalledApp[]> {
+  const ClientOptions = plistDict({
+    ApplicationType: 'User',
+    ReturnAttributes: ['CFBundleIdentifier', 'ApplicationSINF', 'iTunesMetadata'],
+  });
+  await channel.send('Browse', plistDict({ Command: 'Browse', ClientOptions }), { signal });
+  const apps: InstalledApp[] = [];
+  for (let piece = 0; piece < MOST_PIECES && apps.length <= MOST_APPS; piece++) {
+    const answer = await channel.receive({ signal });
+    if (field(answer, 'Error') !== undefined)
+      throw new IbkError('device_error', 'The device could not list its apps.', { reason: 'installation_proxy' });
+    const list = field(answer, 'CurrentList');
+    for (const entry of list === undefined ? [] : asArray(list, 'CurrentList')) {
+      const app = asDict(entry, 'CurrentList entry');
+      const bundleId = optionalString(app, 'CFBundleIdentifier');
+      if (bundleId === undefined) continue;
+      apps.push({ bundleId, sinf: data(field(app, 'ApplicationSINF')), metadata: data(field(app, 'iTunesMetadata')) });
+    }
+    if (optionalString(answer, 'Status') === 'Complete') return apps;
+  }
+  throw new IbkError('device_error', 'The device listed apps without end.', { reason: 'protocol' });
+}
+
+function data(value: unknown): Buffer | undefined {
+  return Buffer.isBuffer(value) ? value : undefined;
+}
