@@ -12,7 +12,6 @@
  * (pymobiledevice3 #1857). The stream ends with u32be 0 also when nothing was asked for: silence makes the device hang (libimobiledevice #112).
  */
 import { IbkError } from '../../errors.js';
-import type { ByteWriter } from '../../io/byte-writer.js';
 import type { TraceConnection } from '../../trace/trace.js';
 import type { DeviceLinkHost, FileSource } from './host.js';
 import { type HostStatus, statusOf } from './status.js';
@@ -23,8 +22,11 @@ const DATA_HEAD = blockHead(BLOCK.data, BLOCK_BYTES);
 const SUCCESS = blockHead(BLOCK.success, 0);
 const END = Buffer.alloc(4);
 
+/** Sends the pieces as one and waits while the stream is full. @throws IbkError `connection_lost`, the signal's reason */
+export type WritePieces = (pieces: readonly Buffer[], signal: AbortSignal) => Promise<void>;
+
 export interface DownloadContext {
-  readonly writer: ByteWriter;
+  readonly write: WritePieces;
   readonly host: DeviceLinkHost;
   readonly signal: AbortSignal;
   readonly log: TraceConnection | undefined;
@@ -55,7 +57,7 @@ export async function sendDownloads(
     const outcome = await sendFile(context, path, [head, name]);
     if (outcome !== undefined) failed.set(path, outcome);
   }
-  await context.writer.write([END], context.signal);
+  await context.write([END], context.signal);
   context.place.inStream = false;
   return failed;
 }
@@ -67,7 +69,7 @@ export function streamEnding(place: StreamPlace): Buffer[] {
 }
 
 async function sendFile(context: DownloadContext, path: string, head: Buffer[]): Promise<HostStatus | undefined> {
-  const { writer, signal, log } = context;
+  const { write, signal, log } = context;
   let source: FileSource | undefined;
   let failure: HostStatus | undefined;
   let bytes = 0;
@@ -90,14 +92,14 @@ async function sendFile(context: DownloadContext, path: string, head: Buffer[]):
       if (data.length === 0) break;
       bytes += data.length;
       appendBlocks(pending, data);
-      const sending = writer.write(pending, signal);
+      const sending = write(pending, signal);
       context.place.inFile = true;
       await sending;
       pending = [];
     }
     if (failure === undefined) pending.push(SUCCESS);
     else pending.push(...failureBlock(failure.text));
-    await writer.write(pending, signal);
+    await write(pending, signal);
     context.place.inFile = false;
   } finally {
     await source?.close();

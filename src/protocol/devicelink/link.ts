@@ -9,10 +9,10 @@
 import { IbkError } from '../../errors.js';
 import { abortError, within } from '../../io/abort.js';
 import { ByteReader } from '../../io/byte-reader.js';
-import { ByteWriter } from '../../io/byte-writer.js';
 import type { Clock } from '../../io/clock.js';
 import type { PlistDict, PlistValue } from '../../plist/value.js';
 import type { Trace, TraceConnection } from '../../trace/trace.js';
+import { send } from '../connection.js';
 import type { Connection } from '../transport.js';
 import { type StreamPlace, streamEnding } from './downloads.js';
 import { buildFrame, HANDSHAKE_LIMIT, MESSAGE_LIMIT, malformed, readFrame } from './framing.js';
@@ -37,21 +37,20 @@ export class DeviceLink {
   version = 0;
   readonly #connection: Connection;
   readonly #reader: ByteReader;
-  readonly #writer: ByteWriter;
   readonly #options: LinkOptions;
   readonly #guard: StallGuard;
   readonly #signal: AbortSignal;
   readonly #progress = new ProgressMeter();
   readonly #place: StreamPlace = { inStream: false, inFile: false };
   readonly #log: TraceConnection | undefined;
+  #written = 0;
   #over = false;
 
   private constructor(connection: Connection, options: LinkOptions) {
     this.#connection = connection;
     this.#options = options;
     this.#reader = new ByteReader(connection.stream);
-    this.#writer = new ByteWriter(connection.stream);
-    this.#guard = new StallGuard(options.clock, options.stallMs, () => this.#reader.received + this.#writer.written);
+    this.#guard = new StallGuard(options.clock, options.stallMs, () => this.#reader.received + this.#written);
     this.#signal = AbortSignal.any([options.signal, connection.closed, this.#guard.signal]);
     this.#log = options.trace?.open('devicelink', 'com.apple.mobilebackup2');
   }
@@ -118,7 +117,7 @@ export class DeviceLink {
       events.onRequest(received);
       const answer = await serve(received, {
         reader: this.#reader,
-        writer: this.#writer,
+        write: this.#write,
         host,
         signal,
         progress: this.#progress,
@@ -137,7 +136,7 @@ export class DeviceLink {
     try {
       const pieces = [...streamEnding(this.#place), ...buildFrame(disconnectMessage())];
       this.#log?.message('sent', 'DLMessageDisconnect', disconnectMessage(), pieces.at(-1)?.length ?? 0);
-      await this.#writer.write(pieces, signal);
+      await this.#write(pieces, signal);
     } catch {
       // The device is gone, or takes nothing more: there is nobody left to tell.
     }
@@ -149,7 +148,6 @@ export class DeviceLink {
     if (this.#over) return;
     this.#over = true;
     this.#guard.stop();
-    this.#writer.detach();
     this.#log?.close(why);
     this.#connection.close();
   }
@@ -163,8 +161,13 @@ export class DeviceLink {
   async #send(message: PlistValue, signal: AbortSignal): Promise<void> {
     const pieces = buildFrame(message);
     if (this.#log !== undefined) this.#log.message('sent', messageName(message), message, pieces[1].length);
-    await this.#writer.write(pieces, signal);
+    await this.#write(pieces, signal);
   }
+
+  readonly #write = async (pieces: readonly Buffer[], signal: AbortSignal): Promise<void> => {
+    for (const piece of pieces) this.#written += piece.length;
+    await send(this.#connection, pieces, signal);
+  };
 
   #bounded<T>(what: string, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
     const { clock, answerMs, signal } = this.#options;

@@ -1,10 +1,9 @@
 /** Carries out one request of the device and makes its one answer. */
 import { assertNever, IbkError } from '../../errors.js';
 import type { ByteReader } from '../../io/byte-reader.js';
-import type { ByteWriter } from '../../io/byte-writer.js';
 import { type PlistValue, plistDict } from '../../plist/value.js';
 import type { TraceConnection } from '../../trace/trace.js';
-import { type StreamPlace, sendDownloads } from './downloads.js';
+import { type StreamPlace, sendDownloads, type WritePieces } from './downloads.js';
 import { malformed } from './framing.js';
 import type { DeviceLinkHost, ListedEntry } from './host.js';
 import { type DeviceRequest, fileError, statusResponse } from './messages.js';
@@ -26,7 +25,7 @@ export interface LinkEvents {
 
 export interface ServeContext {
   readonly reader: ByteReader;
-  readonly writer: ByteWriter;
+  readonly write: WritePieces;
   readonly host: DeviceLinkHost;
   readonly signal: AbortSignal;
   readonly progress: ProgressMeter;

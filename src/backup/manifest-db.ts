@@ -1,0 +1,64 @@
+/**
+ * Manifest.db (iOS 10 and later), unencrypted: table `Files(fileID, domain, relativePath, flags, file)`; flags 1 is a regular file, the only kind with a
+ * payload. Read without writing to it or beside it.
+ */
+import { open, rm } from 'node:fs/promises';
+import { IbkError } from '../errors.js';
+import { openSqliteReadOnly, type SqliteDatabase } from '../io/sqlite.js';
+
+const MAGIC = 'SQLite format 3\0';
+const PAGE = 5000;
+
+/** Does the file begin as an unencrypted SQLite database? */
+export async function isPlainDatabase(path: string): Promise<boolean> {
+  const file = await open(path, 'r');
+  try {
+    const head = Buffer.alloc(16);
+    await file.read(head, 0, 16, 0);
+    return head.toString('latin1') === MAGIC;
+  } finally {
+    await file.close();
+  }
+}
+
+export interface ManifestRow {
+  readonly fileId: string;
+  readonly flags: number;
+}
+
+/**
+ * Every row in order of fileID, in pages, after SQLite's own quick check. Other work gets its turn between the pages.
+ * @throws IbkError `damaged`, reason `manifest`
+ */
+export async function* readManifestRows(path: string): AsyncGenerator<readonly ManifestRow[]> {
+  let database: SqliteDatabase | undefined;
+  try {
+    database = openSqliteReadOnly(path);
+    const verdict = database.pragma('quick_check(1)', { simple: true });
+    if (verdict !== 'ok') throw new Error(String(verdict));
+    const page = database.prepare('SELECT fileID, flags FROM Files WHERE fileID > ? ORDER BY fileID LIMIT ?');
+    for (let last = ''; ; ) {
+      const rows = page.all(last, PAGE).map(rowOf);
+      if (rows.length > 0) yield rows;
+      if (rows.length < PAGE) return;
+      last = rows.at(-1)?.fileId ?? '';
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+  } catch (error) {
+    if (error instanceof IbkError) throw error;
+    const why = error instanceof Error ? error.message : String(error);
+    throw new IbkError('damaged', `Manifest.db is damaged: ${why}.`, { reason: 'manifest', cause: error });
+  } finally {
+    database?.close();
+    // A database that was left in write-ahead mode makes SQLite put these beside it, even for a reader.
+    for (const suffix of ['-shm', '-wal']) await rm(`${path}${suffix}`, { force: true });
+  }
+}
+
+function rowOf(row: unknown): ManifestRow {
+  if (typeof row === 'object' && row !== null && 'fileID' in row && 'flags' in row) {
+    const { fileID, flags } = row;
+    if (typeof fileID === 'string' && typeof flags === 'number') return { fileId: fileID, flags };
+  }
+  throw new IbkError('damaged', 'Manifest.db is damaged: a row of Files is not as it should be.', { reason: 'manifest' });
+}

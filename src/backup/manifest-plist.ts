@@ -1,0 +1,39 @@
+/** Manifest.plist, written by the device: what kind of backup it is, and its keybag (there in unencrypted backups too). */
+import { parsePlist } from '../plist/codec.js';
+import { asDict, asString, field, optionalBoolean, optionalDict, optionalString } from '../plist/fields.js';
+
+export interface BackupManifest {
+  /** `10.0` from iOS 10 on (Manifest.db), `9.1` before (Manifest.mbdb). */
+  readonly version: string;
+  readonly encrypted: boolean;
+  readonly keybag: Buffer | undefined;
+  /** Is Manifest.db encrypted as a whole (iOS 10.2 and later)? */
+  readonly databaseEncrypted: boolean;
+  readonly date: Date | undefined;
+  readonly deviceName: string | undefined;
+  readonly productType: string | undefined;
+  readonly productVersion: string | undefined;
+  readonly udid: string | undefined;
+}
+
+const MANIFEST_PLIST_LIMIT = 64 * 1024 * 1024;
+
+/** @throws IbkError `device_error` when it is no such file */
+export function parseManifestPlist(bytes: Buffer): BackupManifest {
+  const dict = asDict(parsePlist(bytes, 'Manifest.plist', { maxBytes: MANIFEST_PLIST_LIMIT }), 'Manifest.plist');
+  const keybag = field(dict, 'BackupKeyBag');
+  const date = field(dict, 'Date');
+  const encrypted = optionalBoolean(dict, 'IsEncrypted') ?? false;
+  const lockdown = optionalDict(dict, 'Lockdown');
+  return {
+    version: asString(field(dict, 'Version'), 'Version of Manifest.plist'),
+    encrypted,
+    keybag: Buffer.isBuffer(keybag) ? keybag : undefined,
+    databaseEncrypted: encrypted && Buffer.isBuffer(field(dict, 'ManifestKey')),
+    date: date instanceof Date && !Number.isNaN(date.getTime()) ? date : undefined,
+    deviceName: lockdown && optionalString(lockdown, 'DeviceName'),
+    productType: lockdown && optionalString(lockdown, 'ProductType'),
+    productVersion: lockdown && optionalString(lockdown, 'ProductVersion'),
+    udid: lockdown && optionalString(lockdown, 'UniqueDeviceID'),
+  };
+}
