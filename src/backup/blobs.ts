@@ -4,7 +4,18 @@
  * A small file costs one open, one write and one close, all synchronous: measured faster than a round trip through the thread pool. A large one is written
  * behind, in pieces of a megabyte, while the next bytes arrive.
  */
-import { chmodSync, closeSync, fchmodSync, mkdirSync, openSync, rmSync, unlinkSync, write, writev, writevSync } from 'node:fs';
+import {
+  chmodSync,
+  closeSync,
+  fchmodSync,
+  mkdirSync,
+  openSync,
+  rmSync,
+  unlinkSync,
+  write,
+  writev,
+  writevSync,
+} from 'node:fs';
 import { open } from 'node:fs/promises';
 import { join } from 'node:path';
 

@@ -33,11 +33,7 @@ const SYNC_AT_ONCE = 8;
 const RENAMES_AT_ONCE = 256;
 
 /** What the overlay changes. References to the lower layer get content of their own first. */
-export async function planCommit(
-  incoming: IncomingBackup,
-  aside: readonly string[],
-  now: Date,
-): Promise<CommitPlan> {
+export async function planCommit(incoming: IncomingBackup, aside: readonly string[], now: Date): Promise<CommitPlan> {
   const folders: string[] = [];
   const puts: { path: string; blob: number }[] = [];
   const removes: string[] = [];
@@ -136,11 +132,20 @@ export async function applyCommit(layout: BackupLayout, plan: CommitPlan): Promi
       if (!(error instanceof Error && 'code' in error && error.code === 'ENOENT')) throw error;
     }
   };
-  await inSlices(plan.puts.filter(({ path }) => !isMetadataFile(path)), place);
-  await inSlices(plan.puts.filter(({ path }) => isMetadataFile(path) && path !== 'Status.plist'), place);
+  await inSlices(
+    plan.puts.filter(({ path }) => !isMetadataFile(path)),
+    place,
+  );
+  await inSlices(
+    plan.puts.filter(({ path }) => isMetadataFile(path) && path !== 'Status.plist'),
+    place,
+  );
   touched.add(layout.folder);
   for (const folder of touched) await syncFolder(folder);
-  await inSlices(plan.puts.filter(({ path }) => path === 'Status.plist'), place);
+  await inSlices(
+    plan.puts.filter(({ path }) => path === 'Status.plist'),
+    place,
+  );
   await syncFolder(layout.folder);
   await syncFolder(layout.root);
   await rm(layout.commitList, { force: true });

@@ -43,7 +43,11 @@ export async function hideLeftovers(layout: BackupLayout, incoming: IncomingBack
   return { state, status: usable ? status : undefined, encrypted: usable ? manifest?.encrypted : undefined, leftovers };
 }
 
-async function readable<T>(incoming: IncomingBackup, name: string, parse: (bytes: Buffer) => T): Promise<T | undefined> {
+async function readable<T>(
+  incoming: IncomingBackup,
+  name: string,
+  parse: (bytes: Buffer) => T,
+): Promise<T | undefined> {
   try {
     return parse(await incoming.readWhole(path(name), SMALL_PLIST_LIMIT * 64));
   } catch {

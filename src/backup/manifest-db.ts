@@ -60,5 +60,7 @@ function rowOf(row: unknown): ManifestRow {
     const { fileID, flags } = row;
     if (typeof fileID === 'string' && typeof flags === 'number') return { fileId: fileID, flags };
   }
-  throw new IbkError('damaged', 'Manifest.db is damaged: a row of Files is not as it should be.', { reason: 'manifest' });
+  throw new IbkError('damaged', 'Manifest.db is damaged: a row of Files is not as it should be.', {
+    reason: 'manifest',
+  });
 }

@@ -12,7 +12,8 @@ export async function freeBytes(path: string): Promise<number> {
       const disk = await statfs(folder, { bigint: true });
       return Number(disk.bavail * disk.bsize);
     } catch (error) {
-      const missing = error instanceof Error && 'code' in error && (error.code === 'ENOENT' || error.code === 'ENOTDIR');
+      const missing =
+        error instanceof Error && 'code' in error && (error.code === 'ENOENT' || error.code === 'ENOTDIR');
       if (!missing || dirname(folder) === folder) throw error;
     }
   }
