@@ -1,5 +1,5 @@
 /** Manifest.db, the manifest from iOS 10 on: a SQLite database of one row per item (backup format notes, 3.1). */
-import Database from 'better-sqlite3';
+import { openSqlite, type SqliteDatabase } from '../../io/sqlite.js';
 import { encodeMbFile } from './mbfile.js';
 import { type ManifestRecord, rowFlags } from './record.js';
 
@@ -17,19 +17,21 @@ const PADDING_ROW_BYTES = 256 * 1024 * 1024;
 
 /** Writes a new database row by row. The same rows in the same order give the same bytes. */
 export class ManifestDbWriter {
-  readonly #db: Database.Database;
-  readonly #insert: Database.Statement;
+  readonly #db: SqliteDatabase;
+  readonly #insert: { run(...values: unknown[]): unknown };
 
   /** `path` must not exist. */
   constructor(path: string) {
-    this.#db = new Database(path);
+    this.#db = openSqlite(path);
     this.#db.pragma('page_size = 4096');
     this.#db.pragma('journal_mode = OFF');
     this.#db.pragma('synchronous = OFF');
     this.#db.pragma('auto_vacuum = INCREMENTAL');
     this.#db.pragma('user_version = 2');
     this.#db.exec(SCHEMA);
-    this.#insert = this.#db.prepare('INSERT INTO Files (fileID, domain, relativePath, flags, file) VALUES (?, ?, ?, ?, ?)');
+    this.#insert = this.#db.prepare(
+      'INSERT INTO Files (fileID, domain, relativePath, flags, file) VALUES (?, ?, ?, ?, ?)',
+    );
     this.#db.exec('BEGIN');
   }
 

@@ -70,7 +70,10 @@ function applications(items: readonly ContentItem[]): PlistDict {
       CFBundleIdentifier: container.id,
       CFBundleVersion: app?.version ?? '1.0',
       ContainerContentClass: container.contentClass,
-      Path: container.contentClass === 'Data/Application' ? `/var/containers/Bundle/Application/${container.id}` : undefined,
+      Path:
+        container.contentClass === 'Data/Application'
+          ? `/var/containers/Bundle/Application/${container.id}`
+          : undefined,
     });
   }
   return result;

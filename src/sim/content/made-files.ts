@@ -1,5 +1,5 @@
 /** Small real files: SQLite databases and property lists with invented content, the same for the same seed and revision. */
-import Database from 'better-sqlite3';
+import { openSqlite, type SqliteDatabase } from '../../io/sqlite.js';
 import { buildBinaryPlist } from '../../plist/codec.js';
 import { type PlistValue, plistDict } from '../../plist/value.js';
 import { SeededRandom, seededBytes } from './random.js';
@@ -10,8 +10,8 @@ export type FileMaker = (label: string, revision: number) => Buffer;
 const FIRST_NAMES = ['Ada', 'Björn', 'Chloé', 'Dorota', 'Emre', 'Fatima', 'Grace', 'Hồng', 'Ida', 'Jun'] as const;
 const TEXTS = ['On my way', 'See you at 8?', 'Schöne Grüße!', '👍', 'The train is late again', 'Call me'] as const;
 
-function sqlite(fill: (db: Database.Database) => void): Buffer {
-  const db = new Database(':memory:');
+function sqlite(fill: (db: SqliteDatabase) => void): Buffer {
+  const db = openSqlite(':memory:');
   try {
     db.pragma('page_size = 4096');
     fill(db);
