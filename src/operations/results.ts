@@ -2,8 +2,8 @@
 import type { ErrorCode } from '../errors.js';
 import type { DeviceFacts, Link } from '../events.js';
 
-/** The worst that is known of a device, in this order. */
-export type DeviceState = 'not_trusted' | 'locked' | 'setup_not_finished' | 'ready';
+/** The worst that is known of a device, in this order. `unreachable`: the muxer lists it, but it does not answer. */
+export type DeviceState = 'unreachable' | 'not_trusted' | 'locked' | 'setup_not_finished' | 'ready';
 
 export interface ListedDevice {
   readonly udid: string;

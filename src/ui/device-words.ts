@@ -16,6 +16,7 @@ export function linkWords(links: readonly Link[], joint = ', '): string {
 }
 
 export const STATE_WORDS: Record<DeviceState, string> = {
+  unreachable: 'no answer',
   not_trusted: 'not trusted',
   locked: 'locked',
   setup_not_finished: 'set-up not finished',

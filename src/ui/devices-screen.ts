@@ -57,6 +57,8 @@ export function devicesAdvice(devices: readonly ListedDevice[], screen: Screen):
 function adviceWords(device: ListedDevice, among: number): [string, string] | undefined {
   const name = printable(device.name);
   switch (device.state) {
+    case 'unreachable':
+      return [`${name} does not answer.`, 'Unlock it, unplug it and plug it in again.'];
     case 'not_trusted':
       return [`${name} does not trust this computer.`, `ibk pair${choosing(device.name, among)}`];
     case 'locked':
