@@ -63,6 +63,13 @@ export const CONNECTION_SCENARIOS: readonly ScenarioDefinition[] = [
   },
   { name: 'tls-refused', description: 'the phone closes the connection instead of a TLS handshake' },
   { name: 'tls-alert', description: 'the phone answers the TLS handshake with a fatal alert' },
+  {
+    name: 'tls-version',
+    value: 'V',
+    choices: ['1.0', '1.1', '1.2', '1.3'],
+    description: 'the phone speaks this TLS version alone',
+  },
+  { name: 'tls-intolerant', description: 'the phone drops a client that offers more than TLS 1.0, as iOS 7 did' },
   { name: 'idle-drop', value: 'SECONDS', defaultValue: '10', description: 'lockdownd drops an idle connection' },
   { name: 'control-characters', description: 'lockdown answers hold control characters that XML forbids' },
   // Lock state and services
@@ -78,7 +85,9 @@ export const CONNECTION_SCENARIOS: readonly ScenarioDefinition[] = [
   },
   { name: 'service-refused', value: 'SERVICE', description: 'the port of a service refuses the connection' },
   { name: 'no-passcode', description: 'the phone has no passcode set' },
+  { name: 'passcode-late', value: 'SECONDS', description: 'the passcode is entered after a time' },
   { name: 'find-my', description: 'Find My is on (com.apple.fmip IsAssociated)' },
+  { name: 'product-version', value: 'V', description: 'the phone claims another iOS version, such as 6.1.6 or 16.0' },
   { name: 'wifi-only', description: 'an iPad-like phone without SIM: no IMEI, ICCID or phone number' },
   { name: 'afc-busy', value: 'N', defaultValue: '3', description: 'the sync lock is held by others for N attempts' },
   { name: 'afc-lock-error', value: 'STATUS', defaultValue: '10', description: 'locking fails with an AFC status' },

@@ -1,0 +1,64 @@
+/** Which services the phone offers, and the ports on which those that were started wait for their one connection. */
+import type { SimulatedPhone } from '../phone/phone.js';
+import type { Pairing } from '../phone/pairing.js';
+import { serveAfc } from './afc.js';
+import { serveDiagnosticsRelay } from './diagnostics-relay.js';
+import { serveInstallationProxy } from './installation-proxy.js';
+import { serveBackup } from './mobilebackup2.js';
+import { serveNotificationProxy } from './notification-proxy.js';
+import type { ServiceHandler } from './service.js';
+import { serveSpringboard } from './springboard.js';
+
+export const BACKUP_SERVICE = 'com.apple.mobilebackup2';
+
+export const SERVICES: ReadonlyMap<string, ServiceHandler> = new Map([
+  ['com.apple.afc', serveAfc],
+  ['com.apple.mobile.diagnostics_relay', serveDiagnosticsRelay],
+  ['com.apple.mobile.installation_proxy', serveInstallationProxy],
+  ['com.apple.mobile.notification_proxy', serveNotificationProxy],
+  ['com.apple.springboardservices', serveSpringboard],
+  [BACKUP_SERVICE, serveBackup],
+]);
+
+/** `com.apple.afc` for `afc` and the like, so that scenarios can be short. */
+export function fullServiceName(name: string): string {
+  const short = name.toLowerCase();
+  return [...SERVICES.keys()].find((service) => service === name || service.split('.').at(-1) === short) ?? name;
+}
+
+export interface StartedService {
+  readonly name: string;
+  readonly handler: ServiceHandler;
+  readonly ssl: boolean;
+  readonly pairing: Pairing;
+}
+
+const FIRST_PORT = 49_152;
+const LAST_PORT = 62_000;
+/** A client that starts services without end gets ServiceLimit. */
+const MAX_WAITING = 64;
+
+/** Ports of one phone. */
+export class ServicePorts {
+  readonly #waiting = new Map<number, StartedService>();
+  #next = FIRST_PORT;
+
+  constructor(private readonly phone: SimulatedPhone) {}
+
+  /** @returns the port, or undefined when too many services wait already */
+  start(service: StartedService): number | undefined {
+    if (this.#waiting.size >= MAX_WAITING) return undefined;
+    const port = this.#next;
+    this.#next = port >= LAST_PORT ? FIRST_PORT : port + 1;
+    this.#waiting.set(port, service);
+    return port;
+  }
+
+  /** The service that waits there, which then waits no longer; undefined: connection refused. */
+  take(port: number): StartedService | undefined {
+    const service = this.#waiting.get(port);
+    this.#waiting.delete(port);
+    const refused = this.phone.scenarios.values('service-refused').map(fullServiceName);
+    return service !== undefined && refused.includes(service.name) ? undefined : service;
+  }
+}
