@@ -1,14 +1,165 @@
-import { simCommand } from './commands/sim.js';
+/**
+ * The program: arguments in, exit status out. Here alone stand the signals, the one AbortController, and the way from an error
+ * to text or JSON and to the exit status.
+ */
+import { homedir } from 'node:os';
+import { ALL_COMMANDS } from './commands/all.js';
+import type { CommandSpec, OwnOptions } from './commands/command.js';
+import { readArguments, type Request, versionLine } from './commands/program.js';
+import type { Session } from './commands/session.js';
+import { type Config, configFileError, type Flags, resolveConfig } from './config/config.js';
+import { defaultConfigFile, defaultRoot } from './config/platform-paths.js';
 import { IbkError } from './errors.js';
+import { systemClock } from './io/clock.js';
+import { openTraceFile } from './trace/recorder.js';
+import { errorDocument } from './ui/documents.js';
+import { asIbkError, printError } from './ui/errors.js';
+import { firstContact, overview } from './ui/help.js';
+import { SHOW_CURSOR } from './ui/live.js';
+import { jsonLine } from './ui/ndjson.js';
+import { displayPath } from './ui/paths.js';
+import { createTerminal, type Terminal } from './ui/terminal.js';
 
+/** A clean stop may take this long; then the process ends all the same. */
+const LONGEST_STOP_MS = 10_000;
+/** Something of ours that is still open after the answer must not keep the process alive. */
+const LONGEST_LINGER_MS = 2000;
+
+/** Runs the command line of this process. Sets `process.exitCode`. */
 export async function main(): Promise<void> {
-  const [name, ...args] = process.argv.slice(2);
+  const args = process.argv.slice(2);
+  const stop = new AbortController();
+  watchStreams(stop);
+  let terminal = terminalFor('auto');
+  const early = { json: wantsJson(args), debug: args.includes('--debug') };
   try {
-    if (name !== 'sim') throw new IbkError('usage', 'Only ibk sim is here yet.');
-    await simCommand().parseAsync(args, { from: 'user' });
+    const request = readArguments(args, ALL_COMMANDS);
+    if (request.kind !== 'command') process.exitCode = await answerDirectly(request, terminal);
+    else {
+      const config = await configFor(request.flags);
+      terminal = terminalFor(config.color);
+      process.exitCode = await runCommand(request.spec, request.options, config, terminal, stop);
+    }
   } catch (error) {
-    const known = error instanceof IbkError ? error : new IbkError('bug', String(error), { cause: error });
-    process.stderr.write(`✗ ${known.message}\n${known.meaning ?? ''}\n→ ${known.hint}\n`);
-    process.exitCode = known.exit;
+    process.exitCode = report(error, terminal, early);
   }
+  setTimeout(() => {
+    if (process.stdout.writableLength === 0) process.exit();
+  }, LONGEST_LINGER_MS).unref();
+}
+
+async function runCommand(
+  spec: CommandSpec,
+  options: OwnOptions,
+  config: Config,
+  terminal: Terminal,
+  stop: AbortController,
+): Promise<number> {
+  const { json, debug } = config;
+  try {
+    const problem = spec.toleratesConfigProblems === true ? undefined : configFileError(config.configFile);
+    if (problem !== undefined) throw problem;
+    const trace = config.trace === undefined ? undefined : await openTraceFile(config.trace, systemClock);
+    const release = watchSignals(stop);
+    try {
+      const session: Session = {
+        config,
+        terminal,
+        clock: systemClock,
+        signal: stop.signal,
+        platform: process.platform,
+        env: process.env,
+        trace,
+      };
+      return await spec.run(session, options);
+    } finally {
+      release();
+      await trace?.close();
+    }
+  } catch (error) {
+    return report(error, terminal, { json, debug });
+  }
+}
+
+async function answerDirectly(
+  request: Exclude<Request, { kind: 'command' }>,
+  { out, home }: Terminal,
+): Promise<number> {
+  const facts = { platform: process.platform, env: process.env, home: homedir() };
+  switch (request.kind) {
+    case 'first_contact':
+      return print(firstContact(out.glyphs), out);
+    case 'overview':
+      return print(overview(displayPath(defaultRoot(facts), home), displayPath(defaultConfigFile(facts), home)), out);
+    case 'version':
+      return print([versionLine()], out);
+    case 'help':
+      return print(request.lines, out);
+    case 'sim': {
+      // Loaded only here: no other command carries the simulator.
+      const { simCommand } = await import('./commands/sim.js');
+      await simCommand().parseAsync([...request.args], { from: 'user' });
+      return Number(process.exitCode ?? 0);
+    }
+  }
+}
+
+function print(lines: readonly string[], screen: Terminal['out']): number {
+  for (const line of lines) screen.line(line);
+  return 0;
+}
+
+function configFor(flags: Flags): Promise<Config> {
+  const { platform, env } = process;
+  return resolveConfig({ flags, env, platform, home: homedir(), cwd: process.cwd() });
+}
+
+function terminalFor(color: Config['color']): Terminal {
+  const { stdout, stderr, stdin, env, platform } = process;
+  return createTerminal({ stdout, stderr, stdin, env, platform, color });
+}
+
+/** Before the arguments are understood: an error about them must already have the form that was asked for. */
+function wantsJson(args: readonly string[]): boolean {
+  return args.includes('--json') || /^(1|true|yes|on)$/i.test(process.env.IBK_JSON ?? '');
+}
+
+/** @returns the exit status */
+function report(error: unknown, terminal: Terminal, { json, debug }: { json: boolean; debug: boolean }): number {
+  const known = asIbkError(error);
+  if (json) terminal.out.write(jsonLine(errorDocument(known, null, new Date())));
+  else printError(known, terminal.err, { debug });
+  return known.exit;
+}
+
+/** First signal: stop cleanly, within ten seconds. Second: at once. @returns the function that stops watching */
+function watchSignals(stop: AbortController): () => void {
+  const onSignal = (error: IbkError) => () => {
+    if (stop.signal.aborted) return exitAtOnce(error.exit);
+    setTimeout(() => exitAtOnce(error.exit), LONGEST_STOP_MS).unref();
+    stop.abort(error);
+  };
+  const handlers = [
+    ['SIGINT', onSignal(new IbkError('interrupted', 'Stopped by you.'))],
+    ['SIGTERM', onSignal(new IbkError('terminated', 'Stopped by SIGTERM.'))],
+    ['SIGHUP', onSignal(new IbkError('terminated', 'Stopped: the terminal was closed.'))],
+  ] as const;
+  for (const [name, handler] of handlers) process.on(name, handler);
+  return () => {
+    for (const [name, handler] of handlers) process.off(name, handler);
+  };
+}
+
+function exitAtOnce(status: number): void {
+  if (process.stderr.isTTY) process.stderr.write(SHOW_CURSOR);
+  process.exit(status);
+}
+
+/** `ibk list | head`: when the reader has gone, a finite answer ends quietly and a job is stopped. */
+function watchStreams(stop: AbortController): void {
+  process.stdout.on('error', () => {
+    process.exitCode ??= 0;
+    stop.abort(new IbkError('interrupted', 'Stopped: the reader of the output has gone.'));
+  });
+  process.stderr.on('error', () => undefined);
 }

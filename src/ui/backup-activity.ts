@@ -13,10 +13,11 @@ import { bar } from './bar.js';
 import { deviceNoun, domainWords, linkWords } from './device-words.js';
 import type { JobState } from './progress-state.js';
 import type { Glyphs, Screen } from './terminal.js';
-import { displayWidth, justify, printable, shorten } from './text.js';
+import { displayWidth, justify, padEnd, printable, shorten } from './text.js';
 
 const WIDEST = 75;
 const BAR_CELLS = 40;
+const DETAIL_COLUMN = 42;
 const SILENCE_WORTH_TELLING_S = 60;
 
 export interface ActivityContext {
@@ -81,13 +82,13 @@ function activity(job: JobState, context: ActivityContext, width: number): [stri
     case 'receive':
       return receiving(job, context, spinner, width);
     case 'finish':
-      return [justify(`${spinner} Finishing on the ${noun}`, `moving and checking files, ${elapsed}`, width)];
+      return [`${padEnd(`${spinner} Finishing on the ${noun}`, DETAIL_COLUMN)}moving and checking files, ${elapsed}`];
     case 'check':
-      return [justify(`${spinner} Checking`, `reading what arrived, ${elapsed}`, width)];
-    case 'commit':
-      return [
-        justify(`${spinner} Saving`, `${countOf(job.progress?.filesDone ?? 0, 'file')} in place, committing`, width),
-      ];
+      return [`${padEnd(`${spinner} Checking`, DETAIL_COLUMN)}reading what arrived, ${elapsed}`];
+    case 'commit': {
+      const files = countOf(job.progress?.filesDone ?? 0, 'file');
+      return [`${padEnd(`${spinner} Saving`, DETAIL_COLUMN)}${files} in place, committing`];
+    }
   }
 }
 
@@ -136,7 +137,8 @@ function receivingFacts(job: JobState, { nowMs, stallSeconds }: ActivityContext)
           ...(progress.bytesPerSecond === null ? [] : [formatRate(progress.bytesPerSecond)]),
           ...(progress.etaSeconds === null ? [] : [`${formatEstimate(progress.etaSeconds)} left`]),
         ];
-  const domain = progress.domain === null ? [] : [printable(domainWords(progress.domain))];
+  const told = progress.domain !== null && silent < SILENCE_WORTH_TELLING_S;
+  const domain = told ? [printable(domainWords(progress.domain))] : [];
   return [...pace, countOf(progress.filesDone, 'file'), ...domain];
 }
 
@@ -147,7 +149,7 @@ export function silentSeconds(job: JobState, nowMs: number): number {
 /** One line of a several-device run, without the name in front. */
 export function shortActivity(job: JobState, context: ActivityContext, glyphs: Glyphs): string {
   const noun = deviceNoun(job.productType);
-  const width = 57;
+  const width = 55;
   const { nowMs } = context;
   if (job.prompt !== undefined) {
     const waiting = `waiting ${formatCounter((nowMs - job.prompt.sinceMs) / 1000)}`;

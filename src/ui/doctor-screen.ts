@@ -53,22 +53,23 @@ function inOneColumn(checks: readonly DoctorCheck[], screen: Screen): string[] {
   return lines;
 }
 
-/** The first half on the left, the second on the right, each in the order of repair. */
+/**
+ * All is well: what is connected on the left, what it says on the right. Free space stands with the root already, and the
+ * age of the backup goes with its encryption.
+ */
 function inTwoColumns(checks: readonly DoctorCheck[], screen: Screen): string[] {
-  const half = Math.ceil(checks.length / 2);
-  const left = checks.slice(0, half);
-  const right = checks.slice(half);
-  const words = left.map((check) => `${padEnd(LABELS[check.check], LABEL + GAP - 1)}${printable(check.message)}`);
-  const column = Math.max(...words.map(displayWidth)) + 4;
-  const rightLabel = Math.max(...right.map(({ check }) => LABELS[check].length)) + 2;
-  const widest = Math.max(...right.map((check) => rightLabel + displayWidth(printable(check.message))));
-  if (column + widest + 4 > (screen.width() ?? 0)) return inOneColumn(checks, screen);
-  return left.map((check, index) => {
-    const other = right[index];
-    const first = `${paintedMark(check, screen)} ${padEnd(words[index] ?? '', column)}`;
-    if (other === undefined) return first.trimEnd();
-    return `${first}${paintedMark(other, screen)} ${padEnd(LABELS[other.check], rightLabel)}${printable(other.message)}`.trimEnd();
-  });
+  const find = (name: DoctorCheck['check']) => checks.find(({ check }) => check === name);
+  const cell = (name: DoctorCheck['check'], label: number): string => {
+    const found = find(name);
+    return found === undefined ? '' : `${padEnd(LABELS[name], label)}${printable(found.message)}`.trimEnd();
+  };
+  const age = find('last_backup')?.message.replace(/ ago$/, ' old');
+  const left = (['usbmuxd', 'device', 'root'] as const).map((name) => cell(name, LABEL + GAP - 1));
+  const right = [cell('trust', 10), cell('unlocked', 10), `encrypted${age === undefined ? '' : `, ${printable(age)}`}`];
+  const column = Math.max(...left.map(displayWidth)) + 4;
+  if (column + Math.max(...right.map(displayWidth)) + 4 > (screen.width() ?? 0)) return inOneColumn(checks, screen);
+  const mark = screen.style.done(screen.glyphs.ok);
+  return left.map((words, index) => `${mark} ${padEnd(words, column)}${mark} ${right[index] ?? ''}`);
 }
 
 function paintedMark({ state }: DoctorCheck, { glyphs, style }: Screen): string {

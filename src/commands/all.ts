@@ -1,0 +1,15 @@
+import type { CommandSpec } from './command.js';
+import { devicesCommand } from './devices.js';
+import { doctorCommand } from './doctor.js';
+import { infoCommand } from './info.js';
+import { pairCommand } from './pair.js';
+import { unpairCommand } from './unpair.js';
+
+/** Every command but `sim`, which is loaded only when it is asked for. */
+export const ALL_COMMANDS: readonly CommandSpec[] = [
+  infoCommand,
+  doctorCommand,
+  devicesCommand,
+  pairCommand,
+  unpairCommand,
+];

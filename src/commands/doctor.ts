@@ -1,0 +1,49 @@
+import { nullSink } from '../events.js';
+import { doctor } from '../operations/doctor.js';
+import { doctorDocument } from '../ui/documents.js';
+import { doctorLines } from '../ui/doctor-screen.js';
+import { jsonLine } from '../ui/ndjson.js';
+import { displayPath } from '../ui/paths.js';
+import type { CommandSpec } from './command.js';
+import { writeBundle } from './doctor-bundle.js';
+import { operationContext } from './session.js';
+
+export const doctorCommand: CommandSpec = {
+  help: {
+    name: 'doctor',
+    sentence: 'What a backup needs, checked in the order of repair: usbmuxd, the device, trust, the backup root.',
+    rows: [{ flags: '--bundle FILE', words: 'write a redacted report for a bug report' }],
+    examples: [
+      ['ibk doctor', 'what is wrong, and what to do first'],
+      ['ibk doctor --bundle ibk-report.json', 'to send along with a bug report'],
+    ],
+    note: 'It changes nothing and asks nobody. A bundle holds no names, identifiers or secrets, but look at it before you send it.',
+    codes: [
+      'destination',
+      'no_device',
+      'ambiguous_device',
+      'not_paired',
+      'device_locked',
+      'connection_lost',
+      'device_error',
+      'timeout',
+      'device_busy',
+      'usbmuxd',
+      'interrupted',
+    ],
+  },
+  options: ['--bundle <FILE>'],
+  toleratesConfigProblems: true,
+  run: async (session, { bundle }) => {
+    const { config, terminal } = session;
+    const { configFile } = config;
+    const file = displayPath(configFile.path, terminal.home);
+    const configProblems = configFile.problems.map(({ message, hint }) => ({ message: `${file}, ${message}`, hint }));
+    const options = { udids: config.udids, link: config.link, root: config.root, configProblems };
+    if (typeof bundle === 'string') return writeBundle(bundle, session, options);
+    const report = await doctor(operationContext(session, nullSink), options);
+    if (config.json) terminal.out.write(jsonLine(doctorDocument(report)));
+    else for (const line of doctorLines(report, terminal.out)) terminal.out.line(line);
+    return report.exit;
+  },
+};

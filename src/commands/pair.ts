@@ -1,0 +1,69 @@
+import type { OperationEvent } from '../events.js';
+import { listDevices } from '../operations/devices.js';
+import { pairDevice } from '../operations/pair.js';
+import { selectDevices } from '../operations/select-device.js';
+import { pairDocument } from '../ui/documents.js';
+import { choosing } from '../ui/device-words.js';
+import { eventToJson, jsonLine } from '../ui/ndjson.js';
+import { pairView } from '../ui/pair-view.js';
+import { printable } from '../ui/text.js';
+import type { CommandSpec } from './command.js';
+import { operationContext } from './session.js';
+
+export const pairCommand: CommandSpec = {
+  help: {
+    name: 'pair',
+    sentence: 'Make a device trust this computer. Its owner taps Trust and enters the passcode.',
+    rows: [],
+    examples: [
+      ['ibk pair', 'the connected iPhone'],
+      ['ibk pair -u "iPad mini" --passcode-timeout 2m', 'one of several; do not wait longer'],
+    ],
+    note: 'The first pairing needs the cable; the device must be unlocked. ibk backup pairs by itself if it has to. What is trusted stays so until it is undone: ibk unpair.',
+    codes: [
+      'no_device',
+      'ambiguous_device',
+      'not_paired',
+      'device_locked',
+      'connection_lost',
+      'device_error',
+      'timeout',
+      'device_precondition',
+      'usbmuxd',
+      'interrupted',
+    ],
+  },
+  options: [],
+  run: async (session) => {
+    const { config, terminal, clock } = session;
+    const { out, err } = terminal;
+    let onEvent: (event: OperationEvent) => void = () => undefined;
+    const context = operationContext(session, (event) => onEvent(event));
+    const select = { udids: config.udids, link: config.link, command: 'ibk pair' };
+    const devices = await selectDevices(context, select);
+    const among = (await context.muxer.listDevices({ signal: session.signal })).length;
+    for (const device of devices) {
+      if (config.dryRun) {
+        out.line(`Would ask ${printable(device.name)} to trust this computer. Nothing was changed.`);
+        continue;
+      }
+      const [known] = await listDevices(context, { root: config.root, link: config.link }).then((all) =>
+        all.filter(({ udid }) => udid === device.udid),
+      );
+      const view = pairView(err, clock, known?.productType ?? undefined, config.quiet || config.json);
+      onEvent = (event) => {
+        if (config.progress === 'json') err.write(jsonLine(eventToJson(event, new Date(clock.now()))));
+        else view.onEvent(event);
+      };
+      const result = await pairDevice(context, device).finally(() => view.close());
+      const { name } = result.facts;
+      if (config.json) out.write(jsonLine(pairDocument({ udid: result.udid, name }, result.wasPaired)));
+      else if (!config.quiet) {
+        const already = result.wasPaired ? ' already' : '';
+        const trusts = out.style.done(`${out.glyphs.ok} ${printable(name)} trusts this computer${already}.`);
+        err.line(`${trusts} Next: ibk backup${choosing(name, among)}`);
+      }
+    }
+    return 0;
+  },
+};

@@ -1,0 +1,34 @@
+/** What every command is handed: the settings, the terminal, time, and the one signal that stops the run. */
+import type { Config } from '../config/config.js';
+import type { EventSink } from '../events.js';
+import type { Clock } from '../io/clock.js';
+import type { OperationContext } from '../operations/context.js';
+import { defaultMuxAddress, parseMuxAddress } from '../protocol/usbmux/address.js';
+import { UsbmuxClient } from '../protocol/usbmux/client.js';
+import type { Trace } from '../trace/trace.js';
+import type { Terminal } from '../ui/terminal.js';
+
+export interface Session {
+  readonly config: Config;
+  readonly terminal: Terminal;
+  readonly clock: Clock;
+  /** Aborts at the first Ctrl-C; its reason is the IbkError that ends the run. */
+  readonly signal: AbortSignal;
+  readonly platform: NodeJS.Platform;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly trace: Trace | undefined;
+}
+
+export function timeoutsOf({ timeoutMs, stallMs, passcodeMs, waitMs }: Config): OperationContext['timeouts'] {
+  return { connectMs: timeoutMs, answerMs: timeoutMs, stallMs, passcodeMs, waitMs };
+}
+
+/** @throws IbkError `usage` for an address of usbmuxd that cannot be understood */
+export function operationContext(session: Session, onEvent: EventSink): OperationContext {
+  const { config, clock, signal, platform, trace } = session;
+  const timeouts = timeoutsOf(config);
+  const address =
+    config.usbmuxd === undefined ? defaultMuxAddress(platform) : parseMuxAddress(config.usbmuxd, platform);
+  const muxer = new UsbmuxClient({ address, platform, clock, timeouts, trace });
+  return { muxer, signal, clock, timeouts, onEvent, trace };
+}
