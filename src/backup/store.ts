@@ -77,11 +77,23 @@ function storeOf(
       await makePrivateFolder(layout.folder);
       await sealCommit(layout, incoming, plan);
       sealed = true;
-      await applyCommit(layout, plan);
+      await applyCommit(layout, plan).catch((error: unknown) => {
+        throw interrupted(error);
+      });
     },
     close,
     [Symbol.asyncDispose]: close,
   };
+}
+
+function interrupted(cause: unknown): IbkError {
+  const why = cause instanceof Error && 'code' in cause ? ` (${String(cause.code)})` : '';
+  return new IbkError('destination', `The backup is whole, but putting it in place stopped half way${why}.`, {
+    reason: 'commit_interrupted',
+    meaning: 'Nothing is lost: the next ibk backup to this folder completes it first.',
+    hint: 'See to the disk, then run: ibk backup',
+    cause,
+  });
 }
 
 /** `<UDID>/` may be a link to another disk; there a commit could not rename, and copying is not what its safety rests on. */

@@ -1,0 +1,83 @@
+/** What a backup folder tells about itself, of whatever tool: read without a lock, and never trusted to be whole. */
+import { constants } from 'node:fs';
+import { open, readdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { parsePlist } from '../plist/codec.js';
+import { asDict, field, optionalString } from '../plist/fields.js';
+import type { PlistDict } from '../plist/value.js';
+import { MADE_BY_KEY } from './info-plist.js';
+import { udidOfFolder } from './layout.js';
+import { type BackupManifest, parseManifestPlist } from './manifest-plist.js';
+import { type BackupStatus, parseStatusPlist } from './status-plist.js';
+
+export interface BackupDescription {
+  readonly folder: string;
+  readonly udid: string;
+  readonly name: string | undefined;
+  readonly productType: string | undefined;
+  readonly ios: string | undefined;
+  readonly encrypted: boolean | undefined;
+  /** Status.plist says `finished`, and the manifest is there. */
+  readonly complete: boolean;
+  /** When it was finished. */
+  readonly madeAt: Date | undefined;
+  readonly madeBy: string | undefined;
+}
+
+const PLIST_LIMIT = 64 * 1024 * 1024;
+
+/** Undefined when the folder is not there or holds nothing of a backup. @throws a system error such as EACCES */
+export async function describeBackup(folder: string, udid: string): Promise<BackupDescription | undefined> {
+  let names: Set<string>;
+  try {
+    names = new Set(await readdir(folder));
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && (error.code === 'ENOENT' || error.code === 'ENOTDIR'))
+      return undefined;
+    throw error;
+  }
+  if (
+    !['Info.plist', 'Status.plist', 'Manifest.plist', 'Manifest.db', 'Manifest.mbdb', 'Snapshot'].some((n) =>
+      names.has(n),
+    )
+  )
+    return undefined;
+  const info = await readPart(join(folder, 'Info.plist'), infoOf);
+  const status: BackupStatus | undefined = await readPart(join(folder, 'Status.plist'), parseStatusPlist);
+  const manifest: BackupManifest | undefined = await readPart(join(folder, 'Manifest.plist'), parseManifestPlist);
+  const complete =
+    status?.finished === true && manifest !== undefined && (names.has('Manifest.db') || names.has('Manifest.mbdb'));
+  const lastBackupDate = info && field(info, 'Last Backup Date');
+  const infoDate = lastBackupDate instanceof Date ? lastBackupDate : undefined;
+  return {
+    folder,
+    udid: (info && optionalString(info, 'Target Identifier')) ?? manifest?.udid ?? udidOfFolder(udid) ?? udid,
+    name:
+      (info && (optionalString(info, 'Display Name') ?? optionalString(info, 'Device Name'))) ?? manifest?.deviceName,
+    productType: (info && optionalString(info, 'Product Type')) ?? manifest?.productType,
+    ios: manifest?.productVersion ?? (info && optionalString(info, 'Product Version')),
+    encrypted: manifest?.encrypted,
+    complete,
+    madeAt: status?.date ?? infoDate,
+    madeBy: info && optionalString(info, MADE_BY_KEY),
+  };
+}
+
+function infoOf(bytes: Buffer): PlistDict {
+  return asDict(parsePlist(bytes, 'Info.plist', { maxBytes: PLIST_LIMIT }), 'Info.plist');
+}
+
+/** A part that is missing or damaged tells nothing; that the whole is then incomplete is seen from the others. */
+async function readPart<T>(path: string, parse: (bytes: Buffer) => T): Promise<T | undefined> {
+  try {
+    const file = await open(path, constants.O_RDONLY | (constants.O_NONBLOCK ?? 0));
+    try {
+      const stat = await file.stat();
+      return stat.isFile() && stat.size <= PLIST_LIMIT ? parse(await file.readFile()) : undefined;
+    } finally {
+      await file.close();
+    }
+  } catch {
+    return undefined;
+  }
+}

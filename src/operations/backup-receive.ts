@@ -1,0 +1,202 @@
+/** The part of a backup that needs the phone: services, sync lock, Info.plist, the request, and serving the phone until its final answer. */
+import { type DevicePath, fileIdOf } from '../backup/device-path.js';
+import type { BackupStore } from '../backup/store.js';
+import { IbkError } from '../errors.js';
+import type { LinkEvents } from '../protocol/devicelink/serve.js';
+import { errnoName } from '../protocol/devicelink/status.js';
+import type { FailedUpload } from '../protocol/devicelink/uploads.js';
+import type { OpenedDevice } from '../protocol/lockdown/device.js';
+import type { MobileBackup2 } from '../protocol/mobilebackup2/client.js';
+import { answerError, type FinalAnswer, neededBytes } from '../protocol/mobilebackup2/errors.js';
+import { gatherInfoPlist } from './backup-info.js';
+import type { BackupReporter } from './backup-reporter.js';
+import type { BackupSession } from './backup-session.js';
+import { BackupWatch } from './backup-watch.js';
+import { noSpaceError } from './backup-words.js';
+import type { OperationContext } from './context.js';
+import { StoreHost } from './store-host.js';
+
+export interface ReceiveOptions {
+  readonly ctx: OperationContext;
+  readonly device: OpenedDevice;
+  readonly session: BackupSession;
+  readonly store: BackupStore;
+  readonly full: boolean;
+  readonly noun: string;
+  readonly reporter: BackupReporter;
+  /** Ends the work with the phone with this error. */
+  readonly stop: (error: IbkError) => void;
+}
+
+export interface ReceivedBackup {
+  readonly files: number;
+  readonly bytes: number;
+  /** What the phone could not send, although it called the backup a success. */
+  readonly failed: readonly FailedUpload[];
+}
+
+/**
+ * When it returns, the phone has reported success and has been let go of.
+ * @throws IbkError, or the system's error when this computer could not store something
+ */
+export async function receiveBackup(options: ReceiveOptions): Promise<ReceivedBackup> {
+  const { ctx, device, session, store, reporter, noun, stop } = options;
+  const proxy = await session.openNotifications(ctx);
+  const afc = await session.openAfc(ctx);
+  const backup = await session.openBackup(ctx);
+  const watch = new BackupWatch({ ctx, noun, reporter, stop, pauseStall: () => backup.link.pauseStall() });
+  watch.start(proxy);
+  try {
+    await session.lockSync(ctx, afc, proxy);
+    await store.incoming.write('Info.plist' as DevicePath, await gatherInfoPlist(ctx, device, afc));
+    await device.release();
+    reporter.follow(backup.link);
+    reporter.enter('scan');
+    const served = new Served(options, watch);
+    const answer = await served.serve(backup);
+    await session.release(false);
+    served.throwIfFailed(answer);
+    return { files: reporter.files, bytes: reporter.bytes, failed: served.failed };
+  } catch (error) {
+    // After this the watch has heard everything that the phone had said, however its connections ended.
+    await session.release(true);
+    throw watch.cancelled ?? (await lost(ctx, device, error));
+  } finally {
+    await watch.end();
+    reporter.end();
+  }
+}
+
+/**
+ * The end of the stream without an answer: the link is gone, or the phone gave up while it is still there. The muxer knows; it has dropped a device by the
+ * time its connections end.
+ */
+async function lost(ctx: OperationContext, device: OpenedDevice, error: unknown): Promise<unknown> {
+  if (!(error instanceof IbkError) || error.code !== 'connection_lost' || error.reason === 'detached') return error;
+  const { udid, link } = device.transport;
+  const there = await ctx.muxer.listDevices().then(
+    (devices) => devices.some((entry) => entry.udid === udid && entry.link === link),
+    () => false,
+  );
+  if (!there) return new IbkError('connection_lost', error.message, { reason: 'detached', cause: error });
+  return new IbkError('device_error', 'The iPhone ended the conversation without an answer.', {
+    reason: 'no_answer',
+    cause: error,
+  });
+}
+
+/** What happened while the phone was served, and what it means together with its final answer. */
+class Served {
+  readonly failed: FailedUpload[] = [];
+  readonly #options: ReceiveOptions;
+  readonly #watch: BackupWatch;
+  #hostFailure: unknown;
+  #freeBytes: number | undefined;
+  #neededBytes: number | undefined;
+
+  constructor(options: ReceiveOptions, watch: BackupWatch) {
+    this.#options = options;
+    this.#watch = watch;
+  }
+
+  serve(backup: MobileBackup2): Promise<FinalAnswer> {
+    const { store, device, full } = this.#options;
+    const host = new StoreHost({
+      layout: store.layout,
+      incoming: store.incoming,
+      onUnknownName: (path) =>
+        this.#warn('unknown_name', `The iPhone sent a file that Apple's layout does not have: ${path}.`),
+    });
+    return backup.backup({ udid: device.udid, full }, host, this.#events());
+  }
+
+  /** @throws what this computer's disk had against it, else what the phone says */
+  throwIfFailed(answer: FinalAnswer): void {
+    if (this.#hostFailure !== undefined && (answer.errorCode !== 0 || isDiskFailure(this.#hostFailure))) {
+      throw this.#hostFailure;
+    }
+    if (answer.errorCode === 0) return;
+    const error = answerError(answer);
+    throw answer.errorCode === 105 ? noSpaceError(error, this.#neededBytes, this.#freeBytes) : error;
+  }
+
+  #events(): LinkEvents {
+    const { reporter } = this.#options;
+    return {
+      onRequest: (request) => {
+        if (request.kind === 'uploadFiles') this.#watch.passcodeAnswered();
+        reporter.request(request);
+        if (request.kind === 'unknown') {
+          this.#warn(
+            'unknown_message',
+            `The iPhone asked for something that ibk does not know: ${request.tag.slice(0, 60)}.`,
+          );
+        }
+        if (request.kind === 'purgeDiskSpace' && this.#freeBytes !== undefined) {
+          this.#neededBytes = neededBytes(request.bytes, this.#freeBytes);
+        }
+      },
+      onFreeSpace: (bytes) => {
+        this.#freeBytes = bytes;
+      },
+      onHostFailure: (_path, error) => {
+        if (isDiskFailure(error)) this.#hostFailure ??= error;
+      },
+      onFailedUpload: (file) => this.#uploadFailed(file),
+    };
+  }
+
+  /** A file without a fileID is in no manifest row: iOS 17's `backup_manifest.db` fails in some builds and harms nothing (pymobiledevice3 #507). */
+  #uploadFailed(file: FailedUpload): void {
+    const message = file.text === '' ? 'The phone gave no reason' : file.text;
+    if (fileIdOf(file.hostPath) === undefined) {
+      const name = file.hostPath.slice(file.hostPath.lastIndexOf('/') + 1);
+      this.#warn('manifest_upload_failed', `The iPhone could not send ${name}, which no backup needs: ${message}.`);
+      return;
+    }
+    this.failed.push(file);
+    this.#options.ctx.onEvent({
+      type: 'file_error',
+      udid: this.#options.device.udid,
+      path: file.devicePath,
+      message,
+      deviceErrorCode: domainCode(file.text) ?? file.code,
+    });
+  }
+
+  #warn(reason: string, message: string): void {
+    const { ctx, device, noun } = this.#options;
+    ctx.onEvent({
+      type: 'warning',
+      udid: device.udid,
+      reason,
+      message: message.replaceAll('iPhone', noun),
+      hint: null,
+    });
+  }
+}
+
+const DISK_FAILURES: ReadonlySet<string | undefined> = new Set([
+  'ENOSPC',
+  'EDQUOT',
+  'EROFS',
+  'EACCES',
+  'EPERM',
+  'EIO',
+  'EMFILE',
+  'ENFILE',
+  'ENXIO',
+  'ESTALE',
+  'EFBIG',
+]);
+
+/** Told apart from requests that cannot be met (no such file), of which the phone makes what it likes. */
+function isDiskFailure(error: unknown): boolean {
+  return DISK_FAILURES.has(errnoName(error));
+}
+
+/** The number in a text such as "… (MBErrorDomain/100)". */
+function domainCode(text: string): number | undefined {
+  const found = /MBErrorDomain\/(\d{1,6})/.exec(text)?.[1];
+  return found === undefined ? undefined : Number(found);
+}

@@ -1,0 +1,181 @@
+/** The errors of a backup as a person needs them: what happened and when, whether the last good backup is safe, what to do. */
+import type { EarlierBackup } from '../backup/leftovers.js';
+import { IbkError, type IbkErrorInit, type Phase } from '../errors.js';
+import type { Link } from '../events.js';
+import { formatBytes, formatDate, formatDuration, formatLimit, formatPercent, groupThousands } from '../figures.js';
+import { errnoName } from '../protocol/devicelink/status.js';
+
+const DOING: Readonly<Record<Phase, string>> = {
+  connect: 'connecting',
+  pair: 'pairing',
+  passcode: 'waiting for the passcode',
+  scan: 'scanning',
+  receive: 'receiving',
+  finish: 'finishing',
+  check: 'checking',
+  commit: 'saving',
+};
+
+/** What is known when a backup fails. */
+export interface Circumstances {
+  readonly noun: string;
+  readonly link: Link;
+  readonly phase: Phase;
+  readonly percent: number | null;
+  readonly bytes: number;
+  readonly elapsedSeconds: number;
+  readonly stallMs: number;
+  readonly earlier: LastGood;
+}
+
+export type LastGood =
+  | { readonly kind: 'none' }
+  | { readonly kind: 'incomplete' }
+  | { readonly kind: 'complete'; readonly madeAt: Date };
+
+export function lastGoodOf(earlier: EarlierBackup): LastGood {
+  if (earlier.state === 'none') return { kind: 'none' };
+  const madeAt = earlier.status?.date;
+  return earlier.state === 'finished' && madeAt !== undefined ? { kind: 'complete', madeAt } : { kind: 'incomplete' };
+}
+
+/** The sentence that matters most. */
+export function lastGoodWords(earlier: LastGood, noun: string): string {
+  if (earlier.kind === 'none') return `There is no earlier backup of this ${noun}.`;
+  if (earlier.kind === 'incomplete') return `What an unfinished run had left of this ${noun} is as it was.`;
+  return `The last good backup (${formatDate(earlier.madeAt)}) is as it was.`;
+}
+
+/** Adds to any failure of a backup what only the operation knows. Anything that is not foreseen is passed on as it is. */
+export function explainFailure(error: unknown, now: Circumstances): unknown {
+  const system = systemError(error, now);
+  if (system !== undefined) return system;
+  if (!(error instanceof IbkError)) return error;
+  // The earlier backup has made way; the error itself says what becomes of the new one.
+  if (error.reason === 'commit_interrupted') return error.with({ phase: 'commit' });
+  const said = retold(error, now);
+  const meaning = said.meaning ?? error.meaning;
+  const words = lastGoodWords(now.earlier, now.noun);
+  const all =
+    meaning === undefined ? words : said.order === 'last_good_first' ? `${words} ${meaning}` : `${meaning} ${words}`;
+  return new IbkError(error.code, said.message ?? error.message.replaceAll('iPhone', now.noun), {
+    ...initOf(error),
+    phase: error.phase ?? now.phase,
+    hint: said.hint ?? error.hint.replaceAll('iPhone', now.noun),
+    meaning: all.replaceAll('iPhone', now.noun),
+  });
+}
+
+interface Retold {
+  readonly message?: string;
+  readonly meaning?: string;
+  readonly hint?: string;
+  readonly order?: 'last_good_first';
+}
+
+function retold(error: IbkError, now: Circumstances): Retold {
+  const { noun } = now;
+  const doing = DOING[now.phase];
+  const at = now.percent === null || now.phase !== 'receive' ? '' : `, at ${formatPercent(now.percent)}`;
+  const arrived = now.bytes > 0 ? `${formatBytes(now.bytes)} had arrived` : undefined;
+  switch (error.code) {
+    case 'connection_lost':
+      return {
+        message: `${lostWords(error, now)} while ${doing}${at}.`,
+        hint: now.link === 'usb' ? 'Plug it in, then: ibk backup' : 'Bring it back into the network, then: ibk backup',
+        ...(arrived
+          ? { meaning: `${arrived} and are not a backup yet; iOS decides whether it sends them again.` }
+          : {}),
+      };
+    case 'timeout':
+      if (error.reason !== 'stall') return {};
+      return {
+        message: `The ${noun} was silent for ${formatLimit(now.stallMs / 1000)} while ${doing} (--stall-timeout).`,
+        meaning: `A full ${noun} can need longer.`,
+        hint: `Restart the ${noun}, or: ibk backup --stall-timeout ${Math.ceil((3 * now.stallMs) / 60_000)}m`,
+      };
+    case 'interrupted':
+    case 'terminated':
+      return {
+        message: `Stopped by ${error.code === 'terminated' ? 'SIGTERM' : 'you'} while ${doing}, after ${formatDuration(now.elapsedSeconds)}.`,
+        hint: 'ibk backup',
+        order: 'last_good_first',
+        ...(arrived ? { meaning: `${arrived}; iOS decides whether it sends them again.` } : {}),
+      };
+    case 'unsafe': {
+      const { path } = error.details;
+      return typeof path === 'string' ? { meaning: `It named ${JSON.stringify(path)}. Nothing was written.` } : {};
+    }
+    case 'device_error':
+      return error.reason === 'no_answer'
+        ? { message: `The ${noun} ended the backup without an answer, while ${doing}.` }
+        : {};
+    default:
+      return {};
+  }
+}
+
+function lostWords(error: IbkError, now: Circumstances): string {
+  if (now.link === 'network') return `The ${now.noun} left the network`;
+  return error.reason === 'detached' ? 'The cable came out' : `The connection to the ${now.noun} was lost`;
+}
+
+function initOf(error: IbkError): IbkErrorInit {
+  const { meaning, hint, reason, phase, deviceErrorCode, retryable, details, cause } = error;
+  const all = { meaning, hint, reason, phase, deviceErrorCode, retryable, details, cause };
+  return Object.fromEntries(Object.entries(all).filter(([, value]) => value !== undefined));
+}
+
+const DISK_WORDS: Readonly<Record<string, readonly [string, string]>> = {
+  ENOSPC: ['no_space', 'The disk of the backup is full'],
+  EDQUOT: ['no_space', 'The quota of the disk is used up'],
+  EROFS: ['read_only', 'The disk of the backup is read-only'],
+  EACCES: ['no_permission', 'The backup folder may not be written'],
+  EPERM: ['no_permission', 'The backup folder may not be written'],
+  EIO: ['disk_error', 'The disk of the backup has an error'],
+  ENOTDIR: ['not_a_folder', 'A part of the path of the backup is not a folder'],
+};
+
+/** A failure of this computer's disk. */
+function systemError(error: unknown, now: Circumstances): IbkError | undefined {
+  const name = errnoName(error) ?? sqliteAsErrno(error);
+  if (name === undefined || error instanceof IbkError) return undefined;
+  const [reason, words] = DISK_WORDS[name] ?? ['write_error', `The backup could not be written (${name})`];
+  return new IbkError('destination', `${words} while ${DOING[now.phase]}.`, {
+    reason,
+    phase: now.phase,
+    meaning: lastGoodWords(now.earlier, now.noun),
+    cause: error,
+    details: { errno: name },
+    ...(reason === 'no_space' ? { hint: 'Free space there, or choose another disk: ibk backup -o DIR' } : {}),
+  });
+}
+
+/** The lock is an SQLite file: that it cannot be opened is the disk's doing. */
+function sqliteAsErrno(error: unknown): string | undefined {
+  if (!(error instanceof Error) || !('code' in error) || typeof error.code !== 'string') return undefined;
+  if (error.code.startsWith('SQLITE_CANTOPEN') || error.code.startsWith('SQLITE_READONLY')) return 'EACCES';
+  if (error.code.startsWith('SQLITE_FULL')) return 'ENOSPC';
+  return error.code.startsWith('SQLITE_IOERR') ? 'EIO' : undefined;
+}
+
+/** The phone's own arithmetic, told by what it asked to be freed. */
+export function noSpaceError(
+  error: IbkError,
+  neededBytes: number | undefined,
+  freeBytes: number | undefined,
+): IbkError {
+  if (neededBytes === undefined || freeBytes === undefined || neededBytes <= freeBytes) return error;
+  const missing = neededBytes - freeBytes;
+  const need = formatBytes(neededBytes, 'up');
+  return new IbkError(
+    error.code,
+    `Not enough space: this backup needs ${need}, ${formatBytes(freeBytes, 'down')} are free.`,
+    {
+      ...initOf(error),
+      meaning: `${groupThousands(missing)} bytes are missing.`,
+      hint: `Free ${formatBytes(missing, 'up')} there, or choose another disk: ibk backup -o DIR`,
+      details: { ...error.details, needed_bytes: neededBytes, free_bytes: freeBytes },
+    },
+  );
+}

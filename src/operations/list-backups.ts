@@ -1,0 +1,88 @@
+/** The backups under a root, one a device, newest first. Read-only: needs neither a device nor a lock. */
+import { lstat, readdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { describeBackup } from '../backup/describe.js';
+import { isDesktopLitter, udidOfFolder } from '../backup/layout.js';
+import { IbkError } from '../errors.js';
+import { modelName } from './device-facts.js';
+import type { BackupListing, LastBackup, ListedBackup } from './results.js';
+
+export interface ListBackupsOptions {
+  readonly root: string;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** @throws IbkError `not_found` when there is no root; `destination` when it cannot be read */
+export async function listBackups({ root, signal }: ListBackupsOptions): Promise<BackupListing> {
+  const backups: ListedBackup[] = [];
+  for (const name of await folderNames(root)) {
+    const udid = udidOfFolder(name);
+    if (udid === undefined) continue;
+    signal?.throwIfAborted();
+    const folder = join(root, name);
+    const found = await describeBackup(folder, udid);
+    if (found === undefined) continue;
+    const { bytes, files } = await measure(folder);
+    backups.push({
+      udid: found.udid,
+      name: found.name ?? name,
+      model: found.productType === undefined ? null : modelName(found.productType),
+      productType: found.productType ?? null,
+      ios: found.ios ?? null,
+      encrypted: found.encrypted ?? null,
+      complete: found.complete,
+      madeAt: found.madeAt ?? null,
+      bytes,
+      files,
+      madeBy: found.madeBy ?? null,
+      path: folder,
+    });
+  }
+  backups.sort((a, b) => (b.madeAt?.getTime() ?? 0) - (a.madeAt?.getTime() ?? 0) || a.name.localeCompare(b.name, 'en'));
+  return { root, backups, bytes: backups.reduce((sum, backup) => sum + (backup.bytes ?? 0), 0) };
+}
+
+/** What lies under the root for one device; cheap: its sizes are not counted. A folder that cannot be read counts as none. */
+export async function lastBackupOf(root: string, udid: string): Promise<LastBackup> {
+  const found = await describeBackup(join(root, udid), udid).catch(() => undefined);
+  if (found === undefined) return { kind: 'none' };
+  if (found.complete && found.madeAt !== undefined) return { kind: 'complete', madeAt: found.madeAt };
+  return { kind: 'incomplete', madeAt: found.madeAt ?? null };
+}
+
+async function folderNames(root: string): Promise<string[]> {
+  try {
+    return await readdir(root);
+  } catch (error) {
+    const code = error instanceof Error && 'code' in error ? String(error.code) : '';
+    if (code === 'ENOENT' || code === 'ENOTDIR') {
+      throw new IbkError('not_found', `There is no backup root at ${root}.`, {
+        reason: 'no_root',
+        hint: 'Make the first backup: ibk backup, or name another root: -o DIR',
+      });
+    }
+    throw new IbkError('destination', `The backup root ${root} cannot be read: ${code || 'unknown reason'}.`, {
+      reason: 'unreadable',
+      cause: error,
+    });
+  }
+}
+
+/** Bytes of all files, and how many of them are payload. No link is followed. */
+async function measure(folder: string): Promise<{ bytes: number; files: number }> {
+  let bytes = 0;
+  let files = 0;
+  for (const entry of await readdir(folder, { withFileTypes: true })) {
+    const path = join(folder, entry.name);
+    if (isDesktopLitter(entry.name)) continue;
+    if (entry.isDirectory()) {
+      const inner = await measure(path);
+      bytes += inner.bytes;
+      files += inner.files;
+    } else if (entry.isFile()) {
+      bytes += (await lstat(path)).size;
+      if (/^[0-9a-f]{40}$/.test(entry.name)) files++;
+    }
+  }
+  return { bytes, files };
+}
