@@ -1,6 +1,7 @@
 /** Collects from the phone what Info.plist holds. A part that cannot be had is left out: a backup does not fail for an icon. */
 import { type AppInfo, buildInfoPlist, ITUNES_FILES } from '../backup/info-plist.js';
 import { IbkError } from '../errors.js';
+import { modelName } from '../models.js';
 import { isPlistDict } from '../plist/value.js';
 import type { OpenedDevice } from '../protocol/lockdown/device.js';
 import type { Afc } from '../protocol/services/afc.js';
@@ -8,7 +9,6 @@ import { type InstalledApp, listUserApps } from '../protocol/services/installati
 import { openSpringboard, type Springboard } from '../protocol/services/springboard.js';
 import { VERSION } from '../version.js';
 import type { OperationContext } from './context.js';
-import { modelName } from './device-facts.js';
 
 export async function gatherInfoPlist(ctx: OperationContext, device: OpenedDevice, afc: Afc): Promise<Buffer> {
   const installed = (await orNothing(ctx, listUserApps(device, ctx, { signal: ctx.signal }))) ?? [];

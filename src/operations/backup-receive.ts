@@ -50,9 +50,9 @@ export async function receiveBackup(options: ReceiveOptions): Promise<ReceivedBa
     await session.lockSync(ctx, afc, proxy);
     await store.incoming.write('Info.plist' as DevicePath, await gatherInfoPlist(ctx, device, afc));
     await device.release();
-    reporter.follow(backup.link);
-    reporter.enter('scan');
     const served = new Served(options, watch);
+    reporter.follow(backup.link, () => served.host.payloadFiles);
+    reporter.enter('scan');
     const answer = await served.serve(backup);
     await session.release(false);
     served.throwIfFailed(answer);
@@ -88,6 +88,7 @@ async function lost(ctx: OperationContext, device: OpenedDevice, error: unknown)
 /** What happened while the phone was served, and what it means together with its final answer. */
 class Served {
   readonly failed: FailedUpload[] = [];
+  readonly host: StoreHost;
   readonly #options: ReceiveOptions;
   readonly #watch: BackupWatch;
   #hostFailure: unknown;
@@ -97,17 +98,17 @@ class Served {
   constructor(options: ReceiveOptions, watch: BackupWatch) {
     this.#options = options;
     this.#watch = watch;
-  }
-
-  serve(backup: MobileBackup2): Promise<FinalAnswer> {
-    const { store, device, full } = this.#options;
-    const host = new StoreHost({
-      layout: store.layout,
-      incoming: store.incoming,
+    this.host = new StoreHost({
+      layout: options.store.layout,
+      incoming: options.store.incoming,
       onUnknownName: (path) =>
         this.#warn('unknown_name', `The iPhone sent a file that Apple's layout does not have: ${path}.`),
     });
-    return backup.backup({ udid: device.udid, full }, host, this.#events());
+  }
+
+  serve(backup: MobileBackup2): Promise<FinalAnswer> {
+    const { device, full } = this.#options;
+    return backup.backup({ udid: device.udid, full }, this.host, this.#events());
   }
 
   /** @throws what this computer's disk had against it, else what the phone says */

@@ -20,6 +20,7 @@ export class BackupReporter {
   readonly #startedMs: number;
   #phase: Phase = 'connect';
   #link: DeviceLink | undefined;
+  #files: () => number = () => 0;
   #receivingSinceMs: number | undefined;
   #receivedUntilMs = 0;
   #percentAtStart = 0;
@@ -47,7 +48,7 @@ export class BackupReporter {
   }
 
   get files(): number {
-    return this.#link?.progress.filesDone ?? 0;
+    return this.#files();
   }
 
   elapsedSeconds(): number {
@@ -85,9 +86,10 @@ export class BackupReporter {
     if (puttingInPlace && this.#phase === 'receive') this.enter('finish');
   }
 
-  /** Reports the figures of `link` until `end`. */
-  follow(link: DeviceLink): void {
+  /** Reports the figures of `link`, and of the files that have arrived, until `end`. */
+  follow(link: DeviceLink, files: () => number): void {
     this.#link = link;
+    this.#files = files;
     void this.#tick();
   }
 
@@ -137,7 +139,7 @@ export class BackupReporter {
       udid: this.#udid,
       phase: this.#phase,
       percent: this.percent,
-      filesDone: progress.filesDone,
+      filesDone: this.files,
       bytesDone: progress.bytesDone,
       bytesTotal: null,
       bytesPerSecond,

@@ -10,17 +10,16 @@ import { type BackupStore, openStore } from '../backup/store.js';
 import type { BackupKind, BackupSummary, DeviceFacts } from '../events.js';
 import { freeBytes } from '../io/disk-space.js';
 import type { OpenedDevice } from '../protocol/lockdown/device.js';
-import type { MuxDevice } from '../protocol/usbmux/messages.js';
-import { watchDetached } from '../protocol/usbmux/transport.js';
 import { finishBackup } from './backup-finish.js';
 import { receiveBackup } from './backup-receive.js';
 import { BackupReporter } from './backup-reporter.js';
 import { BackupSession } from './backup-session.js';
 import { type Circumstances, explainFailure, lastGoodOf, type LastGood } from './backup-words.js';
 import type { OperationContext } from './context.js';
-import { deviceFacts } from './device-facts.js';
-import { lastBackupOf } from './list-backups.js';
-import { openTrustedDevice } from './trusted-device.js';
+import { factsOf } from './device-names.js';
+import { readLastBackup } from './last-backup.js';
+import { openSelected } from './open-device.js';
+import type { SelectedDevice } from './select-device.js';
 
 export interface BackupOptions {
   readonly root: string;
@@ -34,7 +33,7 @@ export interface BackupOptions {
  */
 export async function backupDevice(
   ctx: OperationContext,
-  device: MuxDevice,
+  device: SelectedDevice,
   options: BackupOptions,
 ): Promise<BackupSummary> {
   const run = new BackupRun(ctx, device, options);
@@ -47,7 +46,7 @@ export async function backupDevice(
 
 class BackupRun {
   readonly #ctx: OperationContext;
-  readonly #device: MuxDevice;
+  readonly #device: SelectedDevice;
   readonly #options: BackupOptions;
   readonly #reporter: BackupReporter;
   /** Ends the work with the phone for a reason of our own: cancelled there, passcode not entered. */
@@ -55,7 +54,7 @@ class BackupRun {
   #noun = 'iPhone';
   #earlier: LastGood = { kind: 'none' };
 
-  constructor(ctx: OperationContext, device: MuxDevice, options: BackupOptions) {
+  constructor(ctx: OperationContext, device: SelectedDevice, options: BackupOptions) {
     this.#device = device;
     this.#options = options;
     this.#reporter = new BackupReporter(device.udid, ctx.clock, ctx.onEvent);
@@ -65,7 +64,7 @@ class BackupRun {
   circumstances(): Circumstances {
     return {
       noun: this.#noun,
-      link: this.#device.link,
+      link: this.#device.entry.link,
       phase: this.#reporter.phase,
       percent: this.#reporter.percent,
       bytes: this.#reporter.bytes,
@@ -77,10 +76,10 @@ class BackupRun {
 
   async run(): Promise<BackupSummary> {
     const { root } = this.#options;
-    this.#earlier = await lastBackupOf(root, this.#device.udid);
+    this.#earlier = await readLastBackup(root, this.#device.udid);
     this.#reporter.enter('connect');
-    using watch = watchDetached(this.#ctx.muxer, this.#device, this.#ctx.signal);
-    const device = await openTrustedDevice(this.#ctx, this.#device, watch.gone);
+    await using held = await openSelected(this.#ctx, this.#device, { pair: 'if_unknown' });
+    const { device } = held;
     this.#noun = device.noun;
     const session = new BackupSession(device, this.#ctx.clock);
     try {
@@ -115,12 +114,17 @@ class BackupRun {
   /** What can be told before the phone has begun. */
   async #start(device: OpenedDevice, store: BackupStore): Promise<Started> {
     const willEncrypt = await device.getValue('com.apple.mobile.backup', 'WillEncrypt');
-    const facts = deviceFacts(device);
+    const facts = factsOf({
+      name: device.text('DeviceName') ?? this.#device.name,
+      productType: device.text('ProductType'),
+      ios: device.text('ProductVersion'),
+    });
     const encrypted = willEncrypt === true;
     // A backup whose encryption has changed since is a full one again.
     const continues = store.earlier.state === 'finished' && store.earlier.encrypted === encrypted;
     const kind: BackupKind = this.#options.full || !continues ? 'full' : 'incremental';
-    const { udid, link } = this.#device;
+    const { udid, entry } = this.#device;
+    const { link } = entry;
     this.#ctx.onEvent({ type: 'start', udid, command: 'backup', kind, encrypted, link, device: facts });
     if (store.earlier.state === 'unfinished') {
       this.#ctx.onEvent({

@@ -4,8 +4,8 @@ import { join } from 'node:path';
 import { describeBackup } from '../backup/describe.js';
 import { isDesktopLitter, udidOfFolder } from '../backup/layout.js';
 import { IbkError } from '../errors.js';
-import { modelName } from './device-facts.js';
-import type { BackupListing, LastBackup, ListedBackup } from './results.js';
+import { modelName } from '../models.js';
+import type { BackupListing, ListedBackup } from './results.js';
 
 export interface ListBackupsOptions {
   readonly root: string;
@@ -22,7 +22,7 @@ export async function listBackups({ root, signal }: ListBackupsOptions): Promise
     const folder = join(root, name);
     const found = await describeBackup(folder, udid);
     if (found === undefined) continue;
-    const { bytes, files } = await measure(folder);
+    const { bytes, files } = await measureBackup(folder);
     backups.push({
       udid: found.udid,
       name: found.name ?? name,
@@ -40,14 +40,6 @@ export async function listBackups({ root, signal }: ListBackupsOptions): Promise
   }
   backups.sort((a, b) => (b.madeAt?.getTime() ?? 0) - (a.madeAt?.getTime() ?? 0) || a.name.localeCompare(b.name, 'en'));
   return { root, backups, bytes: backups.reduce((sum, backup) => sum + (backup.bytes ?? 0), 0) };
-}
-
-/** What lies under the root for one device; cheap: its sizes are not counted. A folder that cannot be read counts as none. */
-export async function lastBackupOf(root: string, udid: string): Promise<LastBackup> {
-  const found = await describeBackup(join(root, udid), udid).catch(() => undefined);
-  if (found === undefined) return { kind: 'none' };
-  if (found.complete && found.madeAt !== undefined) return { kind: 'complete', madeAt: found.madeAt };
-  return { kind: 'incomplete', madeAt: found.madeAt ?? null };
 }
 
 async function folderNames(root: string): Promise<string[]> {
@@ -68,15 +60,15 @@ async function folderNames(root: string): Promise<string[]> {
   }
 }
 
-/** Bytes of all files, and how many of them are payload. No link is followed. */
-async function measure(folder: string): Promise<{ bytes: number; files: number }> {
+/** Bytes of all files, and how many of them are payload. No link is followed. @throws a system error */
+export async function measureBackup(folder: string): Promise<{ bytes: number; files: number }> {
   let bytes = 0;
   let files = 0;
   for (const entry of await readdir(folder, { withFileTypes: true })) {
     const path = join(folder, entry.name);
     if (isDesktopLitter(entry.name)) continue;
     if (entry.isDirectory()) {
-      const inner = await measure(path);
+      const inner = await measureBackup(path);
       bytes += inner.bytes;
       files += inner.files;
     } else if (entry.isFile()) {

@@ -1,6 +1,6 @@
 /** What the finite commands answer. Renderers and the library see these; the JSON documents are their snake_case form. */
 import type { ErrorCode } from '../errors.js';
-import type { DeviceFacts, Link } from '../events.js';
+import type { BackupKind, DeviceFacts, Link } from '../events.js';
 
 /** The worst that is known of a device, in this order. `unreachable`: the muxer lists it, but it does not answer. */
 export type DeviceState = 'unreachable' | 'not_trusted' | 'locked' | 'setup_not_finished' | 'ready';
@@ -95,4 +95,20 @@ export interface BackupListing {
   readonly root: string;
   readonly bytes: number;
   readonly backups: readonly ListedBackup[];
+}
+
+/** What a backup would do, as far as can be told before the phone has scanned itself. */
+export interface BackupPlan {
+  readonly udid: string;
+  readonly device: DeviceFacts;
+  readonly link: Link;
+  readonly root: string;
+  readonly kind: BackupKind;
+  readonly encrypted: boolean;
+  /** Will the phone ask for its passcode? Null: it does not tell whether it has one. */
+  readonly needsPasscode: boolean | null;
+  /** What it would build on. */
+  readonly lastBackup: LastBackup;
+  readonly lastBackupBytes: number | null;
+  readonly freeBytes: number;
 }

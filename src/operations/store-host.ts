@@ -1,5 +1,5 @@
 /** Lets a device work on a backup store: checks every name it gives, and turns refusals into what Device Link can answer. */
-import { type DevicePath, isKnownName, resolveDevicePath, UnstorableName } from '../backup/device-path.js';
+import { type DevicePath, fileIdOf, isKnownName, resolveDevicePath, UnstorableName } from '../backup/device-path.js';
 import type { IncomingBackup } from '../backup/incoming.js';
 import type { BackupLayout } from '../backup/layout.js';
 import { freeBytes } from '../io/disk-space.js';
@@ -18,6 +18,8 @@ export interface StoreHostOptions {
 }
 
 export class StoreHost implements DeviceLinkHost {
+  /** Files of the phone that have arrived, not counting what describes the backup. */
+  payloadFiles = 0;
   readonly #layout: BackupLayout;
   readonly #incoming: IncomingBackup;
   readonly #onUnknownName: (path: string) => void;
@@ -35,15 +37,14 @@ export class StoreHost implements DeviceLinkHost {
   receive(wire: string): FileSink {
     const path = this.#path(wire);
     if (path === '') throw new HostRefusal(STATUS.isADirectory, 'Is a directory');
-    const incoming = this.#incoming;
-    const writer = incoming.receive();
+    const writer = this.#incoming.receive();
     return {
       write: (chunk) => writer.write(chunk),
       commit: () => {
         if (!isKnownName(path)) this.#onUnknownName(path);
         const blob = writer.finish();
-        if (blob instanceof Promise) return blob.then((finished) => incoming.put(path, finished));
-        incoming.put(path, blob);
+        if (blob instanceof Promise) return blob.then((finished) => this.#put(path, finished));
+        this.#put(path, blob);
       },
       discard: () => writer.discard(),
     };
@@ -90,6 +91,11 @@ export class StoreHost implements DeviceLinkHost {
 
   makeDirectory(wire: string): void {
     this.#incoming.makeFolder(this.#path(wire));
+  }
+
+  #put(path: DevicePath, blob: { readonly number: number; readonly sizeBytes: number }): void {
+    this.#incoming.put(path, blob);
+    if (fileIdOf(path) !== undefined) this.payloadFiles++;
   }
 
   #path(wire: string): DevicePath {

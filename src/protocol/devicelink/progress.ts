@@ -2,7 +2,6 @@
 export interface LinkProgress {
   /** The phone's overall percentage, 0-100, never going back; null until it has told one. */
   readonly percent: number | null;
-  readonly filesDone: number;
   /** Bytes of file content that arrived. */
   readonly bytesDone: number;
   /** The phone's own path of the file in flight, or of the last one. */
@@ -12,7 +11,6 @@ export interface LinkProgress {
 /** Each message carries the percentage that holds after it: between two of them it is interpolated by bytes. */
 export class ProgressMeter implements LinkProgress {
   percent: number | null = null;
-  filesDone = 0;
   bytesDone = 0;
   devicePath: string | null = null;
   #from = 0;

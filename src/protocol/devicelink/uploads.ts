@@ -123,7 +123,6 @@ async function endFile(context: UploadContext, target: Target, file: FailedUploa
   }
   const committing = target.commit();
   if (committing !== undefined) await committing;
-  if (target.failure === undefined) context.progress.filesDone++;
 }
 
 async function readText(reader: ByteReader, length: number, signal: AbortSignal): Promise<string> {

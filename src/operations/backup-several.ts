@@ -1,0 +1,51 @@
+/** Several devices at once, each on its own: one that fails does not stop the others. */
+import { type ErrorCode, ERROR_CATALOG, IbkError } from '../errors.js';
+import type { SeveralSummary } from '../events.js';
+import { type BackupOptions, backupDevice } from './backup.js';
+import type { OperationContext } from './context.js';
+import type { SelectedDevice } from './select-device.js';
+
+type Outcome = SeveralSummary['devices'][number];
+
+/**
+ * Each device emits its own events, and its own `summary` or `error`; the result is emitted last, as `several`.
+ * @throws only what is a bug of ours; a failing device is part of the result
+ */
+export async function backupDevices(
+  ctx: OperationContext,
+  devices: readonly SelectedDevice[],
+  options: BackupOptions,
+): Promise<SeveralSummary> {
+  const outcomes = await Promise.all(devices.map((device) => outcomeOf(ctx, device, options)));
+  const summary: SeveralSummary = { type: 'several', ...commonResult(outcomes), devices: outcomes };
+  ctx.onEvent(summary);
+  return summary;
+}
+
+async function outcomeOf(ctx: OperationContext, device: SelectedDevice, options: BackupOptions): Promise<Outcome> {
+  const { udid } = device;
+  try {
+    const { code, exit } = await backupDevice(ctx, device, options);
+    return { udid, code, exit };
+  } catch (error) {
+    const known = error instanceof IbkError ? error : bugError(error);
+    ctx.onEvent({ type: 'error', udid, error: known });
+    return { udid, code: known.code, exit: known.exit };
+  }
+}
+
+/** 0 if all are 0, else 3 if one succeeded, else the common code, or 1. */
+export function commonResult(outcomes: readonly Outcome[]): { code: ErrorCode | 'ok'; exit: number } {
+  const codes = new Set(outcomes.map(({ code }) => code));
+  if (codes.size === 0 || (codes.size === 1 && codes.has('ok'))) return { code: 'ok', exit: 0 };
+  if (codes.has('ok') || codes.has('partial')) return { code: 'partial', exit: ERROR_CATALOG.partial.exit };
+  const [only] = codes;
+  if (codes.size === 1 && only !== undefined && only !== 'ok') return { code: only, exit: ERROR_CATALOG[only].exit };
+  return { code: 'error', exit: ERROR_CATALOG.error.exit };
+}
+
+/** The others still finish; what was not foreseen is reported as the bug that it is. */
+function bugError(cause: unknown): IbkError {
+  const message = cause instanceof Error ? cause.message : String(cause);
+  return new IbkError('bug', `ibk failed in a way that was not foreseen: ${message}`, { cause });
+}
