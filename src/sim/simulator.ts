@@ -86,7 +86,7 @@ export async function startSimulator(options: SimulatorOptions = {}): Promise<Si
     phones,
     buid: systemBuid(state.seed),
     pairRecords,
-    control: (request) => runControl(request, phones),
+    control: (request) => runControl(request, phones, violations),
     violation: (text) => report(text, null),
   });
   const scheduled = new AbortController();

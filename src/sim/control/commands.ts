@@ -24,19 +24,28 @@ export const CONTROL_COMMANDS = [
 
 export type ControlCommand = (typeof CONTROL_COMMANDS)[number];
 
-export async function runControl(request: PlistDict, phones: readonly SimulatedPhone[]): Promise<PlistDict> {
+/** @param violations of all phones, and of clients that reached none */
+export async function runControl(
+  request: PlistDict,
+  phones: readonly SimulatedPhone[],
+  violations: readonly string[],
+): Promise<PlistDict> {
   try {
-    const answer = await command(request, phones);
+    const answer = await command(request, phones, violations);
     return plistDict({ Json: Buffer.from(JSON.stringify(answer)) });
   } catch (error) {
     return plistDict({ Error: error instanceof Error ? error.message : String(error) });
   }
 }
 
-async function command(request: PlistDict, phones: readonly SimulatedPhone[]): Promise<unknown> {
+async function command(
+  request: PlistDict,
+  phones: readonly SimulatedPhone[],
+  violations: readonly string[],
+): Promise<unknown> {
   const name = optionalString(request, 'Command');
   if (name === 'stats' && optionalString(request, 'UDID') === undefined) {
-    return { v: 1, type: 'sim_stats', devices: phones.map(phoneStats) };
+    return { v: 1, type: 'sim_stats', violations, devices: phones.map(phoneStats) };
   }
   const phone = choose(phones, optionalString(request, 'UDID'));
   const number = (key: string) => {
@@ -59,7 +68,7 @@ async function command(request: PlistDict, phones: readonly SimulatedPhone[]): P
     case 'tree':
       return phone.content.tree(phone.encryption !== undefined);
     case 'stats':
-      return { v: 1, type: 'sim_stats', devices: [phoneStats(phone)] };
+      return { v: 1, type: 'sim_stats', violations: phone.violations, devices: [phoneStats(phone)] };
     case 'lock':
       phone.lock = 'locked';
       break;
