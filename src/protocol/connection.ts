@@ -22,7 +22,11 @@ export function connectionOf(stream: Duplex, gone?: AbortSignal): Connection {
   stream.on('close', () => end(stream.errored ?? undefined));
   gone?.addEventListener('abort', unplugged, { once: true });
   if (gone?.aborted) unplugged();
-  return { stream, closed: closed.signal, close: () => void stream.destroy() };
+  const close = () => {
+    stream.destroy();
+    end(new IbkError('connection_lost', 'The connection was closed on this side.', { reason: 'closed_here' }));
+  };
+  return { stream, closed: closed.signal, close };
 }
 
 export function asConnectionLost(cause: unknown): IbkError {
