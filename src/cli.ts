@@ -11,14 +11,18 @@ import { type Config, configFileError, type Flags, resolveConfig } from './confi
 import { defaultConfigFile, defaultRoot } from './config/platform-paths.js';
 import { IbkError } from './errors.js';
 import { systemClock } from './io/clock.js';
-import { openTraceFile } from './trace/recorder.js';
+import { openTraceFile, type TraceFile } from './trace/recorder.js';
+import type { Trace } from './trace/trace.js';
+import { bothTraces, debugTrace } from './ui/debug-trace.js';
 import { errorDocument } from './ui/documents.js';
-import { asIbkError, printError } from './ui/errors.js';
+import { asIbkError, errorTail, printError } from './ui/errors.js';
 import { firstContact, overview } from './ui/help.js';
 import { SHOW_CURSOR } from './ui/live.js';
+import { type LogFile, openLogFile } from './ui/log-file.js';
 import { jsonLine } from './ui/ndjson.js';
 import { displayPath } from './ui/paths.js';
 import { createTerminal, type Terminal } from './ui/terminal.js';
+import { VERSION } from './version.js';
 
 /** A clean stop may take this long; then the process ends all the same. */
 const LONGEST_STOP_MS = 10_000;
@@ -55,30 +59,38 @@ async function runCommand(
   terminal: Terminal,
   stop: AbortController,
 ): Promise<number> {
-  const { json, debug } = config;
+  const release = watchSignals(stop);
+  let log: LogFile | undefined;
+  let recorder: TraceFile | undefined;
+  const say = (words: string) => log?.note(words, new Date());
   try {
-    const problem = spec.toleratesConfigProblems === true ? undefined : configFileError(config.configFile);
+    const file = displayPath(config.configFile.path, terminal.home);
+    const problem = spec.toleratesConfigProblems === true ? undefined : configFileError(config.configFile, file);
     if (problem !== undefined) throw problem;
-    const trace = config.trace === undefined ? undefined : await openTraceFile(config.trace, systemClock);
-    const release = watchSignals(stop);
-    try {
-      const session: Session = {
-        config,
-        terminal,
-        clock: systemClock,
-        signal: stop.signal,
-        platform: process.platform,
-        env: process.env,
-        trace,
-      };
-      return await spec.run(session, options);
-    } finally {
-      release();
-      await trace?.close();
-    }
+    log = config.logFile === undefined ? undefined : await openLogFile(config.logFile);
+    recorder = config.trace === undefined ? undefined : await openTraceFile(config.trace, systemClock);
+    say(`ibk ${VERSION} ${spec.help.name}`);
+    const trace = traceFor(config, terminal, recorder);
+    const { platform, env } = process;
+    const session: Session = { config, terminal, clock: systemClock, signal: stop.signal, platform, env, trace, log };
+    const status = await spec.run(session, options);
+    say(`ended, exit ${status}`);
+    return status;
   } catch (error) {
-    return report(error, terminal, { json, debug });
+    const known = asIbkError(error);
+    say(`${known.message} ${errorTail(known, '-')}`);
+    return report(known, terminal, config);
+  } finally {
+    release();
+    await recorder?.close();
+    await log?.close();
   }
+}
+
+function traceFor(config: Config, { err }: Terminal, recorder: TraceFile | undefined): Trace | undefined {
+  if (!config.debug) return recorder;
+  const debug = debugTrace((line) => err.line(err.style.dim(line)), systemClock, config.debugLayers);
+  return recorder === undefined ? debug : bothTraces(recorder, debug);
 }
 
 async function answerDirectly(

@@ -1,3 +1,4 @@
+import { IbkError } from '../errors.js';
 import { nullSink } from '../events.js';
 import { listDevices, watchDevices } from '../operations/devices.js';
 import { deviceChangeLine, devicesDocument } from '../ui/documents.js';
@@ -41,10 +42,16 @@ async function list(session: Session): Promise<number> {
 async function watch(session: Session): Promise<number> {
   const { config, terminal, clock } = session;
   const context = operationContext(session, nullSink);
-  for await (const { change, device } of watchDevices(context, { root: config.root, link: config.link })) {
-    const now = new Date(clock.now());
-    if (config.json) terminal.out.write(jsonLine(deviceChangeLine(change, device, now)));
-    else terminal.out.line(watchLine(change, device, now, terminal.out));
+  try {
+    for await (const { change, device } of watchDevices(context, { root: config.root, link: config.link })) {
+      const now = new Date(clock.now());
+      if (config.json) terminal.out.write(jsonLine(deviceChangeLine(change, device, now)));
+      else terminal.out.line(watchLine(change, device, now, terminal.out));
+    }
+    return 0;
+  } catch (error) {
+    // Ctrl-C is how one leaves: no error text, but the exit status of every stopped command.
+    if (session.signal.aborted && error instanceof IbkError) return error.exit;
+    throw error;
   }
-  return 0;
 }

@@ -14,7 +14,7 @@ export const doctorCommand: CommandSpec = {
     sentence: 'What a backup needs, checked in the order of repair: usbmuxd, the device, trust, the backup root.',
     rows: [{ flags: '--bundle FILE', words: 'write a redacted report for a bug report' }],
     examples: [
-      ['ibk doctor', 'what is wrong, and what to do first'],
+      ['ibk doctor', 'what is wrong, what to do'],
       ['ibk doctor --bundle ibk-report.json', 'to send along with a bug report'],
     ],
     note: 'It changes nothing and asks nobody. A bundle holds no names, identifiers or secrets, but look at it before you send it.',

@@ -17,7 +17,7 @@ export const pairCommand: CommandSpec = {
     rows: [],
     examples: [
       ['ibk pair', 'the connected iPhone'],
-      ['ibk pair -u "iPad mini" --passcode-timeout 2m', 'one of several; do not wait longer'],
+      ['ibk pair -u "iPad mini" --passcode-timeout 2m', 'one of several'],
     ],
     note: 'The first pairing needs the cable; the device must be unlocked. ibk backup pairs by itself if it has to. What is trusted stays so until it is undone: ibk unpair.',
     codes: [

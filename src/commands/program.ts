@@ -126,7 +126,7 @@ function usageError(error: CommanderError, args: readonly string[], specs: reado
   const quoted = /'([^']*)'/.exec(error.message)?.[1] ?? '';
   if (error.code === 'commander.unknownOption') return unknownOption(quoted, spec);
   if (error.code === 'commander.optionMissingArgument') {
-    return new IbkError('usage', `The option ${quoted.replace(/^-\w, /, '')} needs a value.`, { hint });
+    return new IbkError('usage', `The option ${quoted.replace(/^-\w, | <.*$/g, '')} needs a value.`, { hint });
   }
   return new IbkError('usage', error.message.replace(/^error: /, ''), { hint });
 }

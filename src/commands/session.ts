@@ -6,6 +6,7 @@ import type { OperationContext } from '../operations/context.js';
 import { defaultMuxAddress, parseMuxAddress } from '../protocol/usbmux/address.js';
 import { UsbmuxClient } from '../protocol/usbmux/client.js';
 import type { Trace } from '../trace/trace.js';
+import type { LogFile } from '../ui/log-file.js';
 import type { Terminal } from '../ui/terminal.js';
 
 export interface Session {
@@ -17,6 +18,7 @@ export interface Session {
   readonly platform: NodeJS.Platform;
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly trace: Trace | undefined;
+  readonly log: LogFile | undefined;
 }
 
 export function timeoutsOf({ timeoutMs, stallMs, passcodeMs, waitMs }: Config): OperationContext['timeouts'] {

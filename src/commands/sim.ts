@@ -48,7 +48,8 @@ Examples
   ibk sim --listen UNIX:/tmp/phone.sock                one iPhone with iOS 17
   ibk sim --ios 9,26 --scenario trust-pending=5        two, slow to be trusted
   ibk sim ctl mutate --add 3 --listen UNIX:/tmp/phone.sock
-Any client of usbmuxd finds it: export USBMUXD_SOCKET_ADDRESS=UNIX:/tmp/phone.sock
+Any client of usbmuxd finds it:
+  export USBMUXD_SOCKET_ADDRESS=UNIX:/tmp/phone.sock
 Exit 1 at the end if a client did what a real iPhone would not have accepted.`;
 
 export function simCommand(streams: SimStreams = processStreams()): Command {

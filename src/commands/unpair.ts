@@ -17,7 +17,7 @@ export const unpairCommand: CommandSpec = {
     rows: [],
     examples: [
       ['ibk unpair -u "Anna\'s iPhone"', 'asks, then forgets'],
-      ['ibk unpair -u all --yes', 'for scripts: every connected device'],
+      ['ibk unpair -u all --yes', 'every device, for scripts'],
     ],
     note: 'Backups stay as they are. To back the device up again from this computer it has to trust it again, with its passcode: ibk pair.',
     codes: [

@@ -30,6 +30,8 @@ export interface Config {
   readonly quiet: boolean;
   readonly verbose: boolean;
   readonly debug: boolean;
+  /** Layers that `IBK_DEBUG` names; empty: all. */
+  readonly debugLayers: readonly string[];
   readonly logFile: string | undefined;
   readonly trace: string | undefined;
   readonly noInput: boolean;
@@ -79,6 +81,7 @@ export async function resolveConfig(sources: ConfigSources): Promise<Config> {
     quiet: read.switch('quiet'),
     verbose: read.switch('verbose'),
     debug: read.switch('debug'),
+    debugLayers: read.debugLayers(),
     logFile: read.path('log-file'),
     trace: read.path('trace'),
     noInput: read.switch('no-input'),
@@ -88,8 +91,8 @@ export async function resolveConfig(sources: ConfigSources): Promise<Config> {
   });
 }
 
-/** The error of the file's first problem, if it has one. */
-export function configFileError({ path, problems }: ConfigFile): IbkError | undefined {
+/** The error of the file's first problem, if it has one; `path` as it is to be shown. */
+export function configFileError({ problems }: ConfigFile, path: string): IbkError | undefined {
   const [first] = problems;
   if (first === undefined) return undefined;
   return new IbkError('usage', `${path}, ${first.message}.`, { hint: first.hint, reason: 'config_file' });
@@ -188,6 +191,13 @@ class Reader {
     // IBK_DEBUG may name layers (IBK_DEBUG=devicelink): any word but "no" turns it on.
     if (key === 'debug' && typeof found.value === 'string') return parseSwitch(found.value) ?? true;
     return this.#parse(key, parseSwitch, 'is neither yes nor no', '1 or 0') ?? false;
+  }
+
+  /** `IBK_DEBUG=devicelink,lockdown`: which layers; a plain "yes" is all of them. */
+  debugLayers(): readonly string[] {
+    const found = this.#find('debug');
+    if (typeof found?.value !== 'string' || parseSwitch(found.value) !== undefined) return [];
+    return found.value.split(',').map((layer) => layer.trim());
   }
 
   choice<Choice extends string>(key: SharedKey, choices: readonly Choice[], otherwise: Choice): Choice {

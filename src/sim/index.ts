@@ -3,7 +3,7 @@
  *
  * ```ts
  * await using sim = await startSimulator({ ios: ['17'], files: 20, bytes: 1_000_000 });
- * process.env.USBMUXD_SOCKET_ADDRESS = sim.listen;
+ * const env = { USBMUXD_SOCKET_ADDRESS: sim.listen };
  * ```
  */
 export { type ControlCommand, CONTROL_COMMANDS } from './control/commands.js';

@@ -12,7 +12,7 @@ import { displayWidth, padEnd, printable, shorten } from './text.js';
 const LISTED_FAILURES = 10;
 const GONE = /no such file/i;
 
-export function summaryLines(summary: BackupSummary, { err: screen, home }: Terminal): string[] {
+export function summaryLines(summary: BackupSummary, { err: screen, home }: Terminal, isFirst: boolean): string[] {
   const { glyphs } = screen;
   const noun = deviceNoun(summary.device.productType);
   const place = `${displayPath(summary.path, home)} ${glyphs.dot} ${formatBytes(summary.freeBytes, 'down')} free`;
@@ -24,17 +24,17 @@ export function summaryLines(summary: BackupSummary, { err: screen, home }: Term
     ...missingHeadline(summary, noun),
   ];
   const rows = facts.map(([label, words]) => `  ${padEnd(label, 9)}  ${words}`);
-  return [headline(summary, screen), ...rows, ...failureLines(summary, screen, noun)];
+  return [headline(summary, screen, isFirst), ...rows, ...failureLines(summary, screen, noun)];
 }
 
-function headline(summary: BackupSummary, { style, glyphs }: Screen): string {
+function headline(summary: BackupSummary, { style, glyphs }: Screen, isFirst: boolean): string {
   const of = `${printable(summary.device.name)}, ${formatDate(summary.madeAt)}`;
   if (summary.filesFailed > 0) {
     return style.attention(
       `${glyphs.attention} Backup finished without ${countOf(summary.filesFailed, 'file')}: ${of}`,
     );
   }
-  const kind = summary.kind === 'full' ? 'Full backup' : 'Backup';
+  const kind = isFirst ? 'First full backup' : summary.kind === 'full' ? 'Full backup' : 'Backup';
   return style.done(`${glyphs.ok} ${kind} finished: ${of}`);
 }
 

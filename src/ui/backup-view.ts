@@ -65,12 +65,58 @@ export function quietView({ terminal, clock, devices }: ViewContext): BackupView
   return {
     onEvent: (event) => {
       jobs.apply(event);
-      if (event.type === 'summary' && event.filesFailed > 0) printLines(summaryLines(event, terminal), screen);
+      if (event.type === 'summary' && event.filesFailed > 0) printLines(summaryLines(event, terminal, false), screen);
       if (event.type === 'several' && event.exit !== 0) printLines(severalLines(jobs.all(), event, screen), screen);
     },
     stopping: () => {},
     close: async () => {},
   };
+}
+
+/** No progress, then the summary: for `--progress none`. */
+export function summaryView(context: ViewContext): BackupView {
+  const { terminal, clock, devices } = context;
+  const jobs = new Jobs(devices, () => clock.monotonic());
+  const ending = new Ending(context, jobs);
+  return {
+    onEvent: (event) => {
+      jobs.apply(event);
+      if (event.type === 'warning' && event.reason !== 'not_encrypted')
+        printLines(warningLines(event, terminal.err), terminal.err);
+      ending.note(event);
+    },
+    stopping: () => {},
+    close: async () => printLines(ending.lines, terminal.err),
+  };
+}
+
+/** What is left on the screen when a run is over: the summary, then once the warning about encryption. */
+class Ending {
+  readonly #context: ViewContext;
+  readonly #jobs: Jobs;
+  #summary: readonly string[] = [];
+  #warning: readonly string[] = [];
+
+  constructor(context: ViewContext, jobs: Jobs) {
+    this.#context = context;
+    this.#jobs = jobs;
+  }
+
+  get lines(): readonly string[] {
+    return [...this.#summary, ...this.#warning];
+  }
+
+  note(event: OperationEvent): void {
+    const { terminal, devices } = this.#context;
+    const screen = terminal.err;
+    if (event.type === 'several') this.#summary = severalLines(this.#jobs.all(), event, screen);
+    if (event.type === 'summary' && devices.length === 1) {
+      this.#summary = summaryLines(event, terminal, devices[0]?.isFirstBackup === true);
+    }
+    if (event.type === 'warning' && event.reason === 'not_encrypted') {
+      this.#warning = notEncryptedLines(screen, this.#jobs.of(event.udid));
+    }
+  }
 }
 
 /** Log lines on `write`: changes at once, then a sign of life every 30 s. */
@@ -79,6 +125,8 @@ export function plainView(context: ViewContext, write: (line: string) => void, d
   const jobs = new Jobs(context.devices, () => clock.monotonic());
   const stop = new AbortController();
   const spoke = new Map<JobState, number>();
+  /** A phone that asks for its passcode goes back to what it did before; that is no news. */
+  const phases = new Map<JobState, string>();
   const say = (job: JobState | undefined, words: string) => {
     if (job !== undefined) spoke.set(job, clock.monotonic());
     write(logLine(job, words, new Date(clock.now()), dated));
@@ -105,8 +153,15 @@ export function plainView(context: ViewContext, write: (line: string) => void, d
         const good = jobs.all().filter(({ summary }) => summary !== undefined).length;
         return say(undefined, `${good} of ${jobs.all().length} devices backed up, ${event.code}, exit ${event.exit}`);
       }
+      // On a screen the error of a single device follows in full.
+      if (event.type === 'error' && !dated && jobs.all().length === 1) return;
       const words = job === undefined ? undefined : changeWords(event, job);
-      if (words !== undefined) say(job, words);
+      if (words === undefined || job === undefined) return;
+      if (event.type === 'phase') {
+        if (phases.get(job) === words) return;
+        phases.set(job, words);
+      }
+      say(job, words);
     },
     stopping: () => say(undefined, stoppingWords(jobs)),
     close: async () => {
@@ -122,7 +177,7 @@ export function liveView(context: ViewContext): BackupView {
   const screen = terminal.err;
   const jobs = new Jobs(devices, () => clock.monotonic());
   const several = devices.length > 1;
-  const after: string[] = [];
+  const ending = new Ending(context, jobs);
   let stopping = false;
   const area = new LiveArea(screen, clock, (frame) => {
     const moment = { ...context, screen, nowMs: clock.monotonic(), frame };
@@ -136,19 +191,15 @@ export function liveView(context: ViewContext): BackupView {
     onEvent: (event) => {
       jobs.apply(event);
       if (event.type === 'prompt' && event.state === 'shown') screen.write('\x07');
-      if (event.type === 'warning') {
-        if (event.reason === 'not_encrypted') after.splice(0, after.length, ...notEncryptedLines(screen));
-        else area.printAbove(warningLines(event, screen));
-      }
-      if (event.type === 'summary' && !several) after.unshift(...summaryLines(event, terminal));
-      if (event.type === 'several') after.unshift(...severalLines(jobs.all(), event, screen));
+      if (event.type === 'warning' && event.reason !== 'not_encrypted') area.printAbove(warningLines(event, screen));
+      ending.note(event);
     },
     stopping: () => {
       stopping = true;
     },
     close: async () => {
       await area.close();
-      printLines(after, screen);
+      printLines(ending.lines, screen);
     },
   };
 }
@@ -183,11 +234,10 @@ export function warningLines(event: WarningEvent, screen: Screen): string[] {
   ];
 }
 
-function notEncryptedLines(screen: Screen): string[] {
-  const width = Math.min(screen.width() ?? 78, 78);
+function notEncryptedLines(screen: Screen, job: JobState | undefined): string[] {
+  const width = screen.width() === undefined ? undefined : Math.min(screen.width() ?? 78, 78);
   const { glyphs, style } = screen;
-  const words =
-    'This backup is not encrypted. iOS leaves out: passwords that could move to another iPhone, Health, Wi-Fi networks, HomeKit, Safari tabs.';
+  const words = `This backup is not encrypted. iOS leaves out: passwords that could move to another ${deviceNoun(job?.productType)}, Health, Wi-Fi networks, HomeKit, Safari tabs.`;
   const hint = 'To have them in the next backup: turn on backup encryption in Finder, iTunes or idevicebackup2.';
   return [
     ...hanging(glyphs.attention, words, width).map((line) => style.attention(line)),

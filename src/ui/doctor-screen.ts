@@ -37,7 +37,7 @@ function inOneColumn(checks: readonly DoctorCheck[], screen: Screen): string[] {
     const head = `${paintedMark(check, screen)} ${padEnd(LABELS[check.check], LABEL + GAP - 1)}`;
     const hints = check.hint === null || check.state === 'ok' ? [] : check.hint.split('\n');
     return [
-      `${head}${printable(check.message)}`.trimEnd(),
+      `${head}${messageOf(check)}`.trimEnd(),
       ...hints.flatMap((hint) =>
         hanging(glyphs.next, hint, width === undefined ? undefined : width - indent.length).map(
           (line) => indent + line,
@@ -51,6 +51,12 @@ function inOneColumn(checks: readonly DoctorCheck[], screen: Screen): string[] {
     lines.push(screen.style.dim(`${glyphs.unknown} ${skipped.join(', ')}: not checked, ${need}`));
   }
   return lines;
+}
+
+/** Without the label, where the message begins with it. */
+function messageOf({ check, message }: DoctorCheck): string {
+  const label = `${LABELS[check]} `;
+  return printable(message.startsWith(label) ? message.slice(label.length) : message);
 }
 
 /**

@@ -1,6 +1,7 @@
 /** The JSON documents of the finite commands: one object, snake_case, unknown is null and never left out. */
 import type {
   BackupListing,
+  BackupPlan,
   DeviceInfo,
   DoctorReport,
   LastBackup,
@@ -105,6 +106,24 @@ export function deviceDocument(info: DeviceInfo): Json {
     passcode_set: info.passcodeSet,
     locked: info.locked,
     last_backup: whenMade(info.lastBackup),
+  };
+}
+
+export function planDocument(plan: BackupPlan): Json {
+  const { name, model, productType, ios } = plan.device;
+  return {
+    v: 1,
+    type: 'backup_plan',
+    udid: plan.udid,
+    device: { name, model, product_type: productType, ios },
+    link: plan.link,
+    root: plan.root,
+    kind: plan.kind,
+    encrypted: plan.encrypted,
+    needs_passcode: plan.needsPasscode,
+    last_backup: whenMade(plan.lastBackup),
+    last_backup_bytes: plan.lastBackupBytes,
+    free_bytes: plan.freeBytes,
   };
 }
 

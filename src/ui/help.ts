@@ -49,7 +49,7 @@ export function overview(defaultRoot: string, configFile: string): string[] {
     { flags: '-u, --udid ID', words: 'device by UDID, prefix or name; repeat, or "all"' },
     { flags: '-o, --out DIR', words: `backup root                  [${defaultRoot}]` },
     { flags: '    --usb, --network', words: 'how to reach it              [USB if both]' },
-    { flags: '    --usbmuxd ADDR', words: 'UNIX:/path or host:port      [the one of this computer]' },
+    { flags: '    --usbmuxd ADDR', words: 'UNIX:/path or host:port      [this computer]' },
     { flags: '    --wait D', words: 'wait for a device, such as 90s or 15m        [0]' },
     { flags: '    --timeout D', words: 'a connection, or one answer                  [60s]' },
     { flags: '    --stall-timeout D', words: 'silence of the device during a backup        [15m]' },
@@ -76,7 +76,7 @@ export function overview(defaultRoot: string, configFile: string): string[] {
 }
 
 export function commandHelp(help: CommandHelp): string[] {
-  const column = Math.min(45, Math.max(...help.examples.map(([line]) => displayWidth(line))) + 3);
+  const column = Math.max(42, ...help.examples.map(([line]) => displayWidth(line))) + 3;
   return [
     ...wrap(help.sentence, WIDTH),
     ...optionRows(help.rows),

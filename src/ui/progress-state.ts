@@ -24,6 +24,8 @@ export interface KnownDevice {
   readonly udid: string;
   readonly name: string;
   readonly productType?: string | undefined;
+  /** Nothing of it lies under the root yet. */
+  readonly isFirstBackup?: boolean;
 }
 
 export function newJob(device: KnownDevice, nowMs: number): JobState {

@@ -148,7 +148,7 @@ describe('refusals', () => {
     const { configFile } = await resolveConfig(withFile(toml));
     const matching = (wanted: string | RegExp) => (typeof wanted === 'string' ? wanted : expect.stringMatching(wanted));
     expect(configFile.problems).toEqual([{ message: matching(message), hint: matching(hint) }]);
-    expect(configFileError(configFile)).toMatchObject({ code: 'usage', exit: 2 });
+    expect(configFileError(configFile, '~/config.toml')).toMatchObject({ code: 'usage', exit: 2 });
   });
 });
 

@@ -1,0 +1,108 @@
+import type { IbkError } from '../errors.js';
+import { type BackupOptions, backupDevice } from '../operations/backup.js';
+import { backupDevices } from '../operations/backup-several.js';
+import { readLastBackup } from '../operations/last-backup.js';
+import type { OperationContext } from '../operations/context.js';
+import { planBackup } from '../operations/plan-backup.js';
+import { type SelectedDevice, selectDevices } from '../operations/select-device.js';
+import { chooseView, tellsErrors, type ViewChoice } from '../ui/backup-options.js';
+import type { BackupView } from '../ui/backup-view.js';
+import { planDocument } from '../ui/documents.js';
+import { asIbkError, printError } from '../ui/errors.js';
+import { jsonLine } from '../ui/ndjson.js';
+import { displayPath } from '../ui/paths.js';
+import { planLines } from '../ui/plan-screen.js';
+import type { KnownDevice } from '../ui/progress-state.js';
+import type { CommandSpec } from './command.js';
+import { operationContext, type Session } from './session.js';
+
+export const backupCommand: CommandSpec = {
+  help: {
+    name: 'backup',
+    sentence: 'Back up one, several or all devices. Only what changed, unless --full.',
+    rows: [{ flags: '--full', words: 'send everything again' }],
+    examples: [
+      ['ibk backup', 'the connected iPhone'],
+      ['ibk backup -u all --network --wait 15m -q', 'from cron'],
+    ],
+    note: 'The iPhone asks for its passcode at each backup (iOS 16.1 and later). iOS decides that; ibk tells you when it waits, for at most --passcode-timeout.',
+    codes: [
+      'partial',
+      'in_use',
+      'damaged',
+      'destination',
+      'incompatible',
+      'unsafe',
+      'no_device',
+      'ambiguous_device',
+      'not_paired',
+      'device_locked',
+      'connection_lost',
+      'device_error',
+      'timeout',
+      'device_busy',
+      'device_precondition',
+      'usbmuxd',
+      'cancelled',
+      'interrupted',
+    ],
+  },
+  options: ['--full'],
+  run: async (session, options) => {
+    const { config, terminal, clock, signal, log } = session;
+    let view: BackupView | undefined;
+    const context = operationContext(session, (event) => view?.onEvent(event));
+    const devices = await selectDevices(context, { udids: config.udids, link: config.link, command: 'ibk backup' });
+    const settings = { root: config.root, full: options.full === true };
+    if (config.dryRun) return rehearse(context, devices, settings, session);
+    const choice: ViewChoice = { ...config, log: log === undefined ? undefined : (line) => log.write(line) };
+    const destination = displayPath(config.root, terminal.home);
+    view = chooseView(choice, {
+      terminal,
+      clock,
+      devices: await knownDevices(devices, config.root),
+      destination,
+      stallSeconds: config.stallMs / 1000,
+    });
+    const { stopping } = view;
+    signal.addEventListener('abort', stopping, { once: true });
+    let failure: IbkError;
+    try {
+      const [only, ...others] = devices;
+      if (only !== undefined && others.length === 0) return (await backupDevice(context, only, settings)).exit;
+      return (await backupDevices(context, devices, settings)).exit;
+    } catch (error) {
+      failure = asIbkError(error);
+      view.onEvent({ type: 'error', udid: devices[0]?.udid ?? null, error: failure });
+    } finally {
+      signal.removeEventListener('abort', stopping);
+      await view.close();
+    }
+    if (!tellsErrors(choice)) printError(failure, terminal.err, config);
+    return failure.exit;
+  },
+};
+
+async function rehearse(
+  context: OperationContext,
+  devices: readonly SelectedDevice[],
+  settings: BackupOptions,
+  { config, terminal: { out }, terminal }: Session,
+): Promise<number> {
+  for (const device of devices) {
+    const plan = await planBackup(context, device, settings);
+    if (config.json) out.write(jsonLine(planDocument(plan)));
+    else for (const line of planLines(plan, terminal)) out.line(line);
+  }
+  if (!config.json) out.line('Nothing was changed.');
+  return 0;
+}
+
+function knownDevices(devices: readonly SelectedDevice[], root: string): Promise<KnownDevice[]> {
+  return Promise.all(
+    devices.map(async ({ udid, name }) => {
+      const last = await readLastBackup(root, udid);
+      return { udid, name, isFirstBackup: last.kind === 'none' };
+    }),
+  );
+}

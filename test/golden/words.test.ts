@@ -1,0 +1,88 @@
+/** Help texts, first contact, and the errors that need no device: what the built ibk writes, word for word. */
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, expect, test } from 'vitest';
+import { displayWidth } from '../../src/ui/text.js';
+import { runIbk, tempHome, transcript } from '../support/run-ibk.js';
+
+const home = tempHome();
+afterAll(() => rmSync(home, { recursive: true, force: true }));
+
+const golden = (name: string) => `../../fixtures/golden/${name}.txt`;
+
+const HELP: readonly (readonly [string, readonly string[]])[] = [
+  ['first-contact', []],
+  ['help', ['--help']],
+  ['version', ['-V']],
+  ...['backup', 'list', 'info', 'devices', 'pair', 'unpair', 'doctor', 'sim'].map(
+    (name) => [`help-${name}`, [name, '--help']] as const,
+  ),
+];
+
+test.each(HELP)('%s', async (name, args) => {
+  const ran = await runIbk(home, args);
+  expect(ran.exit).toBe(0);
+  expect(ran.stderr).toBe('');
+  for (const line of ran.stdout.split('\n')) expect(displayWidth(line), line).toBeLessThanOrEqual(80);
+  await expect(transcript(args, ran, home)).toMatchFileSnapshot(golden(name));
+});
+
+test('help is the same however it is asked for', async () => {
+  const [flag, short, word] = await Promise.all([
+    runIbk(home, ['backup', '--help']),
+    runIbk(home, ['backup', '-h']),
+    runIbk(home, ['help', 'backup']),
+  ]);
+  expect(short).toEqual(flag);
+  expect(word).toEqual(flag);
+});
+
+const MISTAKES: readonly (readonly string[])[] = [
+  ['bakcup'],
+  ['frobnicate'],
+  ['--jsno'],
+  ['backup', '--ful'],
+  ['backup', '--wait'],
+  ['backup', '--wait', '15'],
+  ['devices', 'latest'],
+  ['--json', 'bakcup'],
+  ['-q'],
+  ['backup', '--password', 'hunter2'],
+  ['--password=hunter2', 'backup'],
+  ['devices', '--progress', 'loud'],
+  ['devices', '--usbmuxd', 'phone'],
+  ['help', 'bakcup'],
+];
+
+test('mistakes in the arguments', async () => {
+  const texts = await Promise.all(MISTAKES.map(async (args) => transcript(args, await runIbk(home, args), home)));
+  for (const text of texts) expect(text).toContain('--- exit 2');
+  expect(texts.join('').replaceAll('--password hunter2', '').replaceAll('--password=hunter2', '')).not.toContain(
+    'hunter2',
+  );
+  await expect(texts.join('\n')).toMatchFileSnapshot(golden('mistakes'));
+});
+
+test('no usbmuxd', async () => {
+  const runs = [['devices'], ['devices', '--json'], ['backup'], ['doctor'], ['-q', 'backup'], ['pair', '--debug']];
+  const texts = await Promise.all(
+    runs.slice(0, 5).map(async (args) => transcript(args, await runIbk(home, args), home)),
+  );
+  for (const text of texts) expect(text).toContain('--- exit 29');
+  await expect(texts.join('\n')).toMatchFileSnapshot(golden('no-usbmuxd'));
+  const debug = await runIbk(home, ['pair', '--debug']);
+  expect(debug.stderr).toMatch(/IbkError: usbmuxd cannot be reached[\s\S]*at .*\n/);
+  expect((await runIbk(home, ['pair'])).stderr).not.toContain('    at ');
+});
+
+test('a config file with mistakes: commands refuse, doctor shows them', async () => {
+  const other = tempHome();
+  mkdirSync(join(other, '.config/ibk'), { recursive: true });
+  writeFileSync(join(other, '.config/ibk/config.toml'), '# mine\n\nstall-timout = "45m"\nwait = 15\n');
+  const texts: string[] = [];
+  for (const args of [['list'], ['doctor']]) texts.push(transcript(args, await runIbk(other, args), other));
+  expect(texts[0]).toContain('--- exit 2');
+  expect(texts[1]).toContain('line 3: unknown "stall-timout"');
+  await expect(texts.join('\n')).toMatchFileSnapshot(golden('config-mistakes'));
+  rmSync(other, { recursive: true });
+});
