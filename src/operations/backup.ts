@@ -80,6 +80,7 @@ class BackupRun {
     this.#reporter.enter('connect');
     await using held = await openSelected(this.#ctx, this.#device, { pair: 'if_unknown' });
     const { device } = held;
+    if (held.isNewlyPaired) this.#reporter.enter('connect');
     this.#noun = device.noun;
     const session = new BackupSession(device, this.#ctx.clock);
     try {

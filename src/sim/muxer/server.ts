@@ -154,7 +154,8 @@ export class Muxer implements MuxerState {
     count(phone.stats.services, name);
     phone.stats.connections += 1;
     const { signal } = phone;
-    const pull = () => socket.destroy();
+    // Not at once: the cable may be pulled from within a read of the TLS layer above, and Node 20 then reads on in memory that it has freed.
+    const pull = () => setImmediate(() => socket.destroy());
     signal.addEventListener('abort', pull, { once: true });
     const stream = shapedStream(socket, phone.scenarios);
     try {
