@@ -1,5 +1,5 @@
 import type { IbkError } from '../errors.js';
-import { type BackupOptions, backupDevice } from '../operations/backup.js';
+import { type AttemptOptions, backupWithRetries } from '../operations/backup-attempts.js';
 import { backupDevices } from '../operations/backup-several.js';
 import { readLastBackup } from '../operations/last-backup.js';
 import type { OperationContext } from '../operations/context.js';
@@ -53,7 +53,7 @@ export const backupCommand: CommandSpec = {
     let view: BackupView | undefined;
     const context = operationContext(session, (event) => view?.onEvent(event));
     const devices = await selectDevices(context, { udids: config.udids, link: config.link, command: 'ibk backup' });
-    const settings = { root: config.root, full: options.full === true };
+    const settings = { root: config.root, full: options.full === true, retries: config.retries };
     if (config.dryRun) return rehearse(context, devices, settings, session);
     const choice: ViewChoice = { ...config, log: log === undefined ? undefined : (line) => log.write(line) };
     const destination = displayPath(config.root, terminal.home);
@@ -69,7 +69,7 @@ export const backupCommand: CommandSpec = {
     let failure: IbkError;
     try {
       const [only, ...others] = devices;
-      if (only !== undefined && others.length === 0) return (await backupDevice(context, only, settings)).exit;
+      if (only !== undefined && others.length === 0) return (await backupWithRetries(context, only, settings)).exit;
       return (await backupDevices(context, devices, settings)).exit;
     } catch (error) {
       failure = asIbkError(error);
@@ -86,7 +86,7 @@ export const backupCommand: CommandSpec = {
 async function rehearse(
   context: OperationContext,
   devices: readonly SelectedDevice[],
-  settings: BackupOptions,
+  settings: AttemptOptions,
   { config, terminal: { out }, terminal }: Session,
 ): Promise<number> {
   for (const device of devices) {

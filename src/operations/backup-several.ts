@@ -1,7 +1,7 @@
 /** Several devices at once, each on its own: one that fails does not stop the others. */
 import { type ErrorCode, ERROR_CATALOG, IbkError } from '../errors.js';
 import type { SeveralSummary } from '../events.js';
-import { type BackupOptions, backupDevice } from './backup.js';
+import { type AttemptOptions, backupWithRetries } from './backup-attempts.js';
 import type { OperationContext } from './context.js';
 import type { SelectedDevice } from './select-device.js';
 
@@ -14,7 +14,7 @@ type Outcome = SeveralSummary['devices'][number];
 export async function backupDevices(
   ctx: OperationContext,
   devices: readonly SelectedDevice[],
-  options: BackupOptions,
+  options: AttemptOptions,
 ): Promise<SeveralSummary> {
   const outcomes = await Promise.all(devices.map((device) => outcomeOf(ctx, device, options)));
   const summary: SeveralSummary = { type: 'several', ...commonResult(outcomes), devices: outcomes };
@@ -22,10 +22,10 @@ export async function backupDevices(
   return summary;
 }
 
-async function outcomeOf(ctx: OperationContext, device: SelectedDevice, options: BackupOptions): Promise<Outcome> {
+async function outcomeOf(ctx: OperationContext, device: SelectedDevice, options: AttemptOptions): Promise<Outcome> {
   const { udid } = device;
   try {
-    const { code, exit } = await backupDevice(ctx, device, options);
+    const { code, exit } = await backupWithRetries(ctx, device, options);
     return { udid, code, exit };
   } catch (error) {
     const known = error instanceof IbkError ? error : bugError(error);
