@@ -90,7 +90,7 @@ class ShapeMaker {
   }
 
   #string(text: string, kept: boolean): string {
-    if (KEPT_STRINGS.has(text) || text.startsWith('DLMessage'))
+    if (KEPT_STRINGS.has(text) || /^DL[A-Z][A-Za-z]{1,60}$/.test(text))
       return CONSTANT.test(text) ? text : this.redactor.token(text);
     if (kept && this.inKnownKey && CONSTANT.test(text)) return text;
     return text.includes('/') ? this.redactor.path(text) : this.redactor.token(text);
