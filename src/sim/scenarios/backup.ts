@@ -18,7 +18,6 @@ export const ATTACK_PATHS = [
   'backslash',
   'long',
   'deep',
-  'root',
   'empty',
 ] as const;
 export type AttackPath = (typeof ATTACK_PATHS)[number];

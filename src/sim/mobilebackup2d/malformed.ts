@@ -1,0 +1,49 @@
+/** Frames that no phone sends, but a hostile one might: wrong lengths and property lists that are not what they seem. */
+import { buildBinaryPlist } from '../../plist/codec.js';
+import { plistDict } from '../../plist/value.js';
+import type { PhoneDeviceLink } from './device-link.js';
+
+const HEADER = Buffer.from('bplist00');
+
+/** A binary plist put together from object bytes (offsets of one or four bytes). */
+function rawPlist(objects: readonly Buffer[], root = 0): Buffer {
+  const offsets = Buffer.alloc(objects.length * 4);
+  let at = HEADER.length;
+  objects.forEach((object, i) => {
+    offsets.writeUInt32BE(at, i * 4);
+    at += object.length;
+  });
+  const trailer = Buffer.alloc(32);
+  trailer.writeUInt8(4, 6);
+  trailer.writeUInt8(1, 7);
+  trailer.writeBigUInt64BE(BigInt(objects.length), 8);
+  trailer.writeBigUInt64BE(BigInt(root), 16);
+  trailer.writeBigUInt64BE(BigInt(at), 24);
+  return Buffer.concat([HEADER, ...objects, offsets, trailer]);
+}
+
+/** Queues the frame that `bad-message=HOW` names. */
+export function putMalformed(link: PhoneDeviceLink, how: string): void {
+  const whole = (body: Buffer) => link.putRaw(body.length, body);
+  switch (how) {
+    case 'length':
+      return link.putRaw(0xffff_ffff, Buffer.from('bplist00'));
+    case 'garbage':
+      return whole(Buffer.from('bplist00 but nothing that could be read as one'));
+    case 'not-array':
+      return whole(buildBinaryPlist(plistDict({ MessageName: 'DLMessageDownloadFiles' })));
+    case 'no-name':
+      return whole(buildBinaryPlist([42, 'DLMessageDownloadFiles']));
+    case 'cyclic':
+      // An array of three elements that are all the array itself.
+      return whole(rawPlist([Buffer.from([0xa3, 0, 0, 0])]));
+    case 'huge-array':
+      // Announces 2^32 - 1 elements.
+      return whole(rawPlist([Buffer.from([0xaf, 0x12, 0xff, 0xff, 0xff, 0xff])]));
+    case 'deep':
+      // 200 arrays, each holding only the next.
+      return whole(rawPlist(Array.from({ length: 200 }, (_, i) => Buffer.from(i < 199 ? [0xa1, i + 1] : [0xa0]))));
+    default:
+      throw new TypeError(`bad-message=${how}`);
+  }
+}
