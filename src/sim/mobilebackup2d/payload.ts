@@ -3,7 +3,14 @@ import { createHash } from 'node:crypto';
 import type { BackupKeys } from '../backup-set/backup-keys.js';
 import type { ManifestWriter } from '../backup-set/manifest-writer.js';
 import { isUnchanged, type PreviousFiles } from '../backup-set/previous.js';
-import { carriesDigest, encryptionKeyOf, fileIdOf, fileKey, storedBytes } from '../backup-set/record.js';
+import {
+  carriesDigest,
+  encryptionKeyOf,
+  fileIdOf,
+  fileKey,
+  type ManifestRecord,
+  storedBytes,
+} from '../backup-set/record.js';
 import { storedChunks } from '../backup-set/stored-bytes.js';
 import { contentChunks } from '../content/bytes.js';
 import { domainRoot } from '../content/domains.js';
@@ -85,7 +92,7 @@ export async function uploadPayload(
   const writeRows = (until: number) => {
     for (; written < until; written += 1) {
       const row = plan.items[written];
-      if (row !== undefined) manifest.add(row);
+      if (row !== undefined) manifest.add(row.failed ? withoutInode(row) : row);
     }
   };
   let sentBytes = 0;
@@ -112,6 +119,11 @@ export async function uploadPayload(
   }
   if (cutPending) session.pullCable();
   writeRows(plan.items.length);
+}
+
+/** A file that could not be sent keeps its row, but inode 0 makes the next backup send it (the simulator's own way; real rows are not known). */
+function withoutInode(row: PlannedItem): ManifestRecord {
+  return { ...row, item: { ...row.item, inode: 0 } };
 }
 
 async function sendOne(
