@@ -6,6 +6,7 @@ import type { FileKeys } from './record.js';
 
 const MANIFEST_CLASS = 4;
 const QUICK = { dpic: 1000, iter: 1000 };
+const REAL = { dpic: 10_000_000, iter: 10_000 };
 
 export interface BackupKeys {
   /** BackupKeyBag: plain backups have one too. */
@@ -17,11 +18,11 @@ export interface BackupKeys {
 }
 
 export async function backupKeys(
-  phone: Pick<BackupPhone, 'seed' | 'udid' | 'encryption' | 'profile'>,
+  phone: Pick<BackupPhone, 'seed' | 'udid' | 'encryption' | 'profile' | 'scenarios'>,
 ): Promise<BackupKeys> {
   const { encryption, profile } = phone;
   const label = `keys/${phone.seed}/${phone.udid}`;
-  const { dpic, iter } = encryption?.iterations ?? QUICK;
+  const { dpic, iter } = encryption?.iterations ?? (phone.scenarios.has('real-key-cost') ? REAL : QUICK);
   const { doubleProtection } = profile;
   const bag = await makeKeybag({ label, password: encryption?.password, doubleProtection, dpic, iter });
   if (encryption === undefined) return { keybag: bag.bytes, files: undefined, manifest: undefined };

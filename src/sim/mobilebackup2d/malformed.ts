@@ -24,25 +24,29 @@ function rawPlist(objects: readonly Buffer[], root = 0): Buffer {
 
 /** Queues the frame that `bad-message=HOW` names. */
 export function putMalformed(link: PhoneDeviceLink, how: string): void {
-  const whole = (body: Buffer) => link.putRaw(body.length, body);
+  const body = malformedBody(how);
+  link.putRaw(how === 'length' ? 0xffff_ffff : body.length, body);
+}
+
+function malformedBody(how: string): Buffer {
   switch (how) {
     case 'length':
-      return link.putRaw(0xffff_ffff, Buffer.from('bplist00'));
+      return HEADER;
     case 'garbage':
-      return whole(Buffer.from('bplist00 but nothing that could be read as one'));
+      return Buffer.from('bplist00 but nothing that could be read as one');
     case 'not-array':
-      return whole(buildBinaryPlist(plistDict({ MessageName: 'DLMessageDownloadFiles' })));
+      return buildBinaryPlist(plistDict({ MessageName: 'DLMessageDownloadFiles' }));
     case 'no-name':
-      return whole(buildBinaryPlist([42, 'DLMessageDownloadFiles']));
+      return buildBinaryPlist([42, 'DLMessageDownloadFiles']);
     case 'cyclic':
       // An array of three elements that are all the array itself.
-      return whole(rawPlist([Buffer.from([0xa3, 0, 0, 0])]));
+      return rawPlist([Buffer.from([0xa3, 0, 0, 0])]);
     case 'huge-array':
       // Announces 2^32 - 1 elements.
-      return whole(rawPlist([Buffer.from([0xaf, 0x12, 0xff, 0xff, 0xff, 0xff])]));
+      return rawPlist([Buffer.from([0xaf, 0x12, 0xff, 0xff, 0xff, 0xff])]);
     case 'deep':
       // 200 arrays, each holding only the next.
-      return whole(rawPlist(Array.from({ length: 200 }, (_, i) => Buffer.from(i < 199 ? [0xa1, i + 1] : [0xa0]))));
+      return rawPlist(Array.from({ length: 200 }, (_, i) => Buffer.from(i < 199 ? [0xa1, i + 1] : [0xa0])));
     default:
       throw new TypeError(`bad-message=${how}`);
   }
