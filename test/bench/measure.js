@@ -1,0 +1,47 @@
+/** Runs a program and says what it took: wall time, CPU time, peak resident memory. Linux only: it reads /proc. */
+import { spawn } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+
+const TICKS_PER_SECOND = 100;
+
+/** CPU seconds and peak memory of a process so far, or undefined once it is gone. */
+export function usageOf(pid) {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
+    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+    const status = readFileSync(`/proc/${pid}/status`, 'utf8');
+    const peak = /VmHWM:\s+(\d+) kB/.exec(status);
+    // After the name: field 0 is the state, so user and system time (14 and 15 of proc(5)) are 11 and 12.
+    return {
+      cpuSeconds: (Number(fields[11]) + Number(fields[12])) / TICKS_PER_SECOND,
+      peakBytes: peak === null ? 0 : Number(peak[1]) * 1024,
+    };
+  } catch {
+    return undefined;
+  }
+}
+
+/** @returns {Promise<{wallSeconds: number, cpuSeconds: number, peakBytes: number}>} figures of the last look, at most 20 ms before the end */
+export function measure(command, args, env) {
+  return new Promise((resolve, reject) => {
+    const begun = performance.now();
+    const child = spawn(command, args, { env, stdio: ['ignore', 'ignore', 'pipe'] });
+    let last = { cpuSeconds: 0, peakBytes: 0 };
+    let complaint = '';
+    child.stderr.setEncoding('utf8').on('data', (text) => {
+      complaint = (complaint + text).slice(-2000);
+    });
+    const look = setInterval(() => {
+      const usage = usageOf(child.pid);
+      if (usage !== undefined && usage.peakBytes > 0) last = usage;
+    }, 20);
+    child.on('error', reject);
+    child.on('close', (code) => {
+      clearInterval(look);
+      if (code !== 0) return reject(new Error(`${command} ${args.join(' ')}: exit ${code}\n${complaint}`));
+      resolve({ wallSeconds: (performance.now() - begun) / 1000, ...last });
+    });
+  });
+}
+
+export const median = (numbers) => [...numbers].sort((a, b) => a - b)[Math.floor(numbers.length / 2)];
