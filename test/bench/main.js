@@ -53,7 +53,7 @@ function startPhone(socket, { files, bytes }) {
     '--seed',
     '1',
   ];
-  const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] });
+  const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'ignore'] });
   return new Promise((resolve, reject) => {
     child.once('error', reject);
     child.once('exit', (code) => reject(new Error(`ibk sim ended with ${code}`)));
