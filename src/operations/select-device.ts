@@ -8,6 +8,9 @@ import { udidKey } from '../protocol/usbmux/udid.js';
 import type { OperationContext } from './context.js';
 import { choosingOption, nameKey, placeholderName } from './device-names.js';
 
+/** A name is worth a short wait only: what the device is really asked for later has the whole time. */
+const NAME_MS = 10_000;
+
 export type LinkChoice = Link | 'any';
 
 export interface SelectOptions {
@@ -179,7 +182,13 @@ class Names {
 
   async #ask({ entry, udid }: PresentDevice): Promise<string> {
     try {
-      const { name, productType } = await greetDevice(this.ctx, this.ctx.muxer, entry);
+      const { timeouts } = this.ctx;
+      const short = {
+        connectMs: Math.min(timeouts.connectMs, NAME_MS),
+        answerMs: Math.min(timeouts.answerMs, NAME_MS),
+      };
+      const ctx = { ...this.ctx, timeouts: { ...timeouts, ...short } };
+      const { name, productType } = await greetDevice(ctx, this.ctx.muxer, entry);
       return name ?? placeholderName(udid, productType);
     } catch {
       if (this.ctx.signal.aborted) throw abortError(this.ctx.signal);

@@ -59,6 +59,11 @@ export class PlistChannel {
     return this.#bounded(options, (signal) => this.#read(signal));
   }
 
+  /** Words of ours for the trace. */
+  note(name: string, facts: Readonly<Record<string, string | number | boolean>>): void {
+    this.#log?.note(name, facts);
+  }
+
   /** Gives the connection up for another use (TLS). @throws IbkError `device_error` when the other side spoke out of turn */
   release(): Connection {
     if (this.#reader.rest().length > 0)

@@ -62,6 +62,7 @@ export const KEPT_VALUE_KEYS: ReadonlySet<string> = new Set([
   'DLFileType',
   'DLFileSize',
   'DLFileErrorCode',
+  'DLDeviceIOCallbacks',
 ]);
 
 /** Further keys of the protocol: shown, but their values are not. */

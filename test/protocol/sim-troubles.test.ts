@@ -132,6 +132,34 @@ test('TLS answered with an alert', async () => {
   await expect(opening).rejects.toMatchObject({ code: 'device_error', reason: 'tls' });
 });
 
+test.each([
+  ['9', ['tls-version=1.2']],
+  ['9', ['tls-intolerant']],
+  ['12', ['tls-version=1.0']],
+  ['12', ['tls-intolerant']],
+  ['26', ['tls-version=1.3']],
+  ['17', ['tls-version=1.2']],
+  ['9', ['product-version=6.1.6']],
+  ['9', ['product-version=5.1.1', 'tls-intolerant']],
+] as const)('iOS %s with %s: a session, and a service', async (ios, scenarios) => {
+  await using bench = await startBench({ ...hasty, ios: [ios], scenarios });
+  const selected = await bench.select();
+  await pairDevice(bench.ctx, selected);
+  await using held = await openSelected(bench.ctx, selected, { pair: 'never' });
+  const afc = await openAfc(held.device, bench.ctx);
+  expect(await afc.info('/no/such')).toBeUndefined();
+  afc.close();
+  const claimed = /product-version=(\d)/.exec(scenarios[0])?.[1];
+  expect(bench.sim.phones[0]?.stats.lockdown.ValidatePair ?? 0).toBe(claimed === undefined ? 0 : 3);
+});
+
+test('without an escrow bag the service is started all the same, with a warning', async () => {
+  await using bench = await startBench({ ...hasty, scenarios: ['no-escrow-bag'] });
+  await using held = await openSelected(bench.ctx, await bench.select(), { pair: 'if_unknown' });
+  for (const _ of [1, 2]) (await held.device.startService(SERVICE.mobileBackup2, { escrowBag: true })).close();
+  expect(bench.events.filter((event) => event.type === 'warning')).toMatchObject([{ reason: 'no_escrow_bag' }]);
+});
+
 test('one byte at a time, joined with what follows, and with characters that XML forbids', async () => {
   for (const scenario of ['one-byte-chunks', 'coalesced', 'control-characters']) {
     await using bench = await startBench({ ...hasty, scenarios: [scenario] });

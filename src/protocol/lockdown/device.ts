@@ -47,6 +47,7 @@ export class OpenedDevice implements AsyncDisposable {
   #tls: TlsRange;
   #lastUse: number;
   #queue: Promise<unknown> = Promise.resolve();
+  #warnedOfBag = false;
 
   constructor(
     ctx: ProtocolContext,
@@ -113,11 +114,25 @@ export class OpenedDevice implements AsyncDisposable {
 
   async #startService(name: string, { escrowBag, signal }: StartServiceOptions): Promise<StartedService> {
     const bag = escrowBag ? this.record.fields.escrowBag : undefined;
+    if (escrowBag && bag === undefined) this.#warnOfMissingBag();
     return this.#use(
       async (session) =>
         decodeStartedService(await session.request('StartService', { Service: name, EscrowBag: bag }, { signal })),
       signal,
     );
+  }
+
+  /** libimobiledevice refuses to go on here; an unlocked device needs no bag. */
+  #warnOfMissingBag(): void {
+    if (this.#warnedOfBag) return;
+    this.#warnedOfBag = true;
+    this.#ctx.onEvent({
+      type: 'warning',
+      udid: this.udid,
+      reason: 'no_escrow_bag',
+      message: `The pair record has no escrow bag: the ${this.noun} must stay unlocked until the end.`,
+      hint: 'To have one: unlock it, then run ibk unpair && ibk pair',
+    });
   }
 
   async #connectService(service: StartedService, range: TlsRange, options: StartServiceOptions): Promise<Connection> {
@@ -126,8 +141,9 @@ export class OpenedDevice implements AsyncDisposable {
       throw new IbkError('device_error', `The device named port ${service.port}.`, { reason: 'protocol' });
     const raw = await this.transport.connect(service.port, { signal });
     if (!service.wantsTls) return raw;
-    const { connection } = await startTls(raw, this.record, range, this.#ctx, signal);
-    return connection;
+    const tls = await startTls(raw, this.record, range, this.#ctx, signal);
+    this.#session?.note('service_tls', { port: service.port, ...tls.facts });
+    return tls.connection;
   }
 
   /** One request at a time; reopens the session when it is idle, gone or stale. */

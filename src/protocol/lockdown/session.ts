@@ -120,11 +120,22 @@ export class LockdownConversation {
       if (!wantsTls) return true;
       const tls = await startTls(this.#channel.release(), record, range, this.#ctx, signal);
       this.#channel = this.#channel.over(tls.connection);
+      this.note('tls', tls.facts);
       return tls.isRecordedPeer !== false;
     } catch (error) {
+      if (isTlsFailure(error))
+        this.note('tls_failed', {
+          offered: `${range.minVersion}-${range.maxVersion}`,
+          why: `${error.details.tls_error}`,
+        });
       this.close('failed');
       throw error;
     }
+  }
+
+  /** Words of ours for the trace. */
+  note(name: string, facts: Readonly<Record<string, string | number | boolean>>): void {
+    this.#channel.note(name, facts);
   }
 
   /** iOS before 7 wants the host validated before each session. Later ones must not be asked. */

@@ -55,6 +55,8 @@ export interface TlsConnection {
   readonly connection: Connection;
   /** False when the device's key is not the one in the pair record; undefined when that cannot be told. */
   readonly isRecordedPeer: boolean | undefined;
+  /** What was agreed on, for the trace. */
+  readonly facts: { readonly protocol: string; readonly cipher: string };
 }
 
 /**
@@ -76,7 +78,8 @@ export async function startTls(
   const deadline = { clock: ctx.clock, timeoutMs: ctx.timeouts.connectMs, signal, onTimeout };
   try {
     const socket = await within(deadline, (bounded) => handshake(raw, record, range, bounded));
-    return { connection: layered(socket, raw), isRecordedPeer: isRecordedPeer(socket, record) };
+    const facts = { protocol: socket.getProtocol() ?? 'unknown', cipher: socket.getCipher()?.name ?? 'unknown' };
+    return { connection: layered(socket, raw), isRecordedPeer: isRecordedPeer(socket, record), facts };
   } catch (error) {
     raw.close();
     throw error;
