@@ -93,7 +93,8 @@ function applications(apps: readonly AppInfo[]): PlistDict {
     Object.fromEntries(
       apps.map(({ bundleId, sinf, metadata, icon }) => [
         bundleId,
-        plistDict({ ApplicationSINF: sinf, iTunesMetadata: metadata, PlaceholderIcon: icon }),
+        // The order of idevicebackup2, so that the two files differ in nothing but what must differ.
+        plistDict({ ApplicationSINF: sinf, PlaceholderIcon: icon, iTunesMetadata: metadata }),
       ]),
     ),
   );
