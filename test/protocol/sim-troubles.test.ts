@@ -50,10 +50,8 @@ test('interrupted while the dialog is up', async () => {
 });
 
 test('a phone that has forgotten us is said to, and pair heals it', async () => {
-  await using bench = await startBench({ ...hasty, scenarios: ['revoked'] });
+  await using bench = await startBench({ ...hasty, paired: true, scenarios: ['revoked'] });
   const selected = await bench.select();
-  await pairDevice(bench.ctx, selected).catch(() => undefined);
-  bench.sim.phones[0]?.pairings.clear();
   const validating = validatePairing(bench.ctx, selected);
   await expect(validating).rejects.toMatchObject({ code: 'not_paired', exit: 22, reason: 'invalid_host_id' });
   await expect(openSelected(bench.ctx, selected, { pair: 'if_unknown' })).rejects.toSatisfy(isForgotten);
@@ -81,9 +79,9 @@ test.each([
 
 test.each(['MissingActivationRecord', 'InvalidHostID'])('StartSession answering %s', async (name) => {
   const expected = lockdownError(name, { request: 'StartSession' });
-  await using bench = await startBench({ ...hasty, scenarios: [`session-error=${name}`] });
+  await using bench = await startBench({ ...hasty, paired: true, scenarios: [`session-error=${name}`] });
   const selected = await bench.select();
-  await expect(openSelected(bench.ctx, selected, { pair: 'if_unknown' })).rejects.toMatchObject({
+  await expect(openSelected(bench.ctx, selected, { pair: 'never' })).rejects.toMatchObject({
     code: expected.code,
   });
 });
@@ -96,8 +94,8 @@ test.each([
   ['EscrowLocked', 23],
   ['MissingValue', 23],
 ])('a service that answers %s', async (name, exit) => {
-  await using bench = await startBench({ ...hasty, scenarios: [`service-error=${name}:${SERVICE.afc}`] });
-  await using held = await openSelected(bench.ctx, await bench.select(), { pair: 'if_unknown' });
+  await using bench = await startBench({ ...hasty, paired: true, scenarios: [`service-error=${name}:${SERVICE.afc}`] });
+  await using held = await openSelected(bench.ctx, await bench.select(), { pair: 'never' });
   await expect(held.device.startService(SERVICE.afc)).rejects.toMatchObject({ exit });
 });
 
@@ -121,14 +119,14 @@ test('locked: services need the escrow bag, and pairing is refused', async () =>
 });
 
 test.each(['17', '9'] as const)('iOS %s: TLS refused at every attempt', async (ios) => {
-  await using bench = await startBench({ ...hasty, ios: [ios], scenarios: ['tls-refused'] });
-  const opening = openSelected(bench.ctx, await bench.select(), { pair: 'if_unknown' });
+  await using bench = await startBench({ ...hasty, paired: true, ios: [ios], scenarios: ['tls-refused'] });
+  const opening = openSelected(bench.ctx, await bench.select(), { pair: 'never' });
   await expect(opening).rejects.toMatchObject({ code: 'not_paired', reason: 'tls_closed' });
 });
 
 test('TLS answered with an alert', async () => {
-  await using bench = await startBench({ ...hasty, scenarios: ['tls-alert'] });
-  const opening = openSelected(bench.ctx, await bench.select(), { pair: 'if_unknown' });
+  await using bench = await startBench({ ...hasty, paired: true, scenarios: ['tls-alert'] });
+  const opening = openSelected(bench.ctx, await bench.select(), { pair: 'never' });
   await expect(opening).rejects.toMatchObject({ code: 'device_error', reason: 'tls' });
 });
 
@@ -142,15 +140,14 @@ test.each([
   ['9', ['product-version=6.1.6']],
   ['9', ['product-version=5.1.1', 'tls-intolerant']],
 ] as const)('iOS %s with %s: a session, and a service', async (ios, scenarios) => {
-  await using bench = await startBench({ ...hasty, ios: [ios], scenarios });
+  await using bench = await startBench({ ...hasty, paired: true, ios: [ios], scenarios });
   const selected = await bench.select();
-  await pairDevice(bench.ctx, selected);
   await using held = await openSelected(bench.ctx, selected, { pair: 'never' });
   const afc = await openAfc(held.device, bench.ctx);
   expect(await afc.info('/no/such')).toBeUndefined();
   afc.close();
   const claimed = /product-version=(\d)/.exec(scenarios[0])?.[1];
-  expect(bench.sim.phones[0]?.stats.lockdown.ValidatePair ?? 0).toBe(claimed === undefined ? 0 : 3);
+  expect(bench.sim.phones[0]?.stats.lockdown.ValidatePair ?? 0).toBe(claimed === undefined ? 0 : 1);
 });
 
 test('without an escrow bag the service is started all the same, with a warning', async () => {
@@ -162,8 +159,8 @@ test('without an escrow bag the service is started all the same, with a warning'
 
 test('one byte at a time, joined with what follows, and with characters that XML forbids', async () => {
   for (const scenario of ['one-byte-chunks', 'coalesced', 'control-characters']) {
-    await using bench = await startBench({ ...hasty, scenarios: [scenario] });
-    await using held = await openSelected(bench.ctx, await bench.select(), { pair: 'if_unknown' });
+    await using bench = await startBench({ ...hasty, paired: true, scenarios: [scenario] });
+    await using held = await openSelected(bench.ctx, await bench.select(), { pair: 'never' });
     const afc = await openAfc(held.device, bench.ctx);
     expect(await afc.info('/no/such')).toBeUndefined();
     afc.close();
@@ -171,8 +168,8 @@ test('one byte at a time, joined with what follows, and with characters that XML
 });
 
 test('lockdownd hangs up when idle: the next use opens a session again', async () => {
-  await using bench = await startBench({ ...hasty, scenarios: ['idle-drop=0.05'] });
-  await using held = await openSelected(bench.ctx, await bench.select(), { pair: 'if_unknown' });
+  await using bench = await startBench({ ...hasty, paired: true, scenarios: ['idle-drop=0.05'] });
+  await using held = await openSelected(bench.ctx, await bench.select(), { pair: 'never' });
   await bench.ctx.clock.sleep(15_000);
   expect(await held.device.getValue(undefined, 'ProductVersion')).toMatch(/^17/);
   expect(bench.sim.phones[0]?.stats.lockdown.StartSession).toBeGreaterThan(1);
@@ -189,10 +186,9 @@ test('over Wi-Fi the first pairing is refused, and a paired phone works', async 
 });
 
 test('cable and network: one device, two links, the cable is taken', async () => {
-  await using bench = await startBench({ ...hasty, scenarios: ['usb-and-network'] });
+  await using bench = await startBench({ ...hasty, paired: true, scenarios: ['usb-and-network'] });
   const selected = await bench.select();
   expect(selected).toMatchObject({ links: ['usb', 'network'], entry: { link: 'usb' } });
-  await pairDevice(bench.ctx, selected);
   const over = (await listDevices(bench.ctx, { root: ROOT, link: 'network' }))[0];
   expect(over).toMatchObject({ state: 'ready', links: ['usb', 'network'] });
 });
@@ -217,8 +213,8 @@ test.each(['connect', 'pair', 'session', 'service'])('the cable comes out at the
 });
 
 test('a cable that comes out is noticed while nothing is being read', async () => {
-  await using bench = await startBench(hasty);
-  await using held = await openSelected(bench.ctx, await bench.select(), { pair: 'if_unknown' });
+  await using bench = await startBench({ ...hasty, paired: true });
+  await using held = await openSelected(bench.ctx, await bench.select(), { pair: 'never' });
   const connection = await held.device.startService(SERVICE.notificationProxy);
   const lost = new Promise((resolve) => connection.closed.addEventListener('abort', resolve));
   const gone = new Promise((resolve) => held.gone.addEventListener('abort', resolve));
@@ -232,8 +228,8 @@ test('a cable that comes out is noticed while nothing is being read', async () =
 });
 
 test('the sync lock is waited for, and given back whatever happens', async () => {
-  await using bench = await startBench({ ...hasty, scenarios: ['afc-busy=5'] });
-  await using held = await openSelected(bench.ctx, await bench.select(), { pair: 'if_unknown' });
+  await using bench = await startBench({ ...hasty, paired: true, scenarios: ['afc-busy=5'] });
+  await using held = await openSelected(bench.ctx, await bench.select(), { pair: 'never' });
   const [afc, proxy] = await Promise.all([
     openAfc(held.device, bench.ctx),
     openNotificationProxy(held.device, bench.ctx),
@@ -255,8 +251,8 @@ test.each([
   ['afc-busy=60', 'device_busy'],
   ['afc-lock-error=10', 'device_error'],
 ])('%s: no lock, and syncDidFinish all the same', async (scenario, code) => {
-  await using bench = await startBench({ ...hasty, scenarios: [scenario] });
-  await using held = await openSelected(bench.ctx, await bench.select(), { pair: 'if_unknown' });
+  await using bench = await startBench({ ...hasty, paired: true, scenarios: [scenario] });
+  await using held = await openSelected(bench.ctx, await bench.select(), { pair: 'never' });
   const [afc, proxy] = await Promise.all([
     openAfc(held.device, bench.ctx),
     openNotificationProxy(held.device, bench.ctx),
@@ -268,16 +264,16 @@ test.each([
 });
 
 test('a proxy that never says goodbye holds nobody up', async () => {
-  await using bench = await startBench({ ...hasty, scenarios: ['no-proxy-death'] });
-  await using held = await openSelected(bench.ctx, await bench.select(), { pair: 'if_unknown' });
+  await using bench = await startBench({ ...hasty, paired: true, scenarios: ['no-proxy-death'] });
+  await using held = await openSelected(bench.ctx, await bench.select(), { pair: 'never' });
   const proxy = await openNotificationProxy(held.device, bench.ctx);
   await proxy.shutdown();
   expect(proxy.closed.aborted).toBe(true);
 });
 
 test('notifications arrive while another wait runs, and end with the signal', async () => {
-  await using bench = await startBench(hasty);
-  await using held = await openSelected(bench.ctx, await bench.select(), { pair: 'if_unknown' });
+  await using bench = await startBench({ ...hasty, paired: true });
+  await using held = await openSelected(bench.ctx, await bench.select(), { pair: 'never' });
   const proxy = await openNotificationProxy(held.device, bench.ctx);
   await proxy.observe(['com.apple.itunes-client.syncCancelRequest']);
   await proxy.post('com.apple.itunes-mobdev.syncWillStart');

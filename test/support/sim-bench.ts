@@ -6,7 +6,15 @@ import { type SelectedDevice, selectDevices } from '../../src/operations/select-
 import { DEFAULT_TIMEOUTS, type Timeouts } from '../../src/protocol/context.js';
 import { parseMuxAddress } from '../../src/protocol/usbmux/address.js';
 import { UsbmuxClient } from '../../src/protocol/usbmux/client.js';
-import { type Simulator, type SimulatorOptions, startSimulator } from '../../src/sim/index.js';
+import { pairDevice } from '../../src/operations/pair.js';
+import {
+  type IosId,
+  type SimulatedPhone,
+  type Simulator,
+  type SimulatorOptions,
+  startSimulator,
+} from '../../src/sim/index.js';
+import type { Pairing } from '../../src/sim/phone/pairing.js';
 import type { Trace } from '../../src/trace/trace.js';
 
 export interface Bench extends AsyncDisposable {
@@ -24,6 +32,8 @@ export interface BenchOptions extends SimulatorOptions {
   readonly clientClock?: Clock;
   readonly trace?: Trace;
   readonly link?: 'usb' | 'network' | 'any';
+  /** The phone trusts this computer already. Making keys takes longer than everything else: it is done once a file and iOS version. */
+  readonly paired?: boolean;
 }
 
 /** Trust is polled once a second: a clock on which that second passes in a few milliseconds. */
@@ -39,6 +49,7 @@ export function hastyClock(factor = 100): Clock {
 export async function startBench(options: BenchOptions = {}): Promise<Bench> {
   const sim = await startSimulator({ files: 3, bytes: 3000, ...options });
   const { ctx, events, abort } = contextFor(sim.listen, options);
+  if (options.paired) for (const phone of sim.phones) await trust(sim, phone);
   return {
     sim,
     ctx,
@@ -47,6 +58,27 @@ export async function startBench(options: BenchOptions = {}): Promise<Bench> {
     select: async () => (await selectDevices(ctx, { udids: [], link: options.link ?? 'any' }))[0] as SelectedDevice,
     [Symbol.asyncDispose]: () => sim.close(),
   };
+}
+
+const trusts = new Map<string, Promise<{ readonly pairing: Pairing; readonly record: Buffer }>>();
+
+async function trust(sim: Simulator, phone: SimulatedPhone): Promise<void> {
+  const made = trusts.get(phone.udid) ?? makeTrust(phone.profile.id);
+  trusts.set(phone.udid, made);
+  const { pairing, record } = await made;
+  phone.pairings.set(pairing.hostId, pairing);
+  sim.pairRecords.save(phone.udid, record);
+}
+
+/** A phone of the same seed has the same key and UDID. */
+async function makeTrust(ios: IosId) {
+  await using bench = await startBench({ ios: [ios], clientClock: hastyClock() });
+  const selected = await bench.select();
+  await pairDevice(bench.ctx, selected);
+  const [pairing] = bench.sim.phones[0]?.pairings.values() ?? [];
+  const record = bench.sim.pairRecords.read(selected.udid);
+  if (pairing === undefined || record === undefined) throw new Error('not paired');
+  return { pairing, record };
 }
 
 export function contextFor(address: string, options: BenchOptions = {}) {
