@@ -25,6 +25,7 @@ interface RunOptions {
   readonly encryptedPasswordFile?: string;
   readonly state?: string;
   readonly scenario?: readonly string[];
+  readonly replay?: string;
   readonly listScenarios?: boolean;
   readonly quiet?: boolean;
   readonly help?: boolean;
@@ -66,6 +67,7 @@ export function simCommand(streams: SimStreams = processStreams()): Command {
     .option('--encrypted-password-file <F>', 'backups are encrypted with this password')
     .option('--state <DIR>', 'keep the phones there between runs')
     .option('--scenario <NAME>', 'a behaviour or fault; repeat', (name: string, all: string[] = []) => [...all, name])
+    .option('--replay <FILE>', 'play the phone of a trace: ibk backup --trace FILE')
     .option('--list-scenarios', 'print what --scenario knows')
     .option('-q, --quiet', 'no hints')
     .addHelpText('after', EXAMPLES)
@@ -138,6 +140,7 @@ async function simulatorOptions(options: RunOptions): Promise<SimulatorOptions> 
     contentFolder: options.content,
     encryption: password === undefined ? undefined : { password: await readPassword(password) },
     stateFolder: options.state,
+    replayTrace: options.replay,
     scenarios: options.scenario,
   });
 }

@@ -1,13 +1,19 @@
 /** Simulated iPhones behind one muxer: what `ibk sim` runs, and tests run in process. */
 import { createHash } from 'node:crypto';
+import { IbkError } from '../errors.js';
 import { type Clock, systemClock } from '../io/clock.js';
 import { PhoneContent, withContentScenarios } from './content/content.js';
 import { runControl } from './control/commands.js';
 import type { BackupEncryption } from './mobilebackup2d/phone.js';
+import { buildBinaryPlist } from '../plist/codec.js';
 import { PairRecordStore } from './muxer/pair-records.js';
 import { Muxer } from './muxer/server.js';
+import { readyPairing } from './phone/host-certificates.js';
 import { SimulatedPhone } from './phone/phone.js';
 import { IOS_PROFILES, type IosId } from './profile.js';
+import { ReplayPlayer } from './replay/player.js';
+import { makeScript } from './replay/script.js';
+import { readTraceFile } from './replay/trace-file.js';
 import { ScenarioSet } from './scenario.js';
 import { type SimulatorState, StateFolder, samePhones } from './state.js';
 import { formatAddress, parseListenAddress, privateAddress } from './wire/address.js';
@@ -28,6 +34,8 @@ export interface SimulatorOptions {
   readonly encryption?: BackupEncryption;
   /** Keeps the phones in this folder between runs. What it holds wins over the options above, but for encryption. */
   readonly stateFolder?: string;
+  /** Plays the phone of this trace (`ibk … --trace FILE`) instead of one made up. */
+  readonly replayTrace?: string;
   readonly scenarios?: readonly string[] | ScenarioSet;
   readonly clock?: Clock;
   /** Hears at once of anything that a real phone would not accept. */
@@ -45,11 +53,15 @@ export interface Simulator extends AsyncDisposable {
   close(): Promise<void>;
 }
 
+/** Options that a replayed trace decides. */
+const NOT_WITH_REPLAY = ['ios', 'files', 'bytes', 'contentFolder', 'encryption', 'stateFolder'] as const;
+
 /** Resolves when clients can connect. @throws IbkError `usage`, `in_use`, `destination`, `damaged` (state folder) */
 export async function startSimulator(options: SimulatorOptions = {}): Promise<Simulator> {
   const scenarios =
     options.scenarios instanceof ScenarioSet ? options.scenarios : ScenarioSet.parse(options.scenarios ?? []);
-  const address = options.listen === undefined ? await privateAddress() : parseListenAddress(options.listen);
+  const contrary = NOT_WITH_REPLAY.find((option) => options.replayTrace !== undefined && options[option] !== undefined);
+  if (contrary !== undefined) throw new IbkError('usage', `A replayed trace decides about ${contrary} itself.`);
   const clock = options.clock ?? systemClock;
   const folder = options.stateFolder === undefined ? undefined : await StateFolder.open(options.stateFolder);
   const state = folder?.state ?? newState(options, scenarios);
@@ -60,31 +72,25 @@ export async function startSimulator(options: SimulatorOptions = {}): Promise<Si
     violations.push(text);
     options.onViolation?.(text, udid);
   };
-  const phones = state.phones.map((kept, i) => {
-    const encryption = options.encryption ?? kept.encryption;
-    const phone = new SimulatedPhone({
-      profile: IOS_PROFILES[kept.ios],
-      seed: state.seed,
-      index: i + 1,
-      scenarios,
-      content: PhoneContent.fromState(kept.content),
-      clock,
-      pairings: kept.pairings,
-      ...(encryption === undefined ? {} : { encryption }),
-    });
-    for (const [domain, values] of Object.entries(kept.setValues)) phone.setValues.set(domain, values);
-    phone.on('violation', (text) => report(text, phone.udid));
-    return phone;
-  });
+  const buid = systemBuid(state.seed);
+  const phones =
+    options.replayTrace === undefined
+      ? phonesOfState(state, options, scenarios, clock)
+      : [await replayedPhone(options.replayTrace, state, scenarios, clock)];
   const save = () => folder?.save(currentState(state.seed, phones, pairRecords));
   const pairRecords = new PairRecordStore(state.pairRecords, save);
-  for (const phone of phones) phone.on('changed', save);
+  for (const phone of phones) {
+    phone.on('violation', (text) => report(text, phone.udid));
+    phone.on('changed', save);
+    if (scenarios.has('paired') || phone.replay?.script.paired) await pairBeforehand(phone, buid, pairRecords);
+  }
   await save();
 
+  const address = options.listen === undefined ? await privateAddress() : parseListenAddress(options.listen);
   const muxer = await Muxer.listen({
     address,
     phones,
-    buid: systemBuid(state.seed),
+    buid,
     pairRecords,
     control: (request) => runControl(request, phones, violations),
     violation: (text) => report(text, null),
@@ -105,6 +111,56 @@ export async function startSimulator(options: SimulatorOptions = {}): Promise<Si
     close,
     [Symbol.asyncDispose]: close,
   };
+}
+
+function phonesOfState(
+  state: SimulatorState,
+  options: SimulatorOptions,
+  scenarios: ScenarioSet,
+  clock: Clock,
+): SimulatedPhone[] {
+  return state.phones.map((kept, i) => {
+    const encryption = options.encryption ?? kept.encryption;
+    const phone = new SimulatedPhone({
+      profile: IOS_PROFILES[kept.ios],
+      seed: state.seed,
+      index: i + 1,
+      scenarios,
+      content: PhoneContent.fromState(kept.content),
+      clock,
+      pairings: kept.pairings,
+      ...(encryption === undefined ? {} : { encryption }),
+    });
+    for (const [domain, values] of Object.entries(kept.setValues)) phone.setValues.set(domain, values);
+    return phone;
+  });
+}
+
+async function replayedPhone(
+  trace: string,
+  { seed }: SimulatorState,
+  scenarios: ScenarioSet,
+  clock: Clock,
+): Promise<SimulatedPhone> {
+  const replay = new ReplayPlayer(makeScript(await readTraceFile(trace)));
+  const content = PhoneContent.fromSeed({ seed, files: 0, bytes: 0 });
+  const { profile } = replay.script;
+  const encryption = replay.encrypted ? { encryption: { password: 'replayed' } } : {};
+  return new SimulatedPhone({ profile, seed, index: 1, scenarios, content, clock, replay, ...encryption });
+}
+
+/** Trust on both sides, unless a state folder has kept some. */
+async function pairBeforehand(phone: SimulatedPhone, systemBuid: string, pairRecords: PairRecordStore): Promise<void> {
+  if (pairRecords.read(phone.udid) !== undefined) return;
+  const { pairing, record } = await readyPairing({
+    label: `ibk-sim/computer/${phone.udid}`,
+    deviceKey: await phone.key(),
+    systemBuid,
+    wifiAddress: phone.identity.wifiAddress,
+    escrowBag: (hostId) => phone.escrowBag(hostId),
+  });
+  phone.savePairing(pairing);
+  pairRecords.save(phone.udid, buildBinaryPlist(record));
 }
 
 function newState(options: SimulatorOptions, scenarios: ScenarioSet): SimulatorState {

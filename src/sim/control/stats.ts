@@ -24,6 +24,7 @@ export function phoneStats(phone: SimulatedPhone): Record<string, unknown> {
     lockdown: stats.lockdown,
     services: stats.services,
     posts: phone.notifications.posts,
+    replay_divergences: phone.replay?.divergences ?? null,
     backup: snakeCase(backupStats),
   };
 }

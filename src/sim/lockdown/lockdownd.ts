@@ -2,7 +2,7 @@
 import { randomUUID } from 'node:crypto';
 import type { Duplex } from 'node:stream';
 import type { Link } from '../../events.js';
-import { optionalString } from '../../plist/fields.js';
+import { field, optionalString } from '../../plist/fields.js';
 import type { PlistDict } from '../../plist/value.js';
 import type { Pairing } from '../phone/pairing.js';
 import { count, type SimulatedPhone } from '../phone/phone.js';
@@ -13,6 +13,9 @@ import { startService } from './service-requests.js';
 import { getValue, removeValue, setValue } from './value-requests.js';
 
 export const LOCKDOWN_PORT = 62_078;
+
+/** Values that a replayed phone answers by itself: a trace holds no keys, and hashed names fit nothing else. */
+const OWN_KEYS: ReadonlySet<string> = new Set(['DevicePublicKey', 'UniqueDeviceID', 'WiFiAddress', 'DeviceName']);
 
 export async function serveLockdown(stream: Duplex, phone: SimulatedPhone, link: Link): Promise<void> {
   await new LockdownConnection(stream, phone, link).run();
@@ -66,18 +69,25 @@ class LockdownConnection {
 
   async #answer(name: string, request: PlistDict): Promise<PlistDict> {
     try {
-      return await this.#handle(name, request);
+      const replayed = this.phone.replay?.lockdown(name, request);
+      const error = replayed === undefined ? undefined : optionalString(replayed, 'Error');
+      if (error !== undefined) throw new LockdownRefusal(error);
+      return await this.#handle(name, request, replayed);
     } catch (error) {
       if (error instanceof LockdownRefusal) return failure(name, error);
       throw error;
     }
   }
 
-  async #handle(name: string, request: PlistDict): Promise<PlistDict> {
+  /** @param replayed what a trace has as the answer: where it does not matter who the phone is, it is given again */
+  async #handle(name: string, request: PlistDict, replayed: PlistDict | undefined): Promise<PlistDict> {
     switch (name) {
       case 'QueryType':
         return success(name, { Type: 'com.apple.mobile.lockdown' });
       case 'GetValue':
+        if (replayed !== undefined && field(request, 'Key') !== undefined && !OWN_KEYS.has(String(request.Key))) {
+          return replayed;
+        }
         return getValue(request, this.phone, this.#session !== undefined);
       case 'SetValue':
         this.#requireSession();
@@ -99,7 +109,7 @@ class LockdownConnection {
       case 'StopSession':
         return this.#stopSession(request);
       case 'StartService':
-        return startService(request, this.phone, this.#requireSession().pairing);
+        return startService(request, this.phone, this.#requireSession().pairing, replayed);
       case 'Goodbye':
         return success(name);
       default:

@@ -22,7 +22,9 @@ export async function pair(request: PlistDict, phone: SimulatedPhone, link: Link
   if (link === 'network') throw new LockdownRefusal('PairingProhibitedOverThisConnection');
   const offered = await readRecord(request, phone);
   if (phone.lock !== 'unlocked') throw new LockdownRefusal('PasswordProtected');
-  if (!phone.pairings.has(offered.hostId) && majorVersion(phone.productVersion) >= 7) {
+  // In a replay the trace has the answers of the dialog.
+  const asks = phone.replay === undefined && !phone.pairings.has(offered.hostId);
+  if (asks && majorVersion(phone.productVersion) >= 7) {
     const answer = phone.trust.ask();
     if (answer === 'pending') throw new LockdownRefusal('PairingDialogResponsePending');
     if (answer === 'refused') throw new LockdownRefusal('UserDeniedPairing');

@@ -4,10 +4,16 @@ import type { PlistDict } from '../../plist/value.js';
 import type { Pairing } from '../phone/pairing.js';
 import type { SimulatedPhone } from '../phone/phone.js';
 import { count } from '../phone/phone.js';
-import { BACKUP_SERVICE, fullServiceName, SERVICES } from '../services/directory.js';
+import { BACKUP_SERVICE, fullServiceName, serviceHandler } from '../services/directory.js';
 import { LockdownRefusal, success } from './answers.js';
 
-export function startService(request: PlistDict, phone: SimulatedPhone, pairing: Pairing): PlistDict {
+/** @param replayed the answer of a trace: its port and its TLS flag are used again */
+export function startService(
+  request: PlistDict,
+  phone: SimulatedPhone,
+  pairing: Pairing,
+  replayed?: PlistDict,
+): PlistDict {
   const name = optionalString(request, 'Service');
   if (name === undefined) throw new LockdownRefusal('MissingService');
   count(phone.stats.lockdown, `StartService ${name}`);
@@ -15,11 +21,14 @@ export function startService(request: PlistDict, phone: SimulatedPhone, pairing:
   const refuse = (error: string) => new LockdownRefusal(error, { Service: name });
   const forced = forcedError(phone, name);
   if (forced !== undefined) throw refuse(forced);
-  const handler = SERVICES.get(name);
+  const handler = serviceHandler(phone, name);
   if (handler === undefined) throw refuse('InvalidService');
   checkKeys(request, phone, pairing, name, refuse);
-  const ssl = phone.profile.serviceSsl;
-  const port = phone.ports.start({ name, handler, ssl, pairing });
+  const ssl = replayed === undefined ? phone.profile.serviceSsl : field(replayed, 'EnableServiceSSL') === true;
+  const port = phone.ports.start(
+    { name, handler, ssl, pairing },
+    replayed === undefined ? undefined : field(replayed, 'Port'),
+  );
   if (port === undefined) throw refuse('ServiceLimit');
   // Devices leave the flag out when it is false (inferred from clients, which take absent for false).
   return success('StartService', { EnableServiceSSL: ssl ? true : undefined, Port: port, Service: name });

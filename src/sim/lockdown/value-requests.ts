@@ -27,7 +27,9 @@ function names(
 export async function getValue(request: PlistDict, phone: SimulatedPhone, session: boolean): Promise<PlistDict> {
   const { domain, key, echo } = names(request, phone);
   const condition = await phone.condition(session);
-  const values = lockdownDomain(domain, phone.profile, phone.identity, condition);
+  const own = lockdownDomain(domain, phone.profile, phone.identity, condition);
+  const kept = domain === '' ? phone.replay?.keptValues() : undefined;
+  const values = kept === undefined ? own : plistDict({ ...own, ...kept });
   const answer = (value: PlistValue) => success('GetValue', { ...echo, Value: value });
   const refuse = (error: string) => new LockdownRefusal(error, echo);
   if (!session && domain !== '') throw refuse('GetProhibited');

@@ -11,6 +11,7 @@ import { type BackupEncryption, type BackupPhone, type BackupStats, newBackupSta
 import type { IosProfile } from '../profile.js';
 import type { ScenarioSet } from '../scenario.js';
 import { AfcTree } from '../services/afc-tree.js';
+import type { ReplayPlayer } from '../replay/player.js';
 import { ServicePorts } from '../services/directory.js';
 import { acceptTls } from '../wire/tls.js';
 import { type DeviceKey, deriveDeviceKey } from './device-key.js';
@@ -35,6 +36,8 @@ export interface PhoneSetup {
   readonly encryption?: BackupEncryption;
   readonly clock: Clock;
   readonly pairings?: readonly Pairing[];
+  /** Plays a trace instead of acting by itself. */
+  readonly replay?: ReplayPlayer;
 }
 
 /** What the phone has seen, for `stats`. */
@@ -89,6 +92,7 @@ export class SimulatedPhone extends EventEmitter<PhoneEvents> {
     bytesOut: 0,
   };
   readonly backupStats: BackupStats = newBackupStats();
+  readonly replay: ReplayPlayer | undefined;
   encryption: BackupEncryption | undefined;
   lock: LockState;
   cancelRequested = false;
@@ -99,7 +103,9 @@ export class SimulatedPhone extends EventEmitter<PhoneEvents> {
   constructor(setup: PhoneSetup) {
     super();
     this.profile = setup.profile;
-    this.identity = phoneIdentity(setup.profile, setup.seed, setup.index, setup.name);
+    this.replay = setup.replay;
+    const identity = phoneIdentity(setup.profile, setup.seed, setup.index, setup.name);
+    this.identity = setup.replay === undefined ? identity : { ...identity, udid: setup.replay.script.udid };
     this.scenarios = setup.scenarios;
     this.seed = setup.seed;
     this.content = setup.content;
@@ -132,6 +138,7 @@ export class SimulatedPhone extends EventEmitter<PhoneEvents> {
 
   /** Which links the muxer should list. */
   get links(): readonly Link[] {
+    if (this.replay !== undefined) return [this.replay.script.link];
     if (this.scenarios.has('usb-and-network')) return ['usb', 'network'];
     return this.scenarios.has('network') ? ['network'] : ['usb'];
   }

@@ -44,6 +44,7 @@ export const CONNECTION_SCENARIOS: readonly ScenarioDefinition[] = [
     defaultValue: '2',
     description: 'the Trust dialog is accepted after N further polls',
   },
+  { name: 'paired', description: 'the phone trusts this computer already' },
   { name: 'trust-refused', description: '"Don\'t Trust" is tapped after one poll' },
   { name: 'trust-manual', description: 'the Trust dialog waits for `ibk sim ctl trust`' },
   { name: 'revoked', description: 'the phone has forgotten this computer once: InvalidHostID until paired again' },

@@ -6,6 +6,7 @@ import { serveDiagnosticsRelay } from './diagnostics-relay.js';
 import { serveInstallationProxy } from './installation-proxy.js';
 import { serveBackup } from './mobilebackup2.js';
 import { serveNotificationProxy } from './notification-proxy.js';
+import { serveExchanges } from '../replay/serve-exchanges.js';
 import type { ServiceHandler } from './service.js';
 import { serveSpringboard } from './springboard.js';
 
@@ -19,6 +20,20 @@ export const SERVICES: ReadonlyMap<string, ServiceHandler> = new Map([
   ['com.apple.springboardservices', serveSpringboard],
   [BACKUP_SERVICE, serveBackup],
 ]);
+
+/** In a replay the helper services give the answers of the trace. */
+const REPLAYED_LAYERS: Readonly<Record<string, string>> = {
+  'com.apple.mobile.diagnostics_relay': 'diagnostics',
+  'com.apple.mobile.installation_proxy': 'installation_proxy',
+  'com.apple.springboardservices': 'springboard',
+};
+
+export function serviceHandler(phone: SimulatedPhone, name: string): ServiceHandler | undefined {
+  const layer = REPLAYED_LAYERS[name];
+  const exchanges = layer === undefined ? undefined : phone.replay?.service(layer);
+  if (layer === undefined || exchanges === undefined || phone.replay === undefined) return SERVICES.get(name);
+  return serveExchanges(layer, exchanges, phone.replay);
+}
 
 /** `com.apple.afc` for `afc` and the like, so that scenarios can be short. */
 export function fullServiceName(name: string): string {
@@ -45,9 +60,16 @@ export class ServicePorts {
 
   constructor(private readonly phone: SimulatedPhone) {}
 
-  /** @returns the port, or undefined when too many services wait already */
-  start(service: StartedService): number | undefined {
+  /**
+   * @param wanted a port that a trace has for it
+   * @returns the port, or undefined when too many services wait already
+   */
+  start(service: StartedService, wanted?: unknown): number | undefined {
     if (this.#waiting.size >= MAX_WAITING) return undefined;
+    if (typeof wanted === 'number' && wanted > 0 && wanted < 0x10000 && !this.#waiting.has(wanted)) {
+      this.#waiting.set(wanted, service);
+      return wanted;
+    }
     const port = this.#next;
     this.#next = port >= LAST_PORT ? FIRST_PORT : port + 1;
     this.#waiting.set(port, service);
