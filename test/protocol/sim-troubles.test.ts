@@ -288,3 +288,9 @@ test('notifications arrive while another wait runs, and end with the signal', as
   await expect(second).rejects.toMatchObject({ code: 'interrupted' });
   await proxy.shutdown();
 });
+
+test('over TCP instead of a Unix socket', async () => {
+  await using bench = await startBench({ ...hasty, paired: true, listen: '127.0.0.1:0' });
+  expect(bench.sim.listen).toMatch(/^127\.0\.0\.1:\d+$/);
+  expect((await listDevices(bench.ctx, { root: ROOT }))[0]).toMatchObject({ state: 'ready' });
+});
