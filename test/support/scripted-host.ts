@@ -98,6 +98,10 @@ export class ScriptedHost {
     this.#stream.write(Buffer.concat([head, body]));
   }
 
+  close(): void {
+    this.#stream.end();
+  }
+
   async receive(): Promise<PlistValue[]> {
     const length = (await this.#reader.exactly(4)).readUInt32BE(0);
     const message = parsePlist(await this.#reader.exactly(length), 'message of the phone') as PlistValue[];

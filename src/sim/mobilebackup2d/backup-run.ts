@@ -6,6 +6,7 @@ import { randomUUID } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { throwIfAborted } from '../../io/abort.js';
 import { isPlistDict, type PlistDict } from '../../plist/value.js';
 import { type BackupKeys, backupKeys } from '../backup-set/backup-keys.js';
 import { manifestName, openManifestWriter } from '../backup-set/manifest-writer.js';
@@ -109,7 +110,8 @@ function readOptions(request: PlistDict): boolean {
 async function unlock({ phone, link }: BackupSession): Promise<void> {
   if (!phone.profile.asksPasscode || !phone.passcodeSet) return;
   phone.notify(PROMPT_SHOWN);
-  const entered = !phone.scenarios.has('passcode-refused') && (await phone.askPasscode(link.signal));
+  const entered = !phone.scenarios.has('passcode-refused') && (await phone.askPasscode(link.attended));
+  throwIfAborted(link.attended);
   phone.notify(PROMPT_GONE);
   if (!entered) throw new FinalAnswer(208, 'Device locked (MBErrorDomain/208)');
 }

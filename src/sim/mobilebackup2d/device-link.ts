@@ -34,6 +34,8 @@ export class PhoneDeviceLink {
   readonly reader: ByteReader;
   readonly output: WireOutput;
   readonly signal: AbortSignal;
+  /** Aborts with `signal`, or when the computer closes: for waits in which nothing is read (a person at the phone, silence). */
+  readonly attended: AbortSignal;
   readonly #clock: Clock;
   readonly #onSent: (name: string) => void;
 
@@ -44,6 +46,10 @@ export class PhoneDeviceLink {
     this.reader = new ByteReader(stream);
     this.output = new WireOutput(stream, options.signal, options.faults);
     this.signal = options.signal;
+    const closed = new AbortController();
+    const gone = () => closed.abort(new IbkError('connection_lost', 'The computer closed the connection.'));
+    stream.once('end', gone).once('close', gone);
+    this.attended = AbortSignal.any([options.signal, closed.signal]);
     this.#clock = options.clock;
     this.#onSent = options.onSent;
   }
@@ -93,6 +99,18 @@ export class PhoneDeviceLink {
       throw new ProtocolViolation('a message that is not an array beginning with a DL name');
     }
     return { name, elements: value };
+  }
+
+  /** Was a goodbye of the computer among the last that came? Looked at when the link has died, to tell a wish from an accident. */
+  async saidGoodbye(): Promise<boolean> {
+    try {
+      while (this.reader.buffered > 0) {
+        if ((await this.receive()).name === 'DLMessageDisconnect') return true;
+      }
+    } catch {
+      // Half a message: the link died in the middle.
+    }
+    return false;
   }
 
   /** The status that answers `request`. @throws ConnectionOver when the computer disconnects instead; ProtocolViolation */

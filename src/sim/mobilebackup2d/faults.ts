@@ -25,6 +25,21 @@ const FINAL_TEXTS: Readonly<Record<number, string>> = {
 /** The phase in which a code fits best; the others are told right after the request. */
 const FINAL_PHASES: Readonly<Record<number, BackupPhase>> = { 1: 'receive', 104: 'receive', 205: 'finish' };
 
+/** Reads the values of all scenarios of the backup service once. @throws IbkError `usage` for one that cannot be */
+export function checkBackupScenarios(scenarios: ScenarioSet): void {
+  const faults = new BackupFaults(scenarios);
+  for (const name of ['chunk', 'data-frame', 'cut-after-bytes', 'devicelink-version', 'endless-listing']) {
+    const count = faults.count(name);
+    if (count !== undefined && count < 1) throw wrong(`Scenario ${name} needs a number of 1 or more.`);
+  }
+  faults.bytes('manifest-bytes');
+  for (const phase of BACKUP_PHASES) {
+    faults.silenceMs(phase);
+    faults.finalCode(phase);
+  }
+  faults.fileFault();
+}
+
 /** Description of a code, ending as real ones do. */
 export function finalText(code: number, udid: string): string {
   const text = (FINAL_TEXTS[code] ?? 'Unknown error').replace(/^(.* )U\//, `$1${udid}/`);
@@ -57,8 +72,9 @@ export class BackupFaults {
   /** Milliseconds of silence in a phase. */
   silenceMs(phase: BackupPhase): number {
     return this.#scenarios.values('silent').reduce((sum, value) => {
-      const [where = '', seconds = ''] = value.split(':');
-      return asPhase('silent', where) === phase ? sum + Number(seconds) * 1000 : sum;
+      const [where = '', text = ''] = value.split(':');
+      const seconds = wholeNumber('silent', text);
+      return asPhase('silent', where) === phase ? sum + seconds * 1000 : sum;
     }, 0);
   }
 

@@ -61,7 +61,10 @@ export interface BackupPhone {
   readonly stats: BackupStats;
   /** Aborts when the phone is switched off or unplugged: the service ends at once. */
   readonly signal: AbortSignal;
-  /** Set when a person has stopped the backup at the phone (`ibk sim ctl cancel`); looked at between two messages. */
+  /**
+   * Set when a person has stopped the backup at the phone (`ibk sim ctl cancel`); looked at between two messages. Whoever sets it posts
+   * the notification, com.apple.itunes-client.syncCancelRequest.
+   */
   readonly cancelRequested: boolean;
   /** Posts a notification to whoever observes it through notification_proxy. */
   notify(name: string): void;

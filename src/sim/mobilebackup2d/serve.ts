@@ -71,6 +71,17 @@ async function serve(stream: Duplex, phone: BackupPhone, signal: AbortSignal): P
     frameBytes: faults.count('data-frame'),
   });
   const session = new BackupSession(phone, link, disk, faults);
+  try {
+    return await converse(session);
+  } catch (error) {
+    const lost = error instanceof IbkError && error.code === 'connection_lost';
+    if (lost && (await link.saidGoodbye())) return 'host disconnected';
+    throw error;
+  }
+}
+
+async function converse(session: BackupSession): Promise<string> {
+  const { link } = session;
   await session.enter('connect');
   await exchangeVersions(session);
   await hello(session);

@@ -28,7 +28,8 @@ export class BackupSession {
   async enter(phase: BackupPhase): Promise<void> {
     const { phone, faults } = this;
     const silenceMs = faults.silenceMs(phase);
-    if (silenceMs > 0) await phone.clock.sleep(silenceMs, this.link.signal);
+    if (silenceMs > 0) await phone.clock.sleep(silenceMs, this.link.attended);
+    if (faults.isAt('cancel', phase)) phone.notify(CANCEL_NOTIFICATION);
     if (faults.isAt('cancel', phase) || phone.cancelRequested) await this.cancel();
     // In `receive` the cable is pulled in the middle of a file instead.
     if (faults.isAt('cut', phase) && phase !== 'receive') this.pullCable();
@@ -42,9 +43,8 @@ export class BackupSession {
     throw new ConnectionOver('cable pulled');
   }
 
-  /** Stopped at the phone: the computer is told, and is expected to close. */
+  /** Stopped at the phone: the computer has been told by a notification, and is expected to close. */
   async cancel(): Promise<never> {
-    this.phone.notify(CANCEL_NOTIFICATION);
     await this.goodbye(CANCEL_WAIT_MS);
     throw new ConnectionOver('cancelled on the phone');
   }
