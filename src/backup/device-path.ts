@@ -21,7 +21,8 @@ export class UnstorableName extends Error {
 }
 
 const MAX_COMPONENT_BYTES = 255;
-const MAX_DEPTH = 8;
+const MAX_DEPTH = 16;
+const MAX_PATH_BYTES = 1024;
 const DOS_DEVICE = /^(?:con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³])(?:\..*)?$/i;
 const UNSTORABLE = /[\u0000-\u001f\u007f:*?"<>|]/;
 
@@ -38,6 +39,7 @@ export function resolveDevicePath(udid: string, wire: string): DevicePath {
   if (first !== udid || rest.includes('..')) throw outside(wire);
   const parts = rest.filter((part) => part !== '' && part !== '.');
   if (parts.some((part) => part === '.ibk' || /^[A-Za-z]:/.test(part))) throw outside(wire);
+  if (Buffer.byteLength(wire) > MAX_PATH_BYTES) throw new UnstorableName('File name too long');
   if (parts.length > MAX_DEPTH) throw new UnstorableName('Folders nested too deep');
   for (const part of parts) checkComponent(part);
   return parts.join('/') as DevicePath;

@@ -1,5 +1,5 @@
 /** The part of a backup that the phone is no longer needed for: is what arrived a backup, and into its place. */
-import { fileIdOf } from '../backup/device-path.js';
+import { fileIdOf, isKnownName } from '../backup/device-path.js';
 import type { CheckedBackup } from '../backup/check.js';
 import type { BackupStore } from '../backup/store.js';
 import { IbkError } from '../errors.js';
@@ -8,6 +8,8 @@ import type { FailedUpload } from '../protocol/devicelink/uploads.js';
 import type { ReceivedBackup } from './backup-receive.js';
 import type { BackupReporter } from './backup-reporter.js';
 import type { OperationContext } from './context.js';
+
+const NAMES_SHOWN = 3;
 
 export interface FinishOptions {
   readonly ctx: OperationContext;
@@ -35,6 +37,7 @@ export async function finishBackup(options: FinishOptions): Promise<FinishedBack
   const checked = await store.check(failedIds);
   throwIfDamaged(checked, failedIds);
   const failures = named(options, checked);
+  warnOfUnknownNames(options);
   const bytesTotal = store.earlier.state === 'none' ? payloadBytes(store) : null;
   // The last moment at which stopping leaves everything as it was.
   ctx.signal.throwIfAborted();
@@ -86,6 +89,23 @@ function named({ ctx, udid, noun, received }: FinishOptions, checked: CheckedBac
     });
   }
   return inside ?? [];
+}
+
+/** Kept, since a later iOS may have a reason for them; told, since nobody has seen one yet. */
+function warnOfUnknownNames({ ctx, udid, noun, store }: FinishOptions): void {
+  const names: string[] = [];
+  for (const { path, node } of store.incoming.overlay.walk()) {
+    if (node.kind === 'file' && !path.startsWith('Snapshot/') && !isKnownName(path)) names.push(path);
+  }
+  if (names.length === 0) return;
+  const more = names.length > NAMES_SHOWN ? ` and ${names.length - NAMES_SHOWN} more` : '';
+  ctx.onEvent({
+    type: 'warning',
+    udid,
+    reason: 'unknown_name',
+    message: `The ${noun} sent files that Apple's layout does not have: ${names.slice(0, NAMES_SHOWN).join(', ')}${more}.`,
+    hint: null,
+  });
 }
 
 /** Of a first backup everything has just arrived, so its size is known. */

@@ -98,12 +98,7 @@ class Served {
   constructor(options: ReceiveOptions, watch: BackupWatch) {
     this.#options = options;
     this.#watch = watch;
-    this.host = new StoreHost({
-      layout: options.store.layout,
-      incoming: options.store.incoming,
-      onUnknownName: (path) =>
-        this.#warn('unknown_name', `The iPhone sent a file that Apple's layout does not have: ${path}.`),
-    });
+    this.host = new StoreHost(options.store);
   }
 
   serve(backup: MobileBackup2): Promise<FinalAnswer> {

@@ -107,12 +107,19 @@ function retold(error: IbkError, now: Circumstances): Retold {
       return typeof path === 'string' ? { meaning: `It named ${JSON.stringify(path)}. Nothing was written.` } : {};
     }
     case 'device_error':
-      return error.reason === 'no_answer'
-        ? { message: `The ${noun} ended the backup without an answer, while ${doing}.` }
-        : {};
+      return deviceErrorWords(error, noun, doing);
     default:
       return {};
   }
+}
+
+function deviceErrorWords(error: IbkError, noun: string, doing: string): Retold {
+  if (error.reason === 'no_answer')
+    return { message: `The ${noun} ended the backup without an answer, while ${doing}.` };
+  const unreadable = error.reason === 'protocol' || error.reason === 'plist';
+  if (!unreadable || error.message.startsWith('The iPhone')) return {};
+  const why = error.message.charAt(0).toLowerCase() + error.message.slice(1);
+  return { message: `The ${noun} sent something that cannot be read: ${why}` };
 }
 
 function lostWords(error: IbkError, now: Circumstances): string {

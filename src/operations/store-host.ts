@@ -1,5 +1,5 @@
 /** Lets a device work on a backup store: checks every name it gives, and turns refusals into what Device Link can answer. */
-import { type DevicePath, fileIdOf, isKnownName, resolveDevicePath, UnstorableName } from '../backup/device-path.js';
+import { type DevicePath, fileIdOf, resolveDevicePath, UnstorableName } from '../backup/device-path.js';
 import type { IncomingBackup } from '../backup/incoming.js';
 import type { BackupLayout } from '../backup/layout.js';
 import { freeBytes } from '../io/disk-space.js';
@@ -13,8 +13,6 @@ const SPARE_BYTES = 8 * 1024 * 1024;
 export interface StoreHostOptions {
   readonly layout: BackupLayout;
   readonly incoming: IncomingBackup;
-  /** A name that Apple's layout does not have was stored. */
-  readonly onUnknownName: (path: string) => void;
 }
 
 export class StoreHost implements DeviceLinkHost {
@@ -22,12 +20,10 @@ export class StoreHost implements DeviceLinkHost {
   payloadFiles = 0;
   readonly #layout: BackupLayout;
   readonly #incoming: IncomingBackup;
-  readonly #onUnknownName: (path: string) => void;
 
-  constructor({ layout, incoming, onUnknownName }: StoreHostOptions) {
+  constructor({ layout, incoming }: StoreHostOptions) {
     this.#layout = layout;
     this.#incoming = incoming;
-    this.#onUnknownName = onUnknownName;
   }
 
   async freeSpace(): Promise<number> {
@@ -41,7 +37,6 @@ export class StoreHost implements DeviceLinkHost {
     return {
       write: (chunk) => writer.write(chunk),
       commit: () => {
-        if (!isKnownName(path)) this.#onUnknownName(path);
         const blob = writer.finish();
         if (blob instanceof Promise) return blob.then((finished) => this.#put(path, finished));
         this.#put(path, blob);
@@ -62,17 +57,11 @@ export class StoreHost implements DeviceLinkHost {
   }
 
   move(from: string, to: string): Promise<void> {
-    const source = this.#path(from);
-    const target = this.#path(to);
-    if (!isKnownName(target)) this.#onUnknownName(target);
-    return this.#incoming.move(source, target);
+    return this.#incoming.move(this.#path(from), this.#path(to));
   }
 
   copy(from: string, to: string): Promise<void> {
-    const source = this.#path(from);
-    const target = this.#path(to);
-    if (!isKnownName(target)) this.#onUnknownName(target);
-    return this.#incoming.copy(source, target);
+    return this.#incoming.copy(this.#path(from), this.#path(to));
   }
 
   remove(wire: string): void {
