@@ -1,5 +1,6 @@
 /** The part of a backup that the phone is no longer needed for: is what arrived a backup, and into its place. */
 import { fileIdOf, isKnownName } from '../backup/device-path.js';
+import { shownDevicePath, shownReason } from './device-domains.js';
 import type { CheckedBackup } from '../backup/check.js';
 import type { BackupStore } from '../backup/store.js';
 import { IbkError } from '../errors.js';
@@ -48,8 +49,8 @@ export async function finishBackup(options: FinishOptions): Promise<FinishedBack
     filesTotal: checked.files,
     bytesTotal,
     failures: failures.map(({ devicePath, text }) => ({
-      path: devicePath,
-      message: text || 'The phone gave no reason',
+      path: shownDevicePath(devicePath),
+      message: shownReason(text),
     })),
     check: checked.depth,
     madeAt: checked.status.date ?? new Date(ctx.clock.now()),

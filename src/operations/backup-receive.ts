@@ -14,6 +14,7 @@ import type { BackupSession } from './backup-session.js';
 import { BackupWatch } from './backup-watch.js';
 import { noSpaceError } from './backup-words.js';
 import type { OperationContext } from './context.js';
+import { shownDevicePath, shownReason } from './device-domains.js';
 import { StoreHost } from './store-host.js';
 
 export interface ReceiveOptions {
@@ -91,6 +92,7 @@ class Served {
   readonly host: StoreHost;
   readonly #options: ReceiveOptions;
   readonly #watch: BackupWatch;
+  readonly #unknownTags = new Set<string>();
   #hostFailure: unknown;
   #freeBytes: number | undefined;
   #neededBytes: number | undefined;
@@ -122,12 +124,7 @@ class Served {
       onRequest: (request) => {
         if (request.kind === 'uploadFiles') this.#watch.passcodeAnswered();
         reporter.request(request);
-        if (request.kind === 'unknown') {
-          this.#warn(
-            'unknown_message',
-            `The iPhone asked for something that ibk does not know: ${request.tag.slice(0, 60)}.`,
-          );
-        }
+        if (request.kind === 'unknown') this.#unknownMessage(request.tag.slice(0, 60));
         if (request.kind === 'purgeDiskSpace' && this.#freeBytes !== undefined) {
           this.#neededBytes = neededBytes(request.bytes, this.#freeBytes);
         }
@@ -142,9 +139,16 @@ class Served {
     };
   }
 
+  /** Once for each name, and not for ever: the answer is the same each time. */
+  #unknownMessage(tag: string): void {
+    if (this.#unknownTags.has(tag) || this.#unknownTags.size >= UNKNOWN_TAGS_TOLD) return;
+    this.#unknownTags.add(tag);
+    this.#warn('unknown_message', `The iPhone asked for something that ibk does not know: ${tag}.`);
+  }
+
   /** A file without a fileID is in no manifest row: iOS 17's `backup_manifest.db` fails in some builds and harms nothing (pymobiledevice3 #507). */
   #uploadFailed(file: FailedUpload): void {
-    const message = file.text === '' ? 'The phone gave no reason' : file.text;
+    const message = shownReason(file.text);
     if (fileIdOf(file.hostPath) === undefined) {
       const name = file.hostPath.slice(file.hostPath.lastIndexOf('/') + 1);
       this.#warn('manifest_upload_failed', `The iPhone could not send ${name}, which no backup needs: ${message}.`);
@@ -154,7 +158,7 @@ class Served {
     this.#options.ctx.onEvent({
       type: 'file_error',
       udid: this.#options.device.udid,
-      path: file.devicePath,
+      path: shownDevicePath(file.devicePath),
       message,
       deviceErrorCode: domainCode(file.text) ?? file.code,
     });
@@ -171,6 +175,9 @@ class Served {
     });
   }
 }
+
+/** Different unknown requests that are warned about in one run. */
+const UNKNOWN_TAGS_TOLD = 10;
 
 const DISK_FAILURES: ReadonlySet<string | undefined> = new Set([
   'ENOSPC',

@@ -15,3 +15,13 @@ const PLACES: readonly (readonly [RegExp, string])[] = [
 export function domainOfDevicePath(path: string): string | null {
   return PLACES.find(([place]) => place.test(path))?.[1] ?? null;
 }
+
+/** The path as a person knows it: without the place where iOS mounts what is backed up, and without the user's home. */
+export function shownDevicePath(path: string): string {
+  return path.replace(/^\/(?:\.ba|private\/var|var)\/(?:mobile\/)?/, '');
+}
+
+/** "Input/output error (5)" as the phone has it, without the number that says the same. */
+export function shownReason(text: string): string {
+  return text.replace(/ \(\d+\)$/, '') || 'The phone gave no reason';
+}

@@ -78,8 +78,8 @@ function failureLines(summary: BackupSummary, screen: Screen, noun: string): str
   const { style, glyphs } = screen;
   const shown = summary.failures.slice(0, LISTED_FAILURES);
   const paths = shown.map(({ path }) => printable(path));
-  const column = Math.min(48, Math.max(...paths.map(displayWidth), 0) + 4);
-  const lines = shown.map(({ message }, index) => `    ${padEnd(paths[index] ?? '', column)}${printable(message)}`);
+  const column = Math.min(48, Math.max(...paths.map(displayWidth), 0) + 2);
+  const lines = shown.map(({ message }, index) => `    ${padEnd(paths[index] ?? '', column)}  ${printable(message)}`);
   const more = summary.filesFailed - shown.length;
   if (more > 0) lines.push(`    and ${more} more`);
   const readable = summary.failures.find(({ message }) => !GONE.test(message));
