@@ -202,6 +202,7 @@ function systemBuid(seed: number): string {
   );
 }
 
+/** The scenario `detach-after`: a clock runs from the first connection of each phone. */
 function unplugLater(
   phones: readonly SimulatedPhone[],
   scenarios: ScenarioSet,
@@ -210,10 +211,12 @@ function unplugLater(
 ): void {
   if (!scenarios.has('detach-after')) return;
   const afterMs = scenarios.number('detach-after', 0) * 1000;
-  clock.sleep(afterMs, signal).then(
-    () => {
-      for (const phone of phones) phone.unplug();
-    },
-    () => {},
-  );
+  for (const phone of phones) {
+    phone.once('connected', () => {
+      clock.sleep(afterMs, signal).then(
+        () => phone.unplug(),
+        () => {},
+      );
+    });
+  }
 }

@@ -153,6 +153,7 @@ export class Muxer implements MuxerState {
   ): Promise<void> {
     count(phone.stats.services, name);
     phone.stats.connections += 1;
+    phone.emit('connected');
     const { signal } = phone;
     // Not at once: the cable may be pulled from within a read of the TLS layer above, and Node 20 then reads on in memory that it has freed.
     const pull = () => setImmediate(() => socket.destroy());

@@ -63,6 +63,8 @@ interface PhoneEvents {
   violation: [text: string];
   plugged: [];
   unplugged: [];
+  /** A computer has opened a connection. */
+  connected: [];
   /** Something that `--state` keeps has changed. */
   changed: [];
 }

@@ -104,7 +104,7 @@ export const CONNECTION_SCENARIOS: readonly ScenarioDefinition[] = [
     choices: ['connect', 'pair', 'session', 'service'],
     description: 'the cable is pulled at the first such moment',
   },
-  { name: 'detach-after', value: 'SECONDS', description: 'the cable is pulled after a time' },
+  { name: 'detach-after', value: 'SECONDS', description: 'the cable is pulled so long after the first connection' },
   { name: 'one-byte-chunks', description: 'everything the phone sends arrives byte by byte' },
   { name: 'coalesced', description: 'small writes of the phone arrive joined with what follows' },
 ];
