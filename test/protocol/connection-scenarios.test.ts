@@ -54,6 +54,15 @@ test('no scenario is left out', () => {
   expect(CONNECTION_SCENARIOS.map(({ name }) => name).filter((name) => !met.has(name))).toEqual([]);
 });
 
+test('a locked phone that does not trust this computer yet', async () => {
+  await using root = await temporaryRoot();
+  await using sim = await startSimulator({ files: 4, bytes: 4000, scenarios: ['locked'] });
+  const timeouts = { passcodeMs: 1500 };
+  await expect(tryBackup({ listen: sim.listen, root: root.path, timeouts })).rejects.toMatchObject({
+    code: 'device_locked',
+  });
+});
+
 test.concurrent.each(Object.entries(OUTCOMES))('%s: %s', async (scenario, expected) => {
   await using root = await temporaryRoot();
   const more = scenario.startsWith('detach-after') ? ['silent=scan:30'] : [];

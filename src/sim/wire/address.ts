@@ -1,6 +1,6 @@
 /** Where the simulated muxer listens: a Unix socket or a TCP address, written as other tools write it. */
 import { mkdtemp } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { platform, tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { IbkError } from '../../errors.js';
 
@@ -38,8 +38,9 @@ export function parseListenAddress(text: string): ListenAddress {
   return { kind: 'tcp', host, port };
 }
 
-/** A socket that only this user can reach, in a new folder of the temp folder. */
+/** A socket that only this user can reach, in a new folder of the temp folder; on Windows, which has none, any free port of this computer. */
 export async function privateAddress(): Promise<ListenAddress> {
+  if (platform() === 'win32') return { kind: 'tcp', host: '127.0.0.1', port: 0 };
   const temporaryFolder = await mkdtemp(join(tmpdir(), 'ibk-sim-'));
   return { kind: 'unix', path: join(temporaryFolder, 'phone.sock'), temporaryFolder };
 }
