@@ -7,7 +7,7 @@ import type { BackupSession } from './session.js';
 
 /** What is written where a computer lets the phone write. */
 const LOOT = Buffer.from('written by a hostile phone\n');
-const HARMLESS = 'Snapshot/harmless.txt';
+const HARMLESS = `Snapshot/${'a'.repeat(40)}`;
 
 export function attackPath(kind: AttackPath, udid: string): string {
   switch (kind) {
@@ -77,13 +77,13 @@ async function attack(disk: HostDisk, message: AttackMessage, path: string, harm
     case 'mkdir':
       return (await disk.createDirectory(path)).code === 0;
     case 'move-from':
-      return (await disk.move([[path, `${harmless}.2`]], 1)).code === 0;
+      return (await disk.move([[path, `${harmless.slice(0, -1)}b`]], 1)).code === 0;
     case 'move-to':
       return (await disk.move([[harmless, path]], 1)).code === 0;
     case 'remove':
       return (await disk.remove([path], 1)).code === 0;
     case 'copy-from':
-      return (await disk.copy(path, `${harmless}.2`, 1)).code === 0;
+      return (await disk.copy(path, `${harmless.slice(0, -1)}b`, 1)).code === 0;
     case 'copy-to':
       return (await disk.copy(harmless, path, 1)).code === 0;
   }

@@ -143,6 +143,11 @@ function listedEntry(name: string, value: PlistValue | undefined): ListedEntry {
 function checkDownloadStatus(status: HostStatus, outcome: DownloadOutcome): void {
   const name = 'DLMessageDownloadFiles';
   if (outcome.failed.size === 0) {
+    if (outcome.unanswered > 0) {
+      // Refused as a whole: fine, if it says so.
+      if (status.code !== 0) return;
+      throw new ProtocolViolation(`${name}: status 0 although ${outcome.unanswered} files were not sent`);
+    }
     if (status.code !== 0) throw new ProtocolViolation(`${name}: status ${status.code} although all files came`);
     expectNoResult(status, name);
     return;
