@@ -34,7 +34,7 @@ export async function main(): Promise<void> {
   const args = process.argv.slice(2);
   const stop = new AbortController();
   watchStreams(stop);
-  let terminal = terminalFor('auto');
+  let terminal = terminalFor(earlyColor(args));
   const early = { json: wantsJson(args), debug: args.includes('--debug') };
   try {
     const request = readArguments(args, ALL_COMMANDS);
@@ -129,6 +129,12 @@ function configFor(flags: Flags): Promise<Config> {
 function terminalFor(color: Config['color']): Terminal {
   const { stdout, stderr, stdin, env, platform } = process;
   return createTerminal({ stdout, stderr, stdin, env, platform, color });
+}
+
+function earlyColor(args: readonly string[]): Config['color'] {
+  const typed = args.find((arg) => arg.startsWith('--color='))?.slice(8) ?? args[args.indexOf('--color') + 1];
+  const choice = args.some((arg) => arg.startsWith('--color')) ? typed : process.env.IBK_COLOR;
+  return choice === 'never' || choice === 'always' ? choice : 'auto';
 }
 
 /** Before the arguments are understood: an error about them must already have the form that was asked for. */

@@ -62,7 +62,7 @@ export function masked(text: string, home: string): string {
     .replace(/^\d\d:\d\d:\d\d /gm, 'hh:mm:ss ')
     .replace(/[\d.,]+ [kMGT]?B free/g, 'N GB free')
     .replace(/in \d+ s/g, 'in N s')
-    .replace(/, \d+ s$/gm, ', N s')
+    .replace(/(,| )( +)\d+ s$/gm, '$1$2N s')
     .replace(/ \([\d.,]+ [kMGT]?B\/s while receiving\)/g, ' (N MB/s while receiving)')
     .replace(/"(duration_seconds|bytes_per_second|free_bytes|percent)":[\d.]+/g, '"$1":N');
 }
