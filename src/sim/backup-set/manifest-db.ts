@@ -24,7 +24,7 @@ export class ManifestDbWriter {
   constructor(path: string) {
     this.#db = openSqlite(path);
     this.#db.pragma('page_size = 4096');
-    this.#db.pragma('journal_mode = OFF');
+    this.#db.pragma('journal_mode = MEMORY');
     this.#db.pragma('synchronous = OFF');
     this.#db.pragma('auto_vacuum = INCREMENTAL');
     this.#db.pragma('user_version = 2');
