@@ -1,2 +1,25 @@
-export { type ErrorCode, ERROR_CATALOG, IbkError } from './errors.js';
+/**
+ * ibk as a library: what its commands are made of. Importing it does nothing. Failures are IbkError, progress comes as events.
+ *
+ * ```ts
+ * const context = createContext({ onEvent: show });
+ * const [device] = await selectDevices(context, { udids: [], link: 'any' });
+ * if (device !== undefined) await backupWithRetries(context, device, { root: '/backups', full: false, retries: 0 });
+ * ```
+ */
+export { type ErrorCode, ERROR_CATALOG, IbkError, type IbkErrorInit, type Phase } from './errors.js';
 export type * from './events.js';
+export { type AttemptOptions, backupWithRetries } from './operations/backup-attempts.js';
+export { backupDevices } from './operations/backup-several.js';
+export type { OperationContext, Timeouts } from './operations/context.js';
+export { type ContextOptions, createContext } from './operations/create-context.js';
+export { deviceInfo } from './operations/device-info.js';
+export { type DeviceChange, type ListDevicesOptions, listDevices, watchDevices } from './operations/devices.js';
+export { type DoctorOptions, doctor } from './operations/doctor.js';
+export { type ListBackupsOptions, listBackups } from './operations/list-backups.js';
+export { pairDevice, type PairResult, unpairDevice, type UnpairResult, validatePairing } from './operations/pair.js';
+export { planBackup } from './operations/plan-backup.js';
+export type * from './operations/results.js';
+export { type LinkChoice, type SelectedDevice, selectDevices, type SelectOptions } from './operations/select-device.js';
+export { openTraceFile, type TraceFile } from './trace/recorder.js';
+export { VERSION } from './version.js';

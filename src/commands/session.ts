@@ -3,8 +3,7 @@ import type { Config } from '../config/config.js';
 import type { EventSink } from '../events.js';
 import type { Clock } from '../io/clock.js';
 import type { OperationContext } from '../operations/context.js';
-import { defaultMuxAddress, parseMuxAddress } from '../protocol/usbmux/address.js';
-import { UsbmuxClient } from '../protocol/usbmux/client.js';
+import { createContext } from '../operations/create-context.js';
 import type { Trace } from '../trace/trace.js';
 import type { LogFile } from '../ui/log-file.js';
 import type { Terminal } from '../ui/terminal.js';
@@ -26,11 +25,10 @@ export function timeoutsOf({ timeoutMs, stallMs, passcodeMs, waitMs }: Config): 
 }
 
 /** @throws IbkError `usage` for an address of usbmuxd that cannot be understood */
-export function operationContext(session: Session, onEvent: EventSink): OperationContext {
-  const { config, clock, signal, platform, trace } = session;
-  const timeouts = timeoutsOf(config);
-  const address =
-    config.usbmuxd === undefined ? defaultMuxAddress(platform) : parseMuxAddress(config.usbmuxd, platform);
-  const muxer = new UsbmuxClient({ address, platform, clock, timeouts, trace });
-  return { muxer, signal, clock, timeouts, onEvent, trace };
+export function operationContext(
+  { config, clock, signal, platform, trace }: Session,
+  onEvent: EventSink,
+): OperationContext {
+  const { usbmuxd } = config;
+  return createContext({ usbmuxd, signal, onEvent, timeouts: timeoutsOf(config), clock, trace, platform });
 }

@@ -98,7 +98,6 @@ describe('from cron', () => {
     expect({ stdout, exitCode }).toEqual({ stdout: '', exitCode: 23 });
     expect(stderr.match(/^x /gm)).toHaveLength(1);
     expect(stderr).toContain('device_locked - exit 23');
-    // biome-ignore lint/suspicious/noControlCharactersInRegex: no colour, no cursor movement
     expect(stderr).not.toMatch(/[\x00-\x09\x0b-\x1f]/);
   });
 });

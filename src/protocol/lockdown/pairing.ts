@@ -10,7 +10,7 @@
  */
 import { createPublicKey, generateKeyPair, randomUUID } from 'node:crypto';
 import { promisify } from 'node:util';
-import forge from 'node-forge';
+import type Forge from 'node-forge';
 import { IbkError } from '../../errors.js';
 import type { PairRecordFields } from '../usbmux/pair-record.js';
 import type { IosVersion } from './ios-version.js';
@@ -47,8 +47,10 @@ export interface PairRecordInput {
 export async function makePairRecord(input: PairRecordInput): Promise<PairRecordFields> {
   const devicePem = readDeviceKey(input.devicePublicKey);
   const [root, host] = await Promise.all([makeRsaKey(), makeRsaKey()]);
+  // Loaded here: only pairing needs it, and it costs every other command more than all the rest of its start.
+  const { default: forge } = await import('node-forge');
   const signer = forge.pki.privateKeyFromPem(root.privateKey);
-  const certificate = (publicPem: string, extensions: object[]) => sign(publicPem, extensions, signer, input);
+  const certificate = (publicPem: string, extensions: object[]) => sign(forge, publicPem, extensions, signer, input);
   const leaf = { name: 'basicConstraints', critical: true, cA: false };
   return {
     hostId: randomUUID().toUpperCase(),
@@ -79,9 +81,10 @@ function readDeviceKey(pem: Buffer): string {
 }
 
 function sign(
+  forge: typeof Forge,
   publicPem: string,
   extensions: object[],
-  signer: forge.pki.rsa.PrivateKey,
+  signer: Forge.pki.rsa.PrivateKey,
   { ios, now }: PairRecordInput,
 ): Buffer {
   const certificate = forge.pki.createCertificate();
