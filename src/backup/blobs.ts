@@ -1,27 +1,15 @@
 /**
  * Received content, stored under numbers: a name that comes from a device never reaches the disk here, and moving 100,000 files out of `Snapshot/` moves nothing.
  *
- * A small file costs one open, one write and one close, all synchronous: measured faster than a round trip through the thread pool. A large one is written
- * behind, in pieces of a megabyte, while the next bytes arrive.
+ * Chunks of the socket are copied into a few buffers that are used again and again. Holding on to the chunks themselves until they are written was measured:
+ * they outlive the young generation, and collecting them costs more than the copy. A small file then is one open, one write and one close, all synchronous,
+ * which is faster than a round trip through the thread pool; a large one is written behind while the next bytes arrive.
  */
-import {
-  chmodSync,
-  closeSync,
-  fchmodSync,
-  mkdirSync,
-  openSync,
-  rmSync,
-  unlinkSync,
-  write,
-  writev,
-  writevSync,
-} from 'node:fs';
+import { chmodSync, closeSync, fchmodSync, mkdirSync, openSync, rmSync, unlinkSync, write, writeSync } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { join } from 'node:path';
 
 const PIECE_BYTES = 1024 * 1024;
-/** IOV_MAX is 1024 on the systems we know. */
-const PIECE_CHUNKS = 512;
 
 export interface Blob {
   readonly number: number;
@@ -33,6 +21,7 @@ export class Blobs {
   readonly #made = new Set<number>();
   /** Set when the umask takes away what we ask for: then each file is put right. */
   readonly #fixModes: boolean;
+  readonly #spare: Buffer[] = [];
   #next = 0;
 
   constructor(folder: string, options: { readonly fixModes: boolean }) {
@@ -57,6 +46,15 @@ export class Blobs {
     const fd = openSync(this.path(number), 'wx', 0o600);
     if (this.#fixModes) fchmodSync(fd, 0o600);
     return { number, fd };
+  }
+
+  /** A buffer of one piece, to be given back. */
+  takeBuffer(): Buffer {
+    return this.#spare.pop() ?? Buffer.allocUnsafeSlow(PIECE_BYTES);
+  }
+
+  giveBuffer(buffer: Buffer): void {
+    this.#spare.push(buffer);
   }
 
   writer(): BlobWriter {
@@ -85,8 +83,9 @@ function shard(number: number): string {
 /** Takes the bytes of one file. Ends with `finish` or `discard`. */
 export class BlobWriter {
   readonly #blobs: Blobs;
-  #chunks: Buffer[] = [];
-  #pending = 0;
+  #buffer: Buffer | undefined;
+  /** Bytes in `#buffer`. */
+  #filled = 0;
   #size = 0;
   #file: { number: number; fd: number } | undefined;
   #writing: Promise<void> | undefined;
@@ -95,26 +94,27 @@ export class BlobWriter {
     this.#blobs = blobs;
   }
 
-  /** Takes over `chunk`; waits once a piece is full and the one before is still being written. */
+  /** Copies `chunk`; waits once a piece is full and the one before is still being written. */
   write(chunk: Buffer): Promise<void> | undefined {
-    this.#chunks.push(chunk);
-    this.#pending += chunk.length;
+    if (this.#filled + chunk.length > PIECE_BYTES) return this.#writeLong(chunk);
+    this.#buffer ??= this.#blobs.takeBuffer();
+    chunk.copy(this.#buffer, this.#filled);
+    this.#filled += chunk.length;
     this.#size += chunk.length;
-    if (this.#pending < PIECE_BYTES && this.#chunks.length < PIECE_CHUNKS) return undefined;
-    return this.#writeBehind();
+    return undefined;
   }
 
   /** Everything is in the file, which is closed. */
   finish(): Blob | Promise<Blob> {
-    if (this.#writing !== undefined) return this.#finishAfter(this.#writing);
+    if (this.#writing !== undefined) return this.#writing.then(() => this.#finishNow());
     return this.#finishNow();
   }
 
   async discard(): Promise<void> {
     await this.#writing?.catch(() => undefined);
+    this.#release();
     const file = this.#file;
     this.#file = undefined;
-    this.#chunks = [];
     if (file === undefined) return;
     try {
       closeSync(file.fd);
@@ -124,63 +124,61 @@ export class BlobWriter {
     }
   }
 
-  async #writeBehind(): Promise<void> {
-    if (this.#writing !== undefined) await this.#writing;
-    this.#file ??= this.#blobs.create();
-    const chunks = this.#chunks;
-    this.#chunks = [];
-    this.#pending = 0;
-    const writing = writeAll(this.#file.fd, chunks);
-    this.#writing = writing;
-    writing.catch(() => undefined); // found by the next write or the end
+  async #writeLong(chunk: Buffer): Promise<void> {
+    for (let at = 0; at < chunk.length; ) {
+      if (this.#filled === PIECE_BYTES) await this.#writeBehind();
+      this.#buffer ??= this.#blobs.takeBuffer();
+      const copied = chunk.copy(this.#buffer, this.#filled, at);
+      at += copied;
+      this.#filled += copied;
+      this.#size += copied;
+    }
   }
 
-  async #finishAfter(writing: Promise<void>): Promise<Blob> {
-    await writing;
-    this.#writing = undefined;
-    if (this.#file !== undefined && this.#chunks.length > 0) {
-      await writeAll(this.#file.fd, this.#chunks);
-      this.#chunks = [];
-    }
-    return this.#finishNow();
+  /** Hands the full piece to the thread pool, once the one before it is written. */
+  async #writeBehind(): Promise<void> {
+    if (this.#writing !== undefined) await this.#writing;
+    const buffer = this.#buffer;
+    if (buffer === undefined) return;
+    this.#file ??= this.#blobs.create();
+    this.#buffer = undefined;
+    this.#filled = 0;
+    const writing = writeAll(this.#file.fd, buffer).finally(() => this.#blobs.giveBuffer(buffer));
+    this.#writing = writing;
+    writing.catch(() => undefined); // found by the next write or the end
   }
 
   #finishNow(): Blob {
     this.#file ??= this.#blobs.create();
     const { fd, number } = this.#file;
-    if (this.#chunks.length > 0) writeAllSync(fd, this.#chunks);
-    this.#chunks = [];
+    if (this.#buffer !== undefined) writeAllSync(fd, this.#buffer.subarray(0, this.#filled));
+    this.#release();
     this.#file = undefined;
     closeSync(fd);
     return { number, sizeBytes: this.#size };
   }
+
+  #release(): void {
+    if (this.#buffer !== undefined) this.#blobs.giveBuffer(this.#buffer);
+    this.#buffer = undefined;
+    this.#filled = 0;
+  }
 }
 
 /** A disk that is nearly full writes less than it was given. */
-function writeAllSync(fd: number, chunks: readonly Buffer[]): void {
-  let left = chunks;
-  while (left.length > 0) left = after(left, writevSync(fd, left));
+function writeAllSync(fd: number, bytes: Buffer): void {
+  for (let at = 0; at < bytes.length; ) at += writeSync(fd, bytes, at);
 }
 
-async function writeAll(fd: number, chunks: readonly Buffer[]): Promise<void> {
-  let left = chunks;
-  while (left.length > 0) left = after(left, await writeSome(fd, left));
+async function writeAll(fd: number, bytes: Buffer): Promise<void> {
+  for (let at = 0; at < bytes.length; ) at += await writeSome(fd, bytes, at);
 }
 
-function writeSome(fd: number, chunks: readonly Buffer[]): Promise<number> {
+function writeSome(fd: number, bytes: Buffer, at: number): Promise<number> {
   return new Promise((resolve, reject) => {
-    const done = (error: Error | null, written: number) => (error === null ? resolve(written) : reject(error));
-    const only = chunks[0];
-    if (chunks.length === 1 && only !== undefined) write(fd, only, done);
-    else writev(fd, chunks, done);
+    write(fd, bytes, at, bytes.length - at, null, (error, written) => {
+      if (error === null) resolve(written);
+      else reject(error);
+    });
   });
-}
-
-function after(chunks: readonly Buffer[], written: number): readonly Buffer[] {
-  let left = written;
-  for (const [index, chunk] of chunks.entries()) {
-    if (left < chunk.length) return [chunk.subarray(left), ...chunks.slice(index + 1)];
-    left -= chunk.length;
-  }
-  return [];
 }
