@@ -103,7 +103,12 @@ export const ERROR_CATALOG = {
     title: 'cancelled on the device',
     hint: 'Run the same command again when it suits.',
   },
-  bug: { exit: 70, short: 'bug', title: 'a bug in ibk', hint: 'Report it with the output of: ibk doctor --bundle' },
+  bug: {
+    exit: 70,
+    short: 'bug',
+    title: 'a bug in ibk',
+    hint: 'Report it with the file that this makes: ibk doctor --bundle FILE',
+  },
   interrupted: { exit: 130, short: 'stopped', title: 'stopped by you', hint: 'Run the same command again.' },
   terminated: { exit: 143, short: 'terminated', title: 'stopped by SIGTERM', hint: 'Run the same command again.' },
 } as const satisfies Record<string, { exit: number; short: string; title: string; hint: string }>;

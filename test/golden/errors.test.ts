@@ -4,7 +4,7 @@ import { afterAll, describe, expect, test } from 'vitest';
 import { ERROR_CATALOG, type ErrorCode } from '../../src/errors.js';
 import { controlSimulator, type SimulatedPhone, type Simulator } from '../../src/sim/index.js';
 import { plugIn } from '../support/phone.js';
-import { tempHome, transcript } from '../support/run-ibk.js';
+import { masked, tempHome, transcript } from '../support/run-ibk.js';
 import { expectValidLines } from '../support/schemas.js';
 
 const home = tempHome();
@@ -59,6 +59,9 @@ const CASES: readonly Case[] = [
   { name: 'mb-211', code: 'device_precondition', scenarios: ['final=211'] },
   { name: 'mb-212', code: 'device_busy', scenarios: ['final=212'] },
   { name: 'forbidden', code: 'device_precondition', scenarios: ['service-error=ServiceProhibited'] },
+  { name: 'attack', code: 'unsafe', scenarios: ['attack=parent:upload'] },
+  { name: 'unknown-message', code: 'ok', scenarios: ['unknown-message'] },
+  { name: 'manifest-upload-error', code: 'ok', scenarios: ['manifest-upload-error'] },
   { name: 'file-error', code: 'partial', scenarios: ['file-error=data:2'] },
 ];
 
@@ -66,8 +69,7 @@ describe('a first backup', () => {
   test.each(CASES)('$name', async ({ name, code, scenarios, unpaired = false, meanwhile, args = [], ios = '17' }) => {
     const root = ['-o', `${home}/${name}`];
     const status = code === 'ok' ? 0 : ERROR_CATALOG[code].exit;
-    await using phone = await plugIn(home, { scenarios, ios: [ios] });
-    if (!unpaired) expect(await phone.ibk(['pair', '-q'])).toEqual({ stdout: '', stderr: '', exit: 0 });
+    await using phone = await plugIn(home, { scenarios: unpaired ? scenarios : [...scenarios, 'paired'], ios: [ios] });
     await meanwhile?.(phone.sim);
     const text = await phone.ibk(['backup', ...root, ...args, '--progress', 'none']);
     rmSync(`${home}/${name}`, { recursive: true, force: true });
@@ -79,19 +81,11 @@ describe('a first backup', () => {
     expect(json.exit).toBe(status);
     expect(json.stderr).toBe('');
     expect(line).toMatchObject({ code, exit: status, udid: phone.sim.phones[0]?.udid });
-    const shown = `${transcript(['backup', ...args], text, home)}--- last line of --json\n${JSON.stringify(masked(line))}\n`;
+    const shown = `${transcript(['backup', ...args], text, home)}--- last line of --json\n${masked(JSON.stringify(line), home)}\n`;
     await expect(shown.replaceAll(`/${name}`, '')).toMatchFileSnapshot(golden(name));
   });
 });
 
 function restart(phone: SimulatedPhone): void {
   phone.lock = 'not-unlocked';
-}
-
-function masked(line: Record<string, unknown> | undefined): Record<string, unknown> {
-  const time = 'time' in (line ?? {}) ? { time: 'YYYY-MM-DDThh:mm:ssZ' } : {};
-  const figures = Object.fromEntries(
-    ['duration_seconds', 'bytes_received'].filter((key) => key in (line ?? {})).map((key) => [key, 'N']),
-  );
-  return JSON.parse(JSON.stringify({ ...line, ...time, ...figures }).replaceAll(home, '~'));
 }

@@ -61,8 +61,10 @@ export function masked(text: string, home: string): string {
     .replace(/\d{4}-\d\d-\d\d \d\d:\d\d(:\d\d)?/g, (date) => 'YYYY-MM-DD hh:mm:ss'.slice(0, date.length))
     .replace(/^\d\d:\d\d:\d\d /gm, 'hh:mm:ss ')
     .replace(/[\d.,]+ [kMGT]?B free/g, 'N GB free')
+    .replace(/[\d.,]+ [kMGT]?B are free/g, 'N GB are free')
+    .replace(/[\d,]+ bytes are missing/g, 'N bytes are missing')
     .replace(/in \d+ s/g, 'in N s')
     .replace(/(,| )( +)\d+ s$/gm, '$1$2N s')
     .replace(/ \([\d.,]+ [kMGT]?B\/s while receiving\)/g, ' (N MB/s while receiving)')
-    .replace(/"(duration_seconds|bytes_per_second|free_bytes|percent)":[\d.]+/g, '"$1":N');
+    .replace(/"(duration_seconds|bytes_received|bytes_per_second|free_bytes|percent)":[\d.]+/g, '"$1":N');
 }
