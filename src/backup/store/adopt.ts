@@ -1,0 +1,212 @@
+/**
+ * Adoption: another program changed the folder. The last known version becomes a version of the chain, the folder as found becomes current.
+ *
+ * What was overwritten is lost in the versions that need it, and said to be: wrong bytes are never returned for a version. A received file of
+ * a commit that found its place taken is still there and is put away as the content it was.
+ */
+import type { Catalog } from './catalog.js';
+import { type ChangeLine, ChangeListWriter, type FileIdentity, readChangeList, verifyChangeList } from './change-list.js';
+import type { StoreContext } from './context.js';
+import { needDirectories, parentOf, readWhole, removeTree } from './file-system.js';
+import { findList } from './find-list.js';
+import { nextDelta, putHead } from './head.js';
+import type { AdoptOperation, ChangeCounts, Head, VersionRecord } from './head-record.js';
+import { isExactly, sha256OfPath } from './identity.js';
+import { STATUS_PLIST } from './names.js';
+import { applyToCatalog, putListAway } from './run-commit.js';
+import { type ScanFinding, scanFolder } from './scan.js';
+import { versionId } from './version-id.js';
+
+const MAX_STATUS_BYTES = 1024 * 1024;
+
+/**
+ * Compares the folder with the catalog. Nothing differs: the head without an operation. Else the head with the adoption to be run.
+ * @param folders which folders can have changed
+ */
+export async function settleFolder(
+  ctx: StoreContext,
+  catalog: Catalog,
+  head: Head,
+  folders: 'all' | ReadonlySet<string>,
+): Promise<Head> {
+  if (head.current === null) return acceptFirst(ctx, catalog, head);
+  const { id } = head.current;
+  const list = new AdoptionList(ctx, head, id);
+  const renewed: [string, FileIdentity][] = [];
+  try {
+    for await (const finding of scanFolder(ctx, catalog, folders)) {
+      if (finding.kind === 'renewed') renewed.push([finding.path, finding.is]);
+      else list.add(finding);
+    }
+  } catch (error) {
+    list.abandon();
+    throw error;
+  }
+  writeFiles(catalog, renewed);
+  const written = list.finish();
+  if (written === undefined) return head.op === null ? head : putHead(ctx, head, { op: null });
+  await ctx.fs.syncDirectories([ctx.layout.own]);
+  const next = foreignVersion(ctx, head);
+  const { counts, delta, sha256 } = written;
+  const changed = counts.added + counts.replaced + counts.removed;
+  ctx.warn({
+    kind: 'foreign_change',
+    message: `Another program changed ${changed} ${changed === 1 ? 'file' : 'files'} of the backup folder.`,
+  });
+  return putHead(ctx, head, { op: { t: 'adopt', out: id, list: delta, listSha256: sha256, counts, next } });
+}
+
+/** A folder that ibk meets for the first time: everything in it is taken as it is, without checksums. */
+async function acceptFirst(ctx: StoreContext, catalog: Catalog, head: Head): Promise<Head> {
+  catalog.begin();
+  let next: VersionRecord | null = null;
+  try {
+    catalog.clear();
+    const found: [string, FileIdentity][] = [];
+    for await (const { path, is } of scanFolder(ctx, catalog, 'all')) if (is !== null) found.push([path, is]);
+    for (const [path, is] of found) catalog.setFile(path, is);
+    if (found.length > 0) {
+      next = foreignVersion(ctx, head);
+      catalog.setMeta('cur', next.id);
+    }
+    catalog.commit();
+  } catch (error) {
+    catalog.rollback();
+    throw error;
+  }
+  if (next === null && head.op === null) return head;
+  return putHead(ctx, head, { op: null, current: next });
+}
+
+/** Moves what was rescued to its place, and makes the folder as found the current version. */
+export async function runAdopt(
+  ctx: StoreContext,
+  catalog: Catalog,
+  head: Head,
+  op: AdoptOperation,
+  recovery: boolean,
+): Promise<Head> {
+  const { fs, layout } = ctx;
+  const path = findList(ctx, op);
+  if (recovery) verifyChangeList(fs, path, op.listSha256);
+  const rescued: ChangeLine[] = [];
+  for (const line of readChangeList(fs, path, op.listSha256)) if (line.src !== null) rescued.push(line);
+  const folders = new Set(rescued.map(({ p }) => parentOf(layout.slot(op.out, p))));
+  await needDirectories(fs, folders);
+  for (const line of rescued) {
+    const source = layout.inOwn(line.src ?? '');
+    const target = layout.slot(op.out, line.p);
+    if (fs.stat(source) !== undefined && fs.stat(target) === undefined) fs.rename(source, target);
+  }
+  await fs.syncDirectories([...folders]);
+  await applyToCatalog(ctx, catalog, op, path);
+  const chain = await putListAway(ctx, head, op, path);
+  // Once more: the other program may have gone on meanwhile.
+  return putHead(ctx, head, { op: { t: 'rescan' }, chain, current: op.next });
+}
+
+/** The list of what another program changed, begun with the first change. */
+class AdoptionList {
+  readonly #ctx: StoreContext;
+  readonly #head: Head;
+  readonly #id: string;
+  readonly #delta: string;
+  readonly #leftovers: ReadonlyMap<string, string[]>;
+  readonly #counts = { added: 0, replaced: 0, removed: 0 };
+  #writer: ChangeListWriter | undefined;
+
+  constructor(ctx: StoreContext, head: Head, id: string) {
+    this.#ctx = ctx;
+    this.#head = head;
+    this.#id = id;
+    this.#delta = nextDelta(head);
+    this.#leftovers = leftoverBlobs(ctx);
+  }
+
+  add(finding: Extract<ScanFinding, { kind: 'changed' }>): void {
+    const { was, is, path } = finding;
+    const src = was === null ? null : this.#rescue(was);
+    this.#counts[was === null ? 'added' : is === null ? 'removed' : 'replaced'] += 1;
+    this.#writer ??= this.#begin();
+    this.#writer.add({ p: path, k: was === null ? 'absent' : 'stored', at: this.#id, src, old: was, new: is });
+  }
+
+  finish(): { readonly delta: string; readonly sha256: string; readonly counts: ChangeCounts } | undefined {
+    if (this.#writer === undefined) return undefined;
+    return { delta: this.#delta, sha256: this.#writer.finish().sha256, counts: this.#counts };
+  }
+
+  abandon(): void {
+    this.#writer?.abandon();
+  }
+
+  #begin(): ChangeListWriter {
+    const { fs, layout } = this.#ctx;
+    const path = layout.inOwn(this.#delta);
+    fs.unlink(path);
+    return new ChangeListWriter(fs, path, { udid: this.#head.udid, from: this.#id, to: 'foreign' });
+  }
+
+  /** A received file whose place another program had taken: durable before the list names it. */
+  #rescue(was: FileIdentity): string | null {
+    const { fs, layout } = this.#ctx;
+    for (const name of this.#leftovers.get(`${was.size}`) ?? []) {
+      const path = layout.inOwn(name);
+      const same = isExactly(fs.stat(path), was) && (was.sha256 === null || sha256OfPath(fs, path) === was.sha256);
+      if (!same) continue;
+      fs.syncFile(path);
+      return name;
+    }
+    return null;
+  }
+}
+
+/** Received files that an interrupted commit could not place, by size. Empty but after a crash that met another program. */
+function leftoverBlobs(ctx: StoreContext): Map<string, string[]> {
+  const { fs, layout } = ctx;
+  const found = new Map<string, string[]>();
+  for (const folder of fs.list(layout.inOwn('incoming')) ?? []) {
+    if (folder.kind !== 'directory') continue;
+    for (const { name, kind } of fs.list(layout.inOwn(`incoming/${folder.name}`)) ?? []) {
+      const blob = `incoming/${folder.name}/${name}`;
+      const stat = kind === 'file' ? fs.stat(layout.inOwn(blob)) : undefined;
+      if (stat === undefined) continue;
+      const key = `${stat.sizeBytes}`;
+      const others = found.get(key);
+      if (others === undefined) found.set(key, [blob]);
+      else others.push(blob);
+    }
+  }
+  return found;
+}
+
+function writeFiles(catalog: Catalog, files: readonly [string, FileIdentity][]): void {
+  if (files.length === 0) return;
+  catalog.begin();
+  for (const [path, is] of files) catalog.setFile(path, is);
+  catalog.commit();
+}
+
+function foreignVersion(ctx: StoreContext, head: Head): VersionRecord {
+  const { fs, layout } = ctx;
+  const place = layout.inFolder(STATUS_PLIST);
+  const small = (fs.stat(place)?.sizeBytes ?? 0) <= MAX_STATUS_BYTES;
+  const { date = ctx.now(), complete } = ctx.describe(small ? readWhole(fs, place, MAX_STATUS_BYTES) : undefined);
+  return { ...newVersion(ctx, head, date), complete, origin: 'foreign' };
+}
+
+/** A version of this store that no other has the id of. */
+export function newVersion(ctx: StoreContext, head: Head, date: number): VersionRecord {
+  const taken = new Set([...head.chain.map(({ id }) => id), head.current?.id]);
+  const remnants = new Set((ctx.fs.list(ctx.layout.inOwn('versions')) ?? []).map(({ name }) => name));
+  for (;;) {
+    const id = versionId(date, ctx.newShortId());
+    if (taken.has(id) || remnants.has(id)) continue;
+    return { id, date, complete: true, origin: 'ibk', pinned: false, hidden: false, tags: [], note: '' };
+  }
+}
+
+/** Drops what an interrupted run had received. */
+export function dropIncoming(ctx: StoreContext): void {
+  removeTree(ctx.fs, ctx.layout.inOwn('incoming'));
+}

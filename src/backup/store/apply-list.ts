@@ -1,0 +1,46 @@
+/**
+ * Redo of one line of a commit's list. Each step looks at what is there first, so that it may be repeated after any crash.
+ *
+ * | step  | state found                            | action                                             |
+ * |-------|----------------------------------------|----------------------------------------------------|
+ * | out p | target exists, U/p is the old file     | unlink U/p (a power cut left both names)           |
+ * |       | target exists                          | done                                               |
+ * |       | U/p is the old file                    | rename                                             |
+ * |       | U/p missing or another file            | leave it: another program's. The line reads as lost |
+ * | in p  | no blob                                | done                                               |
+ * |       | blob, no U/p                           | rename                                             |
+ * |       | both, the same                         | unlink the blob                                    |
+ * |       | both, different                        | leave both: another program's. The scan rescues the blob |
+ */
+import type { ChangeLine } from './change-list.js';
+import type { StoreContext } from './context.js';
+import { isExactly, isSame } from './identity.js';
+
+/** Puts the old content of a replaced or removed file into the outgoing version. */
+export function takeOut(ctx: StoreContext, out: string, line: ChangeLine): void {
+  if (line.old === null) return;
+  const { fs, layout } = ctx;
+  const place = layout.inFolder(line.p);
+  const target = layout.slot(out, line.p);
+  const there = fs.stat(place);
+  if (there === undefined) return;
+  if (fs.stat(target) !== undefined) {
+    // Exactly: another program's file with the same bytes stays.
+    if (isExactly(there, line.old)) fs.unlink(place);
+  } else if (isSame(fs, place, there, line.old)) fs.rename(place, target);
+}
+
+/** Puts the new content of an added or replaced file into the folder. False: another program's file is in its place. */
+export function bringIn(ctx: StoreContext, line: ChangeLine): boolean {
+  if (line.src === null || line.new === null) return true;
+  const { fs, layout } = ctx;
+  const place = layout.inFolder(line.p);
+  const blob = layout.inOwn(line.src);
+  const received = fs.stat(blob);
+  if (received?.kind !== 'file') return true;
+  const there = fs.stat(place);
+  if (there === undefined) fs.rename(blob, place);
+  else if (isSame(fs, place, there, line.new) && isSame(fs, blob, received, line.new)) fs.unlink(blob);
+  else return false;
+  return true;
+}

@@ -1,0 +1,223 @@
+/**
+ * The catalog: what the folder should hold, and the lines of all lists, in SQLite. A cache: it can be deleted at any time.
+ *
+ * ```sql
+ * meta(key PRIMARY KEY, value)                      -- format; cur: the version whose state `cur_file` describes
+ * version(seq PRIMARY KEY, id UNIQUE, delta)        -- seq: order in the chain, oldest lowest
+ * line(path, seq, kind, at, size, mtime, sha256)    -- kind 1: stored at `at`, 0: absent
+ * cur_file(path PRIMARY KEY, size, mtime, sha256)   -- mtime in microseconds
+ * ```
+ *
+ * One index seek finds the list that decides over a path, whatever the number of versions in between. A commit adds rows for its own changes only.
+ * Readers open it beside the writer (ordinary SQLite locks, journal_mode=DELETE): what they check the folder against stands here.
+ */
+import type Database from 'better-sqlite3';
+import type { ChangeLine, FileIdentity } from './change-list.js';
+import type { StoreDatabase } from './file-system.js';
+
+const FORMAT = '1';
+
+const SCHEMA = `
+CREATE TABLE IF NOT EXISTS meta(key TEXT PRIMARY KEY, value TEXT) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS version(seq INTEGER PRIMARY KEY, id TEXT UNIQUE NOT NULL, delta TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS line(path TEXT, seq INTEGER, kind INTEGER, at TEXT, size INTEGER, mtime INTEGER, sha256 BLOB,
+  PRIMARY KEY(path, seq)) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS line_at ON line(at, path) WHERE kind = 1;
+CREATE INDEX IF NOT EXISTS line_seq ON line(seq);
+CREATE TABLE IF NOT EXISTS cur_file(path TEXT PRIMARY KEY, size INTEGER, mtime INTEGER, sha256 BLOB) WITHOUT ROWID;
+`;
+
+interface IdentityRow {
+  readonly size: number | null;
+  readonly mtime: number | null;
+  readonly sha256: Buffer | null;
+}
+
+export interface CatalogLine {
+  readonly kind: 'stored' | 'absent';
+  readonly at: string | null;
+  readonly old: FileIdentity | null;
+  readonly seq: number;
+}
+
+/** What a folder should hold, by the catalog. */
+export interface FolderContent {
+  readonly files: Map<string, FileIdentity>;
+  readonly folders: Set<string>;
+}
+
+export class Catalog {
+  readonly #handle: StoreDatabase;
+  readonly #statements = new Map<string, Database.Statement<unknown[], unknown>>();
+
+  /** @throws SqliteError when the file is no database, or of another format */
+  constructor(handle: StoreDatabase, use: 'write' | 'read' = 'write') {
+    this.#handle = handle;
+    if (use === 'write') {
+      handle.db.exec(SCHEMA);
+      if (this.meta('format') === undefined) this.setMeta('format', FORMAT);
+    }
+    if (this.meta('format') !== FORMAT) throw new Error('catalog of another format');
+  }
+
+  close(): void {
+    this.#handle.close();
+  }
+
+  /** The version whose state the folder should hold; undefined when that is not known. */
+  get current(): string | undefined {
+    return this.meta('cur');
+  }
+
+  meta(key: string): string | undefined {
+    const row = this.#get<{ value: string }>('SELECT value FROM meta WHERE key = ?', key);
+    return row?.value;
+  }
+
+  setMeta(key: string, value: string | null): void {
+    if (value === null) this.#run('DELETE FROM meta WHERE key = ?', key);
+    else this.#run('INSERT OR REPLACE INTO meta VALUES (?, ?)', key, value);
+  }
+
+  /** What the folder should hold at `path`. */
+  file(path: string): FileIdentity | undefined {
+    return identityOf(this.#get<IdentityRow>('SELECT size, mtime, sha256 FROM cur_file WHERE path = ?', path));
+  }
+
+  /** What should lie directly in `folder`. */
+  folder(folder: string): FolderContent {
+    const prefix = folder === '' ? '' : `${folder}/`;
+    const content: FolderContent = { files: new Map(), folders: new Set() };
+    const end = folder === '' ? LAST : `${folder}0`;
+    for (let after = prefix; ; ) {
+      const rows = this.#all<IdentityRow & { path: string }>(
+        'SELECT path, size, mtime, sha256 FROM cur_file WHERE path > ? AND path < ? ORDER BY path LIMIT 100',
+        after,
+        end,
+      );
+      if (rows.length === 0) return content;
+      for (const row of rows) {
+        const name = row.path.slice(prefix.length);
+        const cut = name.indexOf('/');
+        if (cut >= 0) {
+          // Over all that lies deeper: 256 folders are 256 seeks, however many files there are.
+          content.folders.add(name.slice(0, cut));
+          after = `${prefix}${name.slice(0, cut)}/${LAST}`;
+          break;
+        }
+        const identity = identityOf(row);
+        if (identity !== undefined) content.files.set(name, identity);
+        after = row.path;
+      }
+    }
+  }
+
+  /** Paths after `after` below `prefix` (a folder with its `/`, or `''`), in order. */
+  pathsAfter(prefix: string, after: string, limit: number): string[] {
+    const end = prefix === '' ? LAST : `${prefix.slice(0, -1)}0`;
+    const from = after > prefix ? after : prefix;
+    const sql = 'SELECT path FROM cur_file WHERE path > ? AND path < ? ORDER BY path LIMIT ?';
+    return this.#all<{ path: string }>(sql, from, end, limit).map(({ path }) => path);
+  }
+
+  /** Paths that the folder or any list from `seq` on names, in order. */
+  pathsOfVersion(seq: number, after: string, limit: number): string[] {
+    const sql = `SELECT path FROM (SELECT path FROM cur_file WHERE path > ? UNION SELECT path FROM line WHERE path > ? AND seq >= ?)
+      ORDER BY path LIMIT ?`;
+    return this.#all<{ path: string }>(sql, after, after, seq, limit).map(({ path }) => path);
+  }
+
+  /** Name of the list of a version whose lines are here, and its place in the order. */
+  version(id: string): { readonly seq: number; readonly delta: string } | undefined {
+    return this.#get<{ seq: number; delta: string }>('SELECT seq, delta FROM version WHERE id = ?', id);
+  }
+
+  versions(): { readonly seq: number; readonly id: string; readonly delta: string }[] {
+    return this.#all('SELECT seq, id, delta FROM version ORDER BY seq');
+  }
+
+  /** The oldest line for `path` in the lists `from` to `to`: it decides. */
+  line(path: string, from: number, to: number): CatalogLine | undefined {
+    const sql = 'SELECT seq, kind, at, size, mtime, sha256 FROM line WHERE path = ? AND seq BETWEEN ? AND ? ORDER BY seq LIMIT 1';
+    const row = this.#get<IdentityRow & { seq: number; kind: number; at: string | null }>(sql, path, from, to);
+    if (row === undefined) return undefined;
+    return { kind: row.kind === 1 ? 'stored' : 'absent', at: row.at, old: identityOf(row) ?? null, seq: row.seq };
+  }
+
+  /** Does any list name this content? */
+  isStored(at: string, path: string): boolean {
+    return this.#get('SELECT 1 FROM line WHERE at = ? AND path = ? AND kind = 1 LIMIT 1', at, path) !== undefined;
+  }
+
+  begin(): void {
+    this.#handle.db.exec('BEGIN IMMEDIATE');
+  }
+
+  /** All since `begin` is durable. */
+  commit(): void {
+    this.#handle.db.exec('COMMIT');
+    this.#handle.saved();
+  }
+
+  rollback(): void {
+    if (this.#handle.db.inTransaction) this.#handle.db.exec('ROLLBACK');
+  }
+
+  addVersion(seq: number, id: string, delta: string): void {
+    this.#run('INSERT INTO version VALUES (?, ?, ?)', seq, id, delta);
+  }
+
+  dropVersion(seq: number): void {
+    this.#run('DELETE FROM line WHERE seq = ?', seq);
+    this.#run('DELETE FROM version WHERE seq = ?', seq);
+  }
+
+  clear(): void {
+    this.#handle.db.exec('DELETE FROM line; DELETE FROM version; DELETE FROM cur_file; DELETE FROM meta WHERE key = \'cur\'');
+  }
+
+  addLine(seq: number, line: ChangeLine): void {
+    const { p, k, at, old } = line;
+    const kind = k === 'stored' ? 1 : 0;
+    this.#run('INSERT INTO line VALUES (?, ?, ?, ?, ?, ?, ?)', p, seq, kind, at, ...values(old));
+  }
+
+  setFile(path: string, identity: FileIdentity | null): void {
+    if (identity === null) this.#run('DELETE FROM cur_file WHERE path = ?', path);
+    else this.#run('INSERT OR REPLACE INTO cur_file VALUES (?, ?, ?, ?)', path, ...values(identity));
+  }
+
+  #statement(sql: string): Database.Statement<unknown[], unknown> {
+    let statement = this.#statements.get(sql);
+    if (statement === undefined) {
+      statement = this.#handle.db.prepare<unknown[], unknown>(sql);
+      this.#statements.set(sql, statement);
+    }
+    return statement;
+  }
+
+  #run(sql: string, ...bound: unknown[]): void {
+    this.#statement(sql).run(...bound);
+  }
+
+  #get<Row>(sql: string, ...bound: unknown[]): Row | undefined {
+    return this.#statement(sql).get(...bound) as Row | undefined;
+  }
+
+  #all<Row>(sql: string, ...bound: unknown[]): Row[] {
+    return this.#statement(sql).all(...bound) as Row[];
+  }
+}
+
+/** After every name that a path may have. */
+const LAST = '\u{10ffff}';
+
+function identityOf(row: IdentityRow | undefined): FileIdentity | undefined {
+  if (row === undefined || row.size === null || row.mtime === null) return undefined;
+  return { size: row.size, mtimeUs: row.mtime, sha256: row.sha256?.toString('hex') ?? null };
+}
+
+function values(identity: FileIdentity | null): [number | null, number | null, Buffer | null] {
+  if (identity === null) return [null, null, null];
+  return [identity.size, identity.mtimeUs, identity.sha256 === null ? null : Buffer.from(identity.sha256, 'hex')];
+}

@@ -1,0 +1,234 @@
+/**
+ * Change lists: what a version differs in from the next newer one. The same file is the redo list while a commit runs.
+ *
+ * NDJSON, sorted by path (bytes). First line `{format, udid, from, to}`; one line a changed path; last line `{count, sha256}`, the
+ * checksum over all bytes before it. Written once, streamed both ways, never in memory as a whole.
+ *
+ * | k        | means |
+ * |----------|-------|
+ * | `stored` | this version has p; its content lies at `versions/<at>/…`, and where it doesn't, it is lost |
+ * | `absent` | this version has no p |
+ *
+ * A path that the list does not name is the same in the next newer version. `src` matters only while the operation runs.
+ */
+import { createHash } from 'node:crypto';
+import { IbkError } from '../../errors.js';
+import { type StoreFileSystem, systemError, type WritableFile } from './file-system.js';
+import { isBlobName } from './layout.js';
+import { comparePaths, isSafePath } from './names.js';
+import { isVersionId } from './version-id.js';
+
+const FORMAT = 1;
+const FLUSH_BYTES = 256 * 1024;
+const READ_BYTES = 128 * 1024;
+const MAX_LINE_BYTES = 64 * 1024;
+
+/** A file's content, as far as it is known: the checksum is missing for what other programs wrote. */
+export interface FileIdentity {
+  readonly size: number;
+  readonly mtimeUs: number;
+  readonly sha256: string | null;
+}
+
+export interface ChangeLine {
+  readonly p: string;
+  readonly k: 'stored' | 'absent';
+  readonly at: string | null;
+  /** Where the new content (commit) or the rescued old one (adopt) comes from, relative to S. */
+  readonly src: string | null;
+  readonly old: FileIdentity | null;
+  readonly new: FileIdentity | null;
+}
+
+export interface ChangeListHeader {
+  readonly udid: string;
+  readonly from: string | null;
+  readonly to: string;
+}
+
+export interface WrittenList {
+  readonly count: number;
+  readonly sha256: string;
+}
+
+/** Writes a new list. Lines must come in order of their paths. */
+export class ChangeListWriter {
+  readonly #file: WritableFile;
+  readonly #hash = createHash('sha256');
+  #pending: string[] = [];
+  #pendingLength = 0;
+  #last: string | undefined;
+  #count = 0;
+
+  constructor(fs: StoreFileSystem, path: string, header: ChangeListHeader) {
+    this.#file = fs.create(path);
+    this.#put(JSON.stringify({ format: FORMAT, ...header }));
+  }
+
+  add(line: ChangeLine): void {
+    if (this.#last !== undefined && comparePaths(this.#last, line.p) >= 0) {
+      throw new TypeError(`change list out of order: ${JSON.stringify(line.p)} after ${JSON.stringify(this.#last)}`);
+    }
+    this.#last = line.p;
+    this.#count += 1;
+    const { p, k, at, src, old } = line;
+    this.#put(JSON.stringify({ p, k, at, src, old, new: line.new }));
+  }
+
+  /** The list is whole, and durable (but for its name). */
+  finish(): WrittenList {
+    this.#flush();
+    const sha256 = this.#hash.digest('hex');
+    this.#file.write([Buffer.from(`${JSON.stringify({ count: this.#count, sha256 })}\n`)]);
+    this.#file.sync();
+    this.#file.close();
+    return { count: this.#count, sha256 };
+  }
+
+  abandon(): void {
+    this.#file.close();
+  }
+
+  #put(line: string): void {
+    this.#pending.push(line);
+    this.#pendingLength += line.length + 1;
+    if (this.#pendingLength >= FLUSH_BYTES) this.#flush();
+  }
+
+  #flush(): void {
+    if (this.#pending.length === 0) return;
+    const bytes = Buffer.from(`${this.#pending.join('\n')}\n`);
+    this.#hash.update(bytes);
+    this.#file.write([bytes]);
+    this.#pending = [];
+    this.#pendingLength = 0;
+  }
+}
+
+/**
+ * The lines of a list, checked one by one; the checksum is compared at the end.
+ * @param expected the checksum that the head names
+ * @throws IbkError `damaged`: not whole, altered, or holding what no ibk writes. ENOENT: there is no such list
+ */
+export function* readChangeList(fs: StoreFileSystem, path: string, expected?: string): Generator<ChangeLine, ChangeListHeader> {
+  const hash = createHash('sha256');
+  let header: ChangeListHeader | undefined;
+  let end: WrittenList | undefined;
+  let count = 0;
+  for (const text of textLines(fs, path)) {
+    if (end !== undefined) throw damaged(path, 'bytes after its end');
+    const value = parsed(path, text);
+    if ('sha256' in value) {
+      end = { count: Number(value['count']), sha256: String(value['sha256']) };
+      continue;
+    }
+    hash.update(text).update('\n');
+    if (header === undefined) header = checkedHeader(path, value);
+    else {
+      count += 1;
+      yield checkedLine(path, value);
+    }
+  }
+  const sha256 = hash.digest('hex');
+  if (header === undefined || end === undefined) throw damaged(path, 'cut short');
+  if (end.sha256 !== sha256 || end.count !== count || (expected ?? sha256) !== sha256) throw damaged(path, 'wrong checksum');
+  return header;
+}
+
+/** Reads a list through, for its checksum alone. */
+export function verifyChangeList(fs: StoreFileSystem, path: string, expected?: string): ChangeListHeader {
+  const lines = readChangeList(fs, path, expected);
+  for (;;) {
+    const step = lines.next();
+    if (step.done === true) return step.value;
+  }
+}
+
+/**
+ * The list of an older version `u` after the version `v` between it and the next is gone: u's lines, and those of v that u does not name.
+ * No content moves: lines keep their `at`.
+ */
+export function* mergeLists(older: Iterable<ChangeLine>, retired: Iterable<ChangeLine>): Generator<ChangeLine, void> {
+  const [left, right] = [older[Symbol.iterator](), retired[Symbol.iterator]()];
+  let a = left.next();
+  let b = right.next();
+  while (a.done !== true || b.done !== true) {
+    const order = a.done === true ? 1 : b.done === true ? -1 : comparePaths(a.value.p, b.value.p);
+    if (order < 0 && a.done !== true) {
+      yield a.value;
+      a = left.next();
+    } else if (order > 0 && b.done !== true) {
+      yield b.value;
+      b = right.next();
+    } else if (a.done !== true && b.done !== true) {
+      yield { ...a.value, new: b.value.new };
+      a = left.next();
+      b = right.next();
+    }
+  }
+}
+
+function* textLines(fs: StoreFileSystem, path: string): Generator<string, void> {
+  const file = fs.open(path);
+  if (file === undefined) throw systemError('ENOENT', path);
+  try {
+    let rest: Buffer = Buffer.alloc(0);
+    for (let at = 0; ; ) {
+      const into = Buffer.allocUnsafe(READ_BYTES);
+      const count = file.read(into, at);
+      if (count === 0) break;
+      at += count;
+      const bytes = rest.length === 0 ? into.subarray(0, count) : Buffer.concat([rest, into.subarray(0, count)]);
+      const cut = bytes.lastIndexOf(0x0a);
+      rest = bytes.subarray(cut + 1);
+      if (rest.length > MAX_LINE_BYTES) throw damaged(path, 'a line without end');
+      if (cut >= 0) yield* bytes.toString('utf8', 0, cut).split('\n');
+    }
+    if (rest.length > 0) throw damaged(path, 'cut short');
+  } finally {
+    file.close();
+  }
+}
+
+function parsed(path: string, text: string): Record<string, unknown> {
+  try {
+    const value: unknown = JSON.parse(text);
+    if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as Record<string, unknown>;
+  } catch {
+    // said below
+  }
+  throw damaged(path, 'a line that is not one');
+}
+
+function checkedHeader(path: string, value: Record<string, unknown>): ChangeListHeader {
+  const { format, udid, from, to } = value;
+  if (format !== FORMAT || typeof udid !== 'string' || typeof to !== 'string') throw damaged(path, 'a wrong first line');
+  return { udid, from: typeof from === 'string' ? from : null, to };
+}
+
+function checkedLine(path: string, value: Record<string, unknown>): ChangeLine {
+  const { p, k, at, src } = value;
+  if (typeof p !== 'string' || !isSafePath(p)) throw damaged(path, 'an unsafe path');
+  if (k !== 'stored' && k !== 'absent') throw damaged(path, 'an unknown kind of line');
+  if (at !== null && (typeof at !== 'string' || !isVersionId(at))) throw damaged(path, 'a wrong place');
+  if (k === 'stored' && at === null) throw damaged(path, 'a wrong place');
+  if (src !== null && (typeof src !== 'string' || !isBlobName(src))) throw damaged(path, 'a wrong source');
+  return { p, k, at, src, old: checkedIdentity(path, value['old']), new: checkedIdentity(path, value['new']) };
+}
+
+function checkedIdentity(path: string, value: unknown): FileIdentity | null {
+  if (value === null) return null;
+  if (typeof value !== 'object') throw damaged(path, 'a wrong identity');
+  const { size, mtimeUs, sha256 } = value as Record<string, unknown>;
+  if (typeof size !== 'number' || typeof mtimeUs !== 'number') throw damaged(path, 'a wrong identity');
+  if (sha256 !== null && (typeof sha256 !== 'string' || !/^[0-9a-f]{64}$/.test(sha256))) throw damaged(path, 'a wrong checksum');
+  return { size, mtimeUs, sha256 };
+}
+
+function damaged(path: string, why: string): IbkError {
+  return new IbkError('damaged', `A change list of the store is damaged: ${why}.`, {
+    reason: 'change_list',
+    hint: 'ibk doctor',
+    details: { path },
+  });
+}

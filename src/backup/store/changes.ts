@@ -1,0 +1,151 @@
+/**
+ * What a run changed: one ordered pass over the overlay's index, joined with the catalog, written as the list of the outgoing version.
+ *
+ * A received file equal to the one in place is no change (that is a full backup of an unchanged phone). Status.plist is always replaced, even by
+ * the same bytes: the window in which the folder has none is what keeps other programs away from a half-applied commit.
+ */
+import type { Catalog } from './catalog.js';
+import { type ChangeLine, ChangeListWriter, type FileIdentity } from './change-list.js';
+import type { StoreContext } from './context.js';
+import { sha256OfPath } from './identity.js';
+import type { ChangeCounts } from './head-record.js';
+import { blobName } from './layout.js';
+import { isInSnapshot, isManagedName, STATUS_PLIST } from './names.js';
+import type { Overlay } from './overlay.js';
+import type { OverlayFile } from './overlay-index.js';
+import { identityOfStat } from './scan.js';
+
+const PAGE = 1_000;
+
+export interface WrittenChanges {
+  readonly sha256: string;
+  readonly counts: ChangeCounts;
+  /** Received, but equal to what was in place. */
+  readonly unchanged: number;
+  /** Numbers of the received files that the list brings in, in its order, with their sizes: what must be durable. */
+  readonly addedBytes: number;
+}
+
+/**
+ * Writes the list to `path`. It is durable on return, its name is not.
+ * @param from the version that goes out; null at the first backup
+ */
+export async function writeChanges(
+  ctx: StoreContext,
+  catalog: Catalog,
+  overlay: Overlay,
+  path: string,
+  from: string | null,
+  to: string,
+): Promise<WrittenChanges> {
+  await expandRemovals(ctx, catalog, overlay);
+  ensureStatus(ctx, overlay);
+  const writer = new ChangeListWriter(ctx.fs, path, { udid: ctx.layout.udid, from, to });
+  const counts = { added: 0, replaced: 0, removed: 0 };
+  let unchanged = 0;
+  let addedBytes = 0;
+  let dropped = 0;
+  try {
+    for await (const { path: changed, file } of changes(ctx, overlay)) {
+      if (isInSnapshot(changed)) {
+        dropped += file === null ? 0 : 1;
+        continue;
+      }
+      const line = lineFor(ctx, catalog, overlay, changed, file, from);
+      if (line === undefined) {
+        unchanged += 1;
+        continue;
+      }
+      counts[line.old === null ? 'added' : line.new === null ? 'removed' : 'replaced'] += 1;
+      addedBytes += line.new?.size ?? 0;
+      if (line.new !== null && !isManagedName(changed)) {
+        ctx.warn({ kind: 'unknown_name', message: `The device sent a file with an unknown name: ${JSON.stringify(changed)}.` });
+      }
+      writer.add(line);
+    }
+  } catch (error) {
+    writer.abandon();
+    throw error;
+  }
+  if (dropped > 0) {
+    ctx.warn({ kind: 'snapshot_dropped', message: `The device left ${dropped} files in Snapshot; they were dropped.` });
+  }
+  return { sha256: writer.finish().sha256, counts, unchanged, addedBytes };
+}
+
+async function* changes(
+  ctx: StoreContext,
+  overlay: Overlay,
+): AsyncGenerator<{ readonly path: string; readonly file: OverlayFile | null }, void> {
+  for (let after = ''; ; ) {
+    const page = overlay.index.changesAfter(after, PAGE);
+    for (const change of page) yield change;
+    const last = page.at(-1);
+    if (last === undefined || page.length < PAGE) return;
+    after = last.path;
+    await ctx.pause();
+  }
+}
+
+function lineFor(
+  ctx: StoreContext,
+  catalog: Catalog,
+  overlay: Overlay,
+  path: string,
+  file: OverlayFile | null,
+  from: string | null,
+): ChangeLine | undefined {
+  const old = catalog.file(path) ?? unknownFile(ctx, path);
+  const k = old === null ? 'absent' : 'stored';
+  if (file === null) return old === null ? undefined : { p: path, k, at: from, src: null, old, new: null };
+  if (file.blob === null && file.lower === path) return undefined;
+  if (old !== null && path !== STATUS_PLIST && isEqual(ctx, path, old, file)) return undefined;
+  const { number, identity } = received(ctx, overlay, file);
+  return { p: path, k, at: from, src: blobName(number), old, new: identity };
+}
+
+/** A file in the folder that the store never put there and that has none of Apple's names: it goes out like any other. */
+function unknownFile(ctx: StoreContext, path: string): FileIdentity | null {
+  if (isManagedName(path)) return null;
+  const place = ctx.layout.inFolder(path);
+  const stat = ctx.fs.stat(place);
+  return stat?.kind === 'file' ? identityOfStat(stat, sha256OfPath(ctx.fs, place) ?? null) : null;
+}
+
+function isEqual(ctx: StoreContext, path: string, old: FileIdentity, file: OverlayFile): boolean {
+  if (old.size !== file.size || file.sha256 === null) return false;
+  const sha256 = old.sha256 ?? sha256OfPath(ctx.fs, ctx.layout.inFolder(path));
+  return sha256 === file.sha256;
+}
+
+/** Content of its own for a file that was moved or copied under another name: one file cannot lie in two places without links. */
+function received(ctx: StoreContext, overlay: Overlay, file: OverlayFile): { number: number; identity: FileIdentity } {
+  const { size, mtimeUs, sha256 } = file;
+  if (file.blob !== null) return { number: file.blob, identity: { size, mtimeUs, sha256 } };
+  const place = ctx.layout.inFolder(file.lower ?? '');
+  return overlay.incoming.copyOf(place, sha256 ?? sha256OfPath(ctx.fs, place) ?? null);
+}
+
+/** What a removed folder of the lower layer held, path by path. */
+async function expandRemovals(ctx: StoreContext, catalog: Catalog, overlay: Overlay): Promise<void> {
+  for (const { path, entry } of overlay.index.hiding()) {
+    if (entry.kind === 'gone' && catalog.file(path) !== undefined) overlay.index.addRemoval(path);
+    for (let after = ''; ; ) {
+      const paths = catalog.pathsAfter(`${path}/`, after, PAGE);
+      for (const below of paths) overlay.index.addRemoval(below);
+      const last = paths.at(-1);
+      if (last === undefined) break;
+      after = last;
+      await ctx.pause();
+    }
+  }
+}
+
+/** A device that did not send Status.plist again: the one in place goes out and a copy comes in. */
+function ensureStatus(ctx: StoreContext, overlay: Overlay): void {
+  if (overlay.index.get(STATUS_PLIST) !== undefined) return;
+  const place = ctx.layout.inFolder(STATUS_PLIST);
+  if (ctx.fs.stat(place)?.kind !== 'file') return;
+  const { number, identity } = overlay.incoming.copyOf(place, sha256OfPath(ctx.fs, place) ?? null);
+  overlay.index.put(STATUS_PLIST, null, { kind: 'file', blob: number, lower: null, ...identity });
+}

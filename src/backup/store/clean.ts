@@ -1,0 +1,80 @@
+/** Clears away what no record can need: only with no operation pending, and only names that the store itself makes. */
+import { dropIncoming } from './adopt.js';
+import { verifyChangeList } from './change-list.js';
+import type { StoreContext } from './context.js';
+import type { Head } from './head-record.js';
+import { isDeltaName } from './layout.js';
+import { isHashFolder } from './names.js';
+import { isVersionId } from './version-id.js';
+
+/** Did a run end in the middle, before it decided anything? */
+export function hasLeftovers(ctx: StoreContext, head: Head): boolean {
+  const { fs, layout } = ctx;
+  if ((fs.list(layout.own) ?? []).some(({ name }) => name === 'incoming' || isDeltaName(name))) return true;
+  const known = new Map(head.chain.map(({ id, delta }) => [id, delta]));
+  // One look into each version's folder: a list that nobody names, or a folder that a killed run did not come to.
+  return (fs.list(layout.inOwn('versions')) ?? []).some(({ name }) => {
+    const inside = fs.list(layout.version(name)) ?? [];
+    if (inside.length === 0) return true;
+    return inside.some((entry) => isDeltaName(entry.name) && known.get(name) !== entry.name);
+  });
+}
+
+export async function cleanAll(ctx: StoreContext, head: Head): Promise<void> {
+  dropIncoming(ctx);
+  dropPendingLists(ctx);
+  const { fs, layout } = ctx;
+  for (const { name, kind } of fs.list(layout.inOwn('versions')) ?? []) {
+    if (kind === 'directory' && isVersionId(name)) cleanVersion(ctx, head, name);
+    else ctx.warn({ kind: 'unknown_folder', message: 'There is something in the versions folder that ibk did not put there.' });
+    const turn = ctx.pause();
+    if (turn !== undefined) await turn;
+  }
+  for (const { name, kind } of fs.list(layout.folder) ?? []) {
+    if (kind === 'directory' && isHashFolder(name) && fs.list(layout.inFolder(name))?.length === 0) {
+      fs.removeDirectory(layout.inFolder(name));
+    }
+  }
+}
+
+/** Lists that lie in S itself: of an operation that was not decided, or that is over. */
+export function dropPendingLists(ctx: StoreContext): void {
+  const { fs, layout } = ctx;
+  for (const { name } of fs.list(layout.own) ?? []) if (isDeltaName(name)) fs.unlink(layout.inOwn(name));
+}
+
+function cleanVersion(ctx: StoreContext, head: Head, id: string): void {
+  const { fs, layout } = ctx;
+  const folder = layout.version(id);
+  const named = head.chain.find((entry) => entry.id === id);
+  for (const { name, kind } of fs.list(folder) ?? []) {
+    const path = `${folder}/${name}`;
+    if (kind === 'directory') removeEmptyBelow(ctx, path);
+    else if (isDeltaName(name) && name !== named?.delta) {
+      if (mayDropList(ctx, head, id)) fs.unlink(path);
+      else ctx.warn({ kind: 'list_kept', message: `Version ${id} has a list that its record does not name; it was kept.` });
+    } else if (name === 'version.json' && named === undefined) fs.unlink(path);
+  }
+  fs.removeDirectory(folder);
+}
+
+/** A list that the head does not name: the current version has none; another's goes only where the one that counts is whole. */
+function mayDropList(ctx: StoreContext, head: Head, id: string): boolean {
+  if (head.current?.id === id) return true;
+  const named = head.chain.find((entry) => entry.id === id);
+  if (named === undefined) return false;
+  try {
+    verifyChangeList(ctx.fs, `${ctx.layout.version(id)}/${named.delta}`, named.listSha256);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function removeEmptyBelow(ctx: StoreContext, path: string): void {
+  const { fs } = ctx;
+  for (const { name, kind } of fs.list(path) ?? []) {
+    if (kind === 'directory' && fs.list(`${path}/${name}`)?.length === 0) fs.removeDirectory(`${path}/${name}`);
+  }
+  if (fs.list(path)?.length === 0) fs.removeDirectory(path);
+}

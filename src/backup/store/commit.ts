@@ -1,0 +1,106 @@
+/**
+ * The first half of a commit: everything that may fail happens before the commit point, which is one new head record (store.md 4, steps 1-5).
+ * Until then nothing in the backup folder has changed but empty folders; after it the commit rolls forward, whatever happens.
+ */
+import { IbkError } from '../../errors.js';
+import { newVersion } from './adopt.js';
+import type { Catalog } from './catalog.js';
+import { readChangeList } from './change-list.js';
+import { writeChanges } from './changes.js';
+import type { StoreContext } from './context.js';
+import { needDirectories, parentOf } from './file-system.js';
+import { nextDelta, putHead } from './head.js';
+import type { ChangeCounts, Head } from './head-record.js';
+import { STATUS_PLIST } from './names.js';
+import type { Overlay } from './overlay.js';
+import { finishCommit, runPending } from './recovery.js';
+import { compareSeals, takeSeal } from './seal.js';
+
+export interface CommitFacts {
+  /** Status.plist's date, milliseconds since 1970. */
+  readonly date: number;
+}
+
+export interface CommitResult {
+  readonly versionId: string;
+  readonly counts: ChangeCounts;
+  /** Received, but equal to what was there. */
+  readonly unchanged: number;
+  /** Bytes of the files that were added or replaced. */
+  readonly newBytes: number;
+}
+
+/**
+ * Makes the overlay the current backup. On return it survives any crash.
+ * @throws IbkError `in_use`: another program wrote into the folder meanwhile, nothing was touched. `damaged`: no Status.plist. System errors: before the
+ * commit point nothing was touched; after it the next start completes the commit.
+ */
+export async function commitOverlay(
+  ctx: StoreContext,
+  catalog: Catalog,
+  head: Head,
+  overlay: Overlay,
+  facts: CommitFacts,
+): Promise<{ head: Head; result: CommitResult }> {
+  if (overlay.typeOf(STATUS_PLIST) !== 'file') {
+    throw new IbkError('damaged', 'The device sent no Status.plist.', { reason: 'no_status', meaning: 'Nothing was changed.' });
+  }
+  checkSeal(ctx, head);
+  const next = newVersion(ctx, head, facts.date);
+  const list = nextDelta(head);
+  const path = ctx.layout.inOwn(list);
+  const out = head.current?.id ?? null;
+  const written = await writeChanges(ctx, catalog, overlay, path, out, next.id);
+  await makeDurable(ctx, path, out);
+  checkSealBeforePoint(ctx, head);
+  const { sha256: listSha256, counts } = written;
+  const decided = await putHead(ctx, head, { op: { t: 'commit', out, phase: 1, list, listSha256, counts, next } });
+  overlay.close();
+  const rolled = await runPending(ctx, catalog, decided, false);
+  const done = await finishCommit(ctx, catalog, rolled);
+  return { head: done, result: { versionId: next.id, counts, unchanged: written.unchanged, newBytes: written.addedBytes } };
+}
+
+/** All that the list names, and the list: bytes, then names, then the folders that things will be moved to. */
+async function makeDurable(ctx: StoreContext, path: string, out: string | null): Promise<void> {
+  const { fs, layout } = ctx;
+  const [sources, targets] = [new Set<string>(), new Set<string>()];
+  const atOnce = await fs.syncAll(layout.own);
+  for (const line of readChangeList(fs, path)) {
+    if (line.src !== null) {
+      const blob = layout.inOwn(line.src);
+      if (!atOnce) fs.syncFile(blob);
+      sources.add(parentOf(blob));
+    }
+    if (line.old !== null && out !== null) targets.add(parentOf(layout.slot(out, line.p)));
+    // A first backup's folder does not exist before its commit point.
+    if (line.new !== null && out !== null) targets.add(parentOf(layout.inFolder(line.p)));
+    const turn = ctx.pause();
+    if (turn !== undefined) await turn;
+  }
+  await fs.syncDirectories([...sources, layout.inOwn('incoming'), layout.own]);
+  await needDirectories(fs, targets);
+}
+
+function checkSeal(ctx: StoreContext, head: Head): void {
+  if (compareSeals(head.seal, takeSeal(ctx)) !== 'none') throw changedMeanwhile();
+}
+
+/** Once more at the last moment; only folders that this commit made itself may be new or younger. */
+function checkSealBeforePoint(ctx: StoreContext, head: Head): void {
+  const difference = compareSeals(head.seal, takeSeal(ctx));
+  if (difference === 'none') return;
+  if (difference === 'all') throw changedMeanwhile();
+  for (const folder of difference) {
+    const isNew = head.seal?.folders[folder] === undefined;
+    if (folder !== '' && !(isNew && ctx.fs.list(ctx.layout.inFolder(folder))?.length === 0)) throw changedMeanwhile();
+  }
+}
+
+function changedMeanwhile(): IbkError {
+  return new IbkError('in_use', 'Another program wrote into the backup folder during this backup.', {
+    reason: 'foreign_change',
+    meaning: 'Nothing that was received now was kept; the folder is as the other program left it.',
+    hint: 'Let the other program finish, then run the same command again.',
+  });
+}

@@ -1,0 +1,80 @@
+/** What every part of the engine is handed: one store on one disk, and what is injected for tests. */
+import { parsePlist } from '../../plist/codec.js';
+import { isPlistDict } from '../../plist/value.js';
+import type { StoreFileSystem } from './file-system.js';
+import type { StoreLayout } from './layout.js';
+import { newShortId } from './version-id.js';
+
+/** What Status.plist says of the state in the folder. */
+export interface StateDescription {
+  /** Milliseconds since 1970; undefined when it does not say. */
+  readonly date: number | undefined;
+  /** The device had finished. */
+  readonly complete: boolean;
+}
+
+export interface StoreWarning {
+  readonly kind: 'foreign_change' | 'snapshot_dropped' | 'unknown_name' | 'list_kept' | 'catalog_rebuilt' | 'unknown_folder';
+  readonly message: string;
+}
+
+export interface StoreContext {
+  readonly fs: StoreFileSystem;
+  readonly layout: StoreLayout;
+  /** Milliseconds since 1970. */
+  readonly now: () => number;
+  readonly newShortId: () => string;
+  readonly describe: (status: Buffer | undefined) => StateDescription;
+  /** Called in every long loop: gives other work of the process a turn now and then. */
+  readonly pause: () => Promise<void> | undefined;
+  /** Runs before each new head: throws when this process is no longer the holder of the lock. */
+  readonly fence: () => void;
+  readonly warn: (warning: StoreWarning) => void;
+}
+
+const TURN_MS = 12;
+
+/** Lets the event loop have a turn when the last one was some milliseconds ago: a phone must be answered during long work. */
+export function turnTaker(): () => Promise<void> | undefined {
+  let last = performance.now();
+  return () => {
+    if (performance.now() - last < TURN_MS) return undefined;
+    return new Promise((resolve) =>
+      setImmediate(() => {
+        last = performance.now();
+        resolve();
+      }),
+    );
+  };
+}
+
+/** Reads Status.plist (protocol.md 6.4). One that cannot be read describes an unfinished state. */
+export function describeStatus(status: Buffer | undefined): StateDescription {
+  if (status === undefined || status.length === 0) return { date: undefined, complete: false };
+  try {
+    const dict = parsePlist(status, 'Status.plist', { maxBytes: 1024 * 1024 });
+    if (!isPlistDict(dict)) return { date: undefined, complete: false };
+    const date = Object.hasOwn(dict, 'Date') ? dict['Date'] : undefined;
+    const state = Object.hasOwn(dict, 'SnapshotState') ? dict['SnapshotState'] : undefined;
+    return { date: date instanceof Date ? date.getTime() : undefined, complete: state === 'finished' };
+  } catch {
+    return { date: undefined, complete: false };
+  }
+}
+
+export function storeContext(
+  fs: StoreFileSystem,
+  layout: StoreLayout,
+  injected: Partial<Omit<StoreContext, 'fs' | 'layout'>> = {},
+): StoreContext {
+  return {
+    fs,
+    layout,
+    now: injected.now ?? Date.now,
+    newShortId: injected.newShortId ?? (() => newShortId()),
+    describe: injected.describe ?? describeStatus,
+    pause: injected.pause ?? turnTaker(),
+    fence: injected.fence ?? (() => {}),
+    warn: injected.warn ?? (() => {}),
+  };
+}

@@ -1,0 +1,217 @@
+/**
+ * The head record: what a store holds, which operation is under way. Its fields, and the check of what was read.
+ *
+ * On disk: two lines, one JSON object and the SHA-256 of that line in hex (head.ts).
+ */
+import { IbkError } from '../../errors.js';
+import { checkedVersionId, isDeltaName } from './layout.js';
+
+export const HEAD_FORMAT = 1;
+
+export interface ChangeCounts {
+  readonly added: number;
+  readonly replaced: number;
+  readonly removed: number;
+}
+
+/** A version as people see it. */
+export interface VersionRecord {
+  readonly id: string;
+  /** Milliseconds since 1970: Status.plist's date, else that of the commit. */
+  readonly date: number;
+  /** The device had finished. */
+  readonly complete: boolean;
+  /** `foreign`: found in the folder, made by another program; no checksums. */
+  readonly origin: 'ibk' | 'foreign';
+  readonly pinned: boolean;
+  readonly hidden: boolean;
+  readonly tags: readonly string[];
+  readonly note: string;
+}
+
+/** An earlier version: what it differs in from the next newer one stands in its list. */
+export interface ChainEntry extends VersionRecord {
+  readonly delta: string;
+  readonly listSha256: string;
+  readonly counts: ChangeCounts;
+}
+
+interface ListedOperation {
+  readonly list: string;
+  readonly listSha256: string;
+  readonly counts: ChangeCounts;
+  /** The version that is current when the operation ends. */
+  readonly next: VersionRecord;
+}
+
+/** An operation that has been decided, and that recovery completes (store.md 4, 6, 7). */
+export type Operation =
+  | ({ readonly t: 'commit'; readonly out: string | null; readonly phase: 1 | 2 } & ListedOperation)
+  | ({ readonly t: 'adopt'; readonly out: string } & ListedOperation)
+  | { readonly t: 'rescan' }
+  /** `v` is no longer in the chain: its list and what only that names go away. `u`'s superseded list `du` too. */
+  | { readonly t: 'rm'; readonly v: string; readonly delta: string; readonly u: string | null; readonly du: string | null };
+
+export type CommitOperation = Extract<Operation, { t: 'commit' }>;
+export type AdoptOperation = Extract<Operation, { t: 'adopt' }>;
+export type RetireOperation = Extract<Operation, { t: 'rm' }>;
+
+/** What of the backup folder tells at a glance that another program wrote into it (seal.ts). */
+export interface Seal {
+  /** mtime in microseconds of the folder (`''`) and of each folder in it. */
+  readonly folders: Readonly<Record<string, number>>;
+  /** size, mtime and inode of each metadata file. */
+  readonly metadata: Readonly<Record<string, readonly [number, number, number]>>;
+}
+
+export interface Head {
+  readonly gen: number;
+  readonly udid: string;
+  readonly current: VersionRecord | null;
+  /** Oldest first. */
+  readonly chain: readonly ChainEntry[];
+  readonly op: Operation | null;
+  readonly seal: Seal | null;
+  /** When the seal was taken, milliseconds since 1970. */
+  readonly sealedAt: number;
+}
+
+/** @throws IbkError `incompatible` when a newer ibk wrote it, `damaged` when it holds what no ibk writes */
+export function checkedHead(value: unknown, gen: number, udid: string): Head {
+  const head = object(value, 'the head record');
+  if (head['format'] !== HEAD_FORMAT) throw newer('the head record');
+  if (head['udid'] !== udid || head['gen'] !== gen) throw bad('the head record is that of another store');
+  if (!Array.isArray(head['edits']) || head['edits'].length > 0) throw newer('the head record');
+  const chain = array(head['chain'], 'chain').map(chainEntry);
+  const current = head['current'] === null ? null : version(head['current']);
+  const ids = [...chain.map(({ id }) => id), ...(current === null ? [] : [current.id])];
+  if (new Set(ids).size !== ids.length) throw bad('the head record names a version twice');
+  return {
+    gen,
+    udid,
+    current,
+    chain,
+    op: head['op'] === null ? null : operation(head['op']),
+    seal: head['seal'] === null ? null : seal(head['seal']),
+    sealedAt: count(head['sealedAt'], 'sealedAt'),
+  };
+}
+
+function operation(value: unknown): Operation {
+  const op = object(value, 'op');
+  switch (op['t']) {
+    case 'commit': {
+      if (op['phase'] !== 1 && op['phase'] !== 2) throw newer('the pending operation');
+      const out = op['out'] === null ? null : checkedVersionId(op['out'], 'op.out');
+      return { t: 'commit', out, phase: op['phase'], ...listed(op) };
+    }
+    case 'adopt':
+      return { t: 'adopt', out: checkedVersionId(op['out'], 'op.out'), ...listed(op) };
+    case 'rescan':
+      if (op['then'] !== undefined) throw newer('the pending operation');
+      return { t: 'rescan' };
+    case 'rm':
+      if (op['trash'] !== undefined) throw newer('the pending operation');
+      return {
+        t: 'rm',
+        v: checkedVersionId(op['v'], 'op.v'),
+        delta: delta(op['delta']),
+        u: op['u'] === null ? null : checkedVersionId(op['u'], 'op.u'),
+        du: op['du'] === null ? null : delta(op['du']),
+      };
+    default:
+      throw newer('the pending operation');
+  }
+}
+
+function listed(op: Record<string, unknown>): ListedOperation {
+  return {
+    list: delta(op['list']),
+    listSha256: sha256(op['listSha256']),
+    counts: changeCounts(op['counts']),
+    next: version(op['next']),
+  };
+}
+
+function chainEntry(value: unknown): ChainEntry {
+  const entry = object(value, 'a version');
+  return {
+    ...version(value),
+    delta: delta(entry['delta']),
+    listSha256: sha256(entry['listSha256']),
+    counts: changeCounts(entry['counts']),
+  };
+}
+
+function version(value: unknown): VersionRecord {
+  const entry = object(value, 'a version');
+  const { complete, origin, pinned, hidden, note } = entry;
+  if (typeof complete !== 'boolean' || typeof pinned !== 'boolean' || typeof hidden !== 'boolean') throw bad('a version lacks a flag');
+  if (origin !== 'ibk' && origin !== 'foreign') throw newer('a version');
+  const tags = array(entry['tags'], 'tags').map((tag) => {
+    if (typeof tag !== 'string') throw bad('a tag is not text');
+    return tag;
+  });
+  if (typeof note !== 'string') throw bad('a note is not text');
+  const id = checkedVersionId(entry['id'], 'A version of the head record');
+  return { id, date: count(entry['date'], 'date'), complete, origin, pinned, hidden, tags, note };
+}
+
+function seal(value: unknown): Seal {
+  const record = object(value, 'seal');
+  const folders: Record<string, number> = Object.create(null);
+  const metadata: Record<string, readonly [number, number, number]> = Object.create(null);
+  for (const [name, time] of Object.entries(object(record['folders'], 'seal.folders'))) folders[name] = count(time, 'seal');
+  for (const [name, facts] of Object.entries(object(record['metadata'], 'seal.metadata'))) {
+    const [size, time, inode] = array(facts, 'seal').map((fact) => count(fact, 'seal'));
+    if (size === undefined || time === undefined || inode === undefined) throw bad('the seal lacks a number');
+    metadata[name] = [size, time, inode];
+  }
+  return { folders, metadata };
+}
+
+function changeCounts(value: unknown): ChangeCounts {
+  const counts = object(value, 'counts');
+  return {
+    added: count(counts['added'], 'added'),
+    replaced: count(counts['replaced'], 'replaced'),
+    removed: count(counts['removed'], 'removed'),
+  };
+}
+
+function object(value: unknown, what: string): Record<string, unknown> {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw bad(`${what} is not an object`);
+  return value as Record<string, unknown>;
+}
+
+function array(value: unknown, what: string): unknown[] {
+  if (!Array.isArray(value)) throw bad(`${what} is not an array`);
+  return value;
+}
+
+function count(value: unknown, what: string): number {
+  if (typeof value !== 'number' || !Number.isFinite(value)) throw bad(`${what} is not a number`);
+  return value;
+}
+
+function delta(value: unknown): string {
+  if (typeof value !== 'string' || !isDeltaName(value)) throw bad('a list has a wrong name');
+  return value;
+}
+
+function sha256(value: unknown): string {
+  if (typeof value !== 'string' || !/^[0-9a-f]{64}$/.test(value)) throw bad('a checksum is not one');
+  return value;
+}
+
+function bad(why: string): IbkError {
+  return new IbkError('damaged', `The store's own records are damaged: ${why}.`, { reason: 'store_record', hint: 'ibk doctor' });
+}
+
+function newer(what: string): IbkError {
+  return new IbkError('incompatible', `A newer ibk wrote ${what} of this store.`, {
+    reason: 'store_format',
+    hint: 'Use the newer ibk, or update this one.',
+    meaning: 'Nothing was touched.',
+  });
+}

@@ -1,0 +1,93 @@
+/**
+ * Where things lie under a backup root (store.md 2).
+ *
+ * ```
+ * <UDID>/                        U: the newest complete backup, Apple's layout; changes only between a commit point and its end
+ * .ibk/<UDID>/                   S: the store's own
+ *    head.<g>                    the head record of generation g: the only authority
+ *    delta.<g>                   the list of the operation under way
+ *    incoming/index.db           what the device sees laid over U
+ *    incoming/<hh>/<n>           received content under numbers; hh = n mod 256
+ *    versions/<id>/version.json  description for people and for rebuilding a head
+ *    versions/<id>/delta.<g>     what differs in the next newer version
+ *    versions/<id>/files/<path>  content put here when <id> was replaced
+ *    versions/<id>/flat/<hh>/<n> the same, for payloads that lie flat in U
+ *    catalog.db                  cache and index
+ *    lock, holder.json           one writer at a time
+ * ```
+ */
+import { IbkError } from '../../errors.js';
+import { isFlatPayload } from './names.js';
+import { isVersionId } from './version-id.js';
+
+const UDID = /^(?:[0-9a-fA-F]{40}|[0-9a-fA-F]{8}-[0-9a-fA-F]{16})$/;
+const BLOB = /^incoming\/[0-9a-f]{2}\/[0-9]{1,12}$/;
+const DELTA = /^delta\.([0-9]{1,12})$/;
+const HEAD = /^head\.([0-9]{1,12})$/;
+
+export class StoreLayout {
+  readonly udid: string;
+  /** U, relative to the root. */
+  readonly folder: string;
+  /** S, relative to the root. */
+  readonly own: string;
+
+  /** @throws IbkError `unsafe` for a UDID that is not one: it becomes a folder name */
+  constructor(udid: string) {
+    if (!UDID.test(udid)) {
+      throw new IbkError('unsafe', 'The device gave a UDID that is not one.', { reason: 'udid', details: { udid } });
+    }
+    this.udid = udid;
+    this.folder = udid;
+    this.own = `.ibk/${udid}`;
+  }
+
+  /** A file of the backup folder. */
+  inFolder(path: string): string {
+    return `${this.folder}/${path}`;
+  }
+
+  /** Something of the store's own. */
+  inOwn(path: string): string {
+    return `${this.own}/${path}`;
+  }
+
+  version(id: string): string {
+    return `${this.own}/versions/${id}`;
+  }
+
+  /** Where a version keeps the content of `path`, once it was replaced or removed. */
+  slot(id: string, path: string): string {
+    const inner = isFlatPayload(path) ? `flat/${path.slice(0, 2)}/${path}` : `files/${path}`;
+    return `${this.version(id)}/${inner}`;
+  }
+
+  blob(number: number): string {
+    return `${this.own}/${blobName(number)}`;
+  }
+}
+
+/** Received content, relative to S. */
+export function blobName(number: number): string {
+  return `incoming/${(number % 256).toString(16).padStart(2, '0')}/${number}`;
+}
+
+export function isBlobName(text: string): boolean {
+  return BLOB.test(text);
+}
+
+export function isDeltaName(text: string): boolean {
+  return DELTA.test(text);
+}
+
+/** The generation in a name `head.<g>`, else undefined. */
+export function headGeneration(name: string): number | undefined {
+  const digits = HEAD.exec(name)?.[1];
+  return digits === undefined ? undefined : Number(digits);
+}
+
+/** @throws IbkError `damaged`: an id read from disk becomes a folder name */
+export function checkedVersionId(text: unknown, what: string): string {
+  if (typeof text === 'string' && isVersionId(text)) return text;
+  throw new IbkError('damaged', `${what} holds no valid version id.`, { reason: 'store_record' });
+}

@@ -1,0 +1,299 @@
+/**
+ * What the device sees: the folder with what it has sent, moved and removed in this run laid over it (store.md 3). The folder itself is not touched.
+ *
+ * Paths are relative to the device's folder, `''` is the folder. Failures that the device shall hear of are system errors:
+ * ENOENT, EEXIST (also a name that differs only in case from another), ENOTDIR, EISDIR, EINVAL (a name that not every disk can hold), ENOSPC.
+ */
+import { IbkError } from '../../errors.js';
+import type { Catalog } from './catalog.js';
+import type { StoreContext } from './context.js';
+import { ancestorsOf, parentOf, type ReadableFile, systemError } from './file-system.js';
+import { isSameFile } from './identity.js';
+import { type BlobWriter, Incoming } from './incoming.js';
+import { foldPath, isInSnapshot, isLitter, judgeName } from './names.js';
+import { type OverlayEntry, type OverlayFile, OverlayIndex } from './overlay-index.js';
+import { identityOfStat } from './scan.js';
+
+export interface OverlayNode {
+  readonly name: string;
+  readonly type: 'file' | 'directory' | 'other';
+  readonly sizeBytes: number;
+  readonly modifiedMs: number;
+}
+
+/** The device is told less than there is: room for the records of the commit. */
+const KEPT_FREE_BYTES = 8 * 1024 * 1024;
+
+export class Overlay {
+  readonly #ctx: StoreContext;
+  readonly #catalog: Catalog;
+  readonly index: OverlayIndex;
+  readonly incoming: Incoming;
+
+  /** `incoming/` must be empty. */
+  constructor(ctx: StoreContext, catalog: Catalog) {
+    this.#ctx = ctx;
+    this.#catalog = catalog;
+    const { fs, layout } = ctx;
+    fs.makeDirectory(layout.inOwn('incoming'));
+    const handle = fs.openDatabase(layout.inOwn('incoming/index.db'), 'scratch');
+    if (handle === undefined) throw systemError('ENOENT', 'index.db');
+    this.index = new OverlayIndex(handle);
+    this.incoming = new Incoming(fs, layout);
+  }
+
+  close(): void {
+    this.index.close();
+  }
+
+  freeBytes(): number {
+    return Math.max(0, this.#ctx.fs.freeBytes() - KEPT_FREE_BYTES);
+  }
+
+  /** Begins to receive `path`. What is there stays until `place`. */
+  begin(path: string): BlobWriter {
+    this.#checkTarget(path);
+    if (this.typeOf(path) === 'directory') throw systemError('EISDIR', path);
+    this.#checkNoLowerFolder('file', path);
+    return this.incoming.begin();
+  }
+
+  /** The content is whole: it takes the place of what was there. */
+  place(path: string, writer: BlobWriter): void {
+    const { number, identity } = writer.finish();
+    const { size, mtimeUs, sha256 } = identity;
+    this.#putFile(path, { kind: 'file', blob: number, lower: null, size, mtimeUs, sha256 });
+  }
+
+  discard(writer: BlobWriter): void {
+    const number = writer.discard();
+    if (number !== undefined) this.incoming.remove(number);
+  }
+
+  /** @throws ENOENT, EISDIR; IbkError `in_use` when another program changed the file during this run */
+  open(path: string): ReadableFile {
+    const entry = this.index.get(path);
+    if (entry?.kind === 'dir' || path === '') throw systemError('EISDIR', path);
+    if (entry?.kind === 'file') return this.#openEntry(path, entry);
+    if (entry === undefined && this.#lowerVisible(path)) {
+      const file = this.#openLower(path);
+      if (file !== undefined) return file;
+      if (this.#lowerType(path) === 'directory') throw systemError('EISDIR', path);
+    }
+    throw systemError('ENOENT', path);
+  }
+
+  /** The entries of a folder; none where there is no such folder. */
+  list(folder: string): OverlayNode[] {
+    const nodes = new Map<string, OverlayNode>();
+    const own = this.index.get(folder);
+    if (own?.kind === 'file' || own?.kind === 'gone') return [];
+    if (!(own?.kind === 'dir' && own.opaque) && this.#lowerVisible(folder)) {
+      for (const node of this.#listLower(folder)) nodes.set(node.name, node);
+    }
+    for (const { path, entry } of this.index.children(folder)) {
+      const name = path.slice(path.lastIndexOf('/') + 1);
+      if (entry.kind === 'gone') nodes.delete(name);
+      else nodes.set(name, nodeOf(name, entry, this.#ctx.now()));
+    }
+    return [...nodes.values()];
+  }
+
+  typeOf(path: string): 'file' | 'directory' | undefined {
+    if (path === '') return 'directory';
+    const entry = this.index.get(path);
+    if (entry !== undefined) return entry.kind === 'gone' ? undefined : entry.kind === 'file' ? 'file' : 'directory';
+    return this.#lowerVisible(path) ? this.#lowerType(path) : undefined;
+  }
+
+  makeDirectory(path: string): void {
+    const type = this.typeOf(path);
+    if (type === 'directory') return;
+    if (type === 'file') throw systemError('EEXIST', path);
+    this.#checkTarget(path);
+    this.#makeParents(path);
+    const opaque = this.index.get(path)?.kind === 'gone';
+    this.index.put(path, foldOf(path), { kind: 'dir', opaque });
+  }
+
+  /** A file, or a folder with all it holds. A missing path is success. */
+  remove(path: string): void {
+    if (path === '') throw systemError('EINVAL', path);
+    const lower = this.#lowerVisible(path) && this.#lowerType(path) !== undefined;
+    const entry = this.index.get(path);
+    for (const below of this.index.below(path)) this.#drop(below.path, below.entry);
+    if (entry !== undefined) this.#drop(path, entry);
+    if (lower) this.index.put(path, null, { kind: 'gone' });
+  }
+
+  /** Onto a file or a folder: that one is replaced. @throws ENOENT, EINVAL for a folder into itself */
+  move(from: string, to: string): void {
+    if (from === to) return;
+    this.#checkPair(from, to);
+    const type = this.typeOf(from);
+    if (type === undefined) throw systemError('ENOENT', from);
+    this.#checkTarget(to);
+    this.#checkNoLowerFolder(type, to);
+    if (type === 'file') return this.#moveFile(from, to);
+    const tree = this.#tree(from);
+    if (this.typeOf(to) !== undefined) this.remove(to);
+    this.makeDirectory(to);
+    for (const { path, type: inner } of tree) {
+      const target = `${to}${path.slice(from.length)}`;
+      if (inner === 'directory') this.makeDirectory(target);
+      else this.#moveFile(path, target);
+    }
+    this.remove(from);
+  }
+
+  /** @throws ENOENT, EINVAL for a folder into itself */
+  copy(from: string, to: string): void {
+    if (from === to) return;
+    this.#checkPair(from, to);
+    const type = this.typeOf(from);
+    if (type === undefined) throw systemError('ENOENT', from);
+    this.#checkTarget(to);
+    this.#checkNoLowerFolder(type, to);
+    if (type === 'file') return this.#copyFile(from, to);
+    const tree = this.#tree(from);
+    if (this.typeOf(to) !== undefined) this.remove(to);
+    this.makeDirectory(to);
+    for (const { path, type: inner } of tree) {
+      const target = `${to}${path.slice(from.length)}`;
+      if (inner === 'directory') this.makeDirectory(target);
+      else this.#copyFile(path, target);
+    }
+  }
+
+  #moveFile(from: string, to: string): void {
+    const entry = this.index.get(from);
+    const file = entry?.kind === 'file' ? entry : this.#referenceTo(from);
+    if (entry !== undefined) this.index.delete(from);
+    this.#putFile(to, file);
+    if (this.#lowerVisible(from) && this.#lowerType(from) !== undefined) this.index.put(from, null, { kind: 'gone' });
+  }
+
+  #copyFile(from: string, to: string): void {
+    const entry = this.index.get(from);
+    const file = entry?.kind === 'file' ? entry : this.#referenceTo(from);
+    if (file.blob === null) return this.#putFile(to, file);
+    const { number, identity } = this.incoming.copyOf(this.#ctx.layout.blob(file.blob), file.sha256);
+    this.#putFile(to, { ...file, blob: number, mtimeUs: identity.mtimeUs });
+  }
+
+  /** A file of the folder under another name: no bytes move before the commit. */
+  #referenceTo(path: string): OverlayFile {
+    const stat = this.#ctx.fs.stat(this.#ctx.layout.inFolder(path));
+    if (stat === undefined) throw systemError('ENOENT', path);
+    const known = this.#catalog.file(path) ?? identityOfStat(stat, null);
+    return { kind: 'file', blob: null, lower: path, size: known.size, mtimeUs: known.mtimeUs, sha256: known.sha256 };
+  }
+
+  #putFile(path: string, file: OverlayFile): void {
+    this.#makeParents(path);
+    const before = this.index.get(path);
+    this.index.put(path, foldOf(path), file);
+    if (before?.kind === 'file' && before.blob !== null && before.blob !== file.blob) this.incoming.remove(before.blob);
+  }
+
+  #drop(path: string, entry: OverlayEntry): void {
+    this.index.delete(path);
+    if (entry.kind === 'file' && entry.blob !== null) this.incoming.remove(entry.blob);
+  }
+
+  #makeParents(path: string): void {
+    const up = parentOf(path);
+    if (up === '' || this.typeOf(up) === 'directory') return;
+    if (this.typeOf(up) === 'file') throw systemError('ENOTDIR', path);
+    this.#makeParents(up);
+    this.index.put(up, foldOf(up), { kind: 'dir', opaque: this.index.get(up)?.kind === 'gone' });
+  }
+
+  /** The name can lie on every disk, under parents that are folders, and differs from all others in more than case. */
+  #checkTarget(path: string): void {
+    if (path === '') throw systemError('EISDIR', path);
+    const verdict = judgeName(path);
+    if (verdict === 'unstorable') throw systemError('EINVAL', path);
+    for (const up of ancestorsOf(path)) if (up !== '' && this.typeOf(up) === 'file') throw systemError('ENOTDIR', path);
+    if (verdict === 'apple') return;
+    for (const part of [path, ...ancestorsOf(path)]) {
+      if (part === '' || judgeName(part) === 'apple') continue;
+      const fold = foldPath(part);
+      const clash = this.index.pathWithFold(fold);
+      if (clash !== undefined && clash !== part) throw systemError('EEXIST', path);
+      const beside = this.list(parentOf(part)).map(({ name }) => (parentOf(part) === '' ? name : `${parentOf(part)}/${name}`));
+      if (beside.some((other) => other !== part && foldPath(other) === fold)) throw systemError('EEXIST', path);
+    }
+  }
+
+  #checkPair(from: string, to: string): void {
+    if (from === '' || to === '') throw systemError('EINVAL', from);
+    if (to.startsWith(`${from}/`) || from.startsWith(`${to}/`)) throw systemError('EINVAL', from);
+  }
+
+  /** All files and folders below a folder, as the device sees them. */
+  #tree(folder: string): { readonly path: string; readonly type: OverlayNode['type'] }[] {
+    return this.list(folder).flatMap(({ name, type }) => {
+      const path = `${folder}/${name}`;
+      return type === 'directory' ? [{ path, type }, ...this.#tree(path)] : [{ path, type }];
+    });
+  }
+
+  /** A file cannot take the place of a folder of the lower layer: both would have to lie there until the commit is over. */
+  #checkNoLowerFolder(type: 'file' | 'directory', to: string): void {
+    if (type !== 'file') return;
+    if (this.index.get(to)?.kind === 'dir' || (judgeName(to) === 'plain' && this.#lowerType(to) === 'directory')) throw systemError('EISDIR', to);
+  }
+
+  #openEntry(path: string, entry: OverlayFile): ReadableFile {
+    const { fs, layout } = this.#ctx;
+    const file = entry.blob === null ? this.#openLower(entry.lower ?? '') : fs.open(layout.blob(entry.blob));
+    if (file === undefined) throw systemError('ENOENT', path);
+    return file;
+  }
+
+  #openLower(path: string): ReadableFile | undefined {
+    const { fs, layout } = this.#ctx;
+    const file = fs.open(layout.inFolder(path));
+    if (file === undefined) return undefined;
+    const known = this.#catalog.file(path);
+    if (known === undefined || isSameFile(file, known)) return file;
+    file.close();
+    throw new IbkError('in_use', 'Another program changed the backup folder during this backup.', {
+      reason: 'foreign_change',
+      details: { path },
+    });
+  }
+
+  #lowerVisible(path: string): boolean {
+    return !isInSnapshot(path) && !this.index.hidesBelow(ancestorsOf(path));
+  }
+
+  #lowerType(path: string): 'file' | 'directory' | undefined {
+    const { fs, layout } = this.#ctx;
+    const kind = fs.stat(path === '' ? layout.folder : layout.inFolder(path))?.kind;
+    return kind === 'other' ? undefined : kind;
+  }
+
+  #listLower(folder: string): OverlayNode[] {
+    const { fs, layout } = this.#ctx;
+    const place = folder === '' ? layout.folder : layout.inFolder(folder);
+    const nodes: OverlayNode[] = [];
+    for (const { name, kind } of fs.list(place) ?? []) {
+      if (kind === 'other' || isLitter(name) || (folder === '' && isInSnapshot(name))) continue;
+      const stat = fs.stat(`${place}/${name}`);
+      if (stat === undefined || stat.kind === 'other') continue;
+      nodes.push({ name, type: stat.kind, sizeBytes: stat.sizeBytes, modifiedMs: stat.mtimeUs / 1000 });
+    }
+    return nodes;
+  }
+}
+
+function foldOf(path: string): string | null {
+  return judgeName(path) === 'apple' ? null : foldPath(path);
+}
+
+function nodeOf(name: string, entry: OverlayEntry, now: number): OverlayNode {
+  if (entry.kind !== 'file') return { name, type: 'directory', sizeBytes: 0, modifiedMs: now };
+  return { name, type: 'file', sizeBytes: entry.size, modifiedMs: entry.mtimeUs / 1000 };
+}

@@ -1,0 +1,102 @@
+/**
+ * The start of every writing command: completes what a crash left, adopts what another program changed (store.md 8).
+ * Readers never repair. An error here leaves a state that the next start goes on from.
+ */
+import { IbkError } from '../../errors.js';
+import { dropIncoming, runAdopt, settleFolder } from './adopt.js';
+import type { Catalog } from './catalog.js';
+import { openCatalog, syncCatalog } from './catalog-sync.js';
+import { cleanAll, dropPendingLists, hasLeftovers } from './clean.js';
+import type { StoreContext } from './context.js';
+import { needDirectories } from './file-system.js';
+import { headGenerations, headPath, putHead, readHead, settleHead } from './head.js';
+import type { Head } from './head-record.js';
+import { retireVersion, runRetire } from './retire.js';
+import { runCommit } from './run-commit.js';
+import { compareSeals, type SealDifference, takeSeal } from './seal.js';
+
+/** A store that is ready to be changed: no operation pending, the folder as the catalog says. */
+export interface OpenedStore {
+  head: Head;
+  readonly catalog: Catalog;
+}
+
+/**
+ * Recovers, and returns the store with no operation pending.
+ * @throws IbkError `damaged`: the head is lost, or a list; nothing was touched. `incompatible`: written by a newer ibk. System errors of the disk.
+ */
+export async function recoverStore(ctx: StoreContext): Promise<OpenedStore> {
+  let head = await firstHead(ctx);
+  await settleHead(ctx, head);
+  const catalog = openCatalog(ctx);
+  try {
+    const crashed = head.op !== null || hasLeftovers(ctx, head);
+    await syncCatalog(ctx, catalog, head);
+    head = await runPending(ctx, catalog, head, true);
+    if (crashed) await cleanAll(ctx, head);
+    head = await adoptChanges(ctx, catalog, head, compareSeals(head.seal, takeSeal(ctx)));
+    return { head, catalog };
+  } catch (error) {
+    catalog.close();
+    throw error;
+  }
+}
+
+async function firstHead(ctx: StoreContext): Promise<Head> {
+  const { fs, layout } = ctx;
+  const found = readHead(fs, layout);
+  if (found !== undefined) return found;
+  const versions = fs.list(layout.inOwn('versions')) ?? [];
+  const listed = versions.some(({ name }) => (fs.list(layout.version(name)) ?? []).some((entry) => entry.name.startsWith('delta.')));
+  if (listed) {
+    throw new IbkError('damaged', 'The record of the versions in this store is lost.', {
+      reason: 'head_lost',
+      meaning: 'Nothing was touched. The newest backup can still be read, and nothing of the earlier versions was removed.',
+      hint: 'ibk doctor --rebuild',
+    });
+  }
+  await needDirectories(fs, [layout.own]);
+  for (const gen of headGenerations(fs, layout)) fs.unlink(headPath(layout, gen));
+  return putHead(ctx, undefined, {});
+}
+
+/** Runs the pending operation, and those that it leads to, to the end. */
+export async function runPending(ctx: StoreContext, catalog: Catalog, start: Head, recovery: boolean): Promise<Head> {
+  let head = start;
+  let again = recovery;
+  for (let { op } = head; op !== null; { op } = head) {
+    if (op.t === 'commit') head = await runCommit(ctx, catalog, head, op, again);
+    else if (op.t === 'adopt') head = await runAdopt(ctx, catalog, head, op, again);
+    else if (op.t === 'rm') head = await runRetire(ctx, catalog, head, op);
+    else {
+      head = await settleFolder(ctx, catalog, head, 'all');
+      again = false;
+    }
+  }
+  return head;
+}
+
+/** Takes what differs from the seal, if anything, as a version of another program; then the seal is taken anew. */
+async function adoptChanges(ctx: StoreContext, catalog: Catalog, start: Head, difference: SealDifference): Promise<Head> {
+  if (difference === 'none') return start;
+  const settled = await settleFolder(ctx, catalog, start, difference);
+  const head = await runPending(ctx, catalog, settled, false);
+  await cleanAll(ctx, head);
+  return reseal(ctx, head);
+}
+
+export async function reseal(ctx: StoreContext, head: Head): Promise<Head> {
+  return putHead(ctx, head, { seal: takeSeal(ctx), sealedAt: ctx.now() });
+}
+
+/** After a commit: what was received and dropped, the lists of the operation, and foreign states that never were a backup. */
+export async function finishCommit(ctx: StoreContext, catalog: Catalog, start: Head): Promise<Head> {
+  dropIncoming(ctx);
+  dropPendingLists(ctx);
+  let head = await reseal(ctx, start);
+  for (const { id, complete, origin, pinned } of head.chain) {
+    if (complete || origin !== 'foreign' || pinned) continue;
+    head = await runPending(ctx, catalog, await retireVersion(ctx, head, id), false);
+  }
+  return head;
+}

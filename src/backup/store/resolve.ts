@@ -1,0 +1,223 @@
+/**
+ * Reading a file of a version, with no lock, right also while a commit runs (store.md 5 and 10).
+ *
+ * Read the head, find the places where the content may be, open the first that is there, read the head again: another generation, once more.
+ * An open file never changes. A file of the folder counts only when it is what the catalog expects; other bytes are never returned.
+ */
+import Database from 'better-sqlite3';
+import { IbkError } from '../../errors.js';
+import { Catalog, type CatalogLine } from './catalog.js';
+import { hasLines, listPath } from './catalog-sync.js';
+import { type FileIdentity, readChangeList } from './change-list.js';
+import type { StoreContext } from './context.js';
+import type { ReadableFile } from './file-system.js';
+import { findList } from './find-list.js';
+import { headGenerations, readHead } from './head.js';
+import type { Head } from './head-record.js';
+import { isSameFile } from './identity.js';
+
+const MOST_TRIES = 50;
+
+/** `lost`: this version had the file, and another program overwrote or removed it. */
+export type Reading =
+  | { readonly state: 'found'; readonly file: ReadableFile; readonly expected: FileIdentity | null }
+  | { readonly state: 'absent' }
+  | { readonly state: 'lost' }
+  | { readonly state: 'no_version' };
+
+/** What the records say at one generation. */
+interface View {
+  readonly head: Head;
+  readonly catalog: Catalog;
+  /** The catalog knows all that the folder should hold; else only what a list names. */
+  readonly complete: boolean;
+  /** The lines of a commit or adoption under way. */
+  readonly pending: Catalog | undefined;
+}
+
+export class VersionReader {
+  readonly #ctx: StoreContext;
+  #head: Head | undefined;
+  #view: View | undefined;
+
+  constructor(ctx: StoreContext) {
+    this.#ctx = ctx;
+  }
+
+  close(): void {
+    this.#dropView();
+  }
+
+  /** The head that counts now. */
+  head(): Head | undefined {
+    const { fs, layout } = this.#ctx;
+    const [highest] = headGenerations(fs, layout);
+    if (highest === undefined) return undefined;
+    if (this.#head?.gen !== highest) this.#head = readHead(fs, layout);
+    return this.#head;
+  }
+
+  /** @throws IbkError `in_use`: the store changed all the time; `damaged`: its records cannot be read */
+  open(version: string, path: string): Reading {
+    const steps = this.opening(version, path);
+    for (;;) {
+      const step = steps.next();
+      if (step.done === true) return step.value;
+    }
+  }
+
+  /** The same in steps: at each one a writer may do something. */
+  *opening(version: string, path: string): Generator<void, Reading> {
+    let failure: unknown;
+    for (let tries = 0; tries < MOST_TRIES; tries++) {
+      yield;
+      const head = this.head();
+      if (head === undefined) return { state: 'no_version' };
+      if (head.current?.id !== version && !head.chain.some(({ id }) => id === version)) return { state: 'no_version' };
+      let reading: Reading | 'again';
+      try {
+        reading = yield* this.#attempt(this.#viewOf(head), version, path);
+      } catch (error) {
+        // A list that was moved or forgotten between two looks; the next try sees why.
+        failure = error;
+        this.#dropView();
+        continue;
+      }
+      yield;
+      if (reading === 'again') continue;
+      if (this.head()?.gen === head.gen) return reading;
+      if (reading.state === 'found') reading.file.close();
+    }
+    if (failure instanceof IbkError) throw failure;
+    throw new IbkError('in_use', 'The store changed all the time while it was read.', { reason: 'reader_starved', cause: failure });
+  }
+
+  *#attempt(view: View, version: string, path: string): Generator<void, Reading | 'again'> {
+    const { fs, layout } = this.#ctx;
+    const place = layout.inFolder(path);
+    const line = decidingLine(view, version, path);
+    if (line !== undefined) {
+      if (line.kind === 'absent') return { state: 'absent' };
+      yield;
+      const file = fs.open(layout.slot(line.at ?? version, path));
+      return file === undefined ? { state: 'lost' } : { state: 'found', file, expected: line.old };
+    }
+    const { op } = view.head;
+    const moving = op?.t === 'commit' ? view.pending?.line(path, 1, 1) : undefined;
+    if (moving === undefined || op?.t !== 'commit' || op.out === null) return yield* this.#fromFolder(view, path);
+    if (moving.old === null) return { state: 'absent' };
+    // The old file is on its way from the folder to the outgoing version: look there, here, and there again.
+    const target = layout.slot(op.out, path);
+    const { old } = moving;
+    yield;
+    const before = fs.open(target);
+    if (before !== undefined) return { state: 'found', file: before, expected: old };
+    yield;
+    const here = fs.open(place);
+    if (here !== undefined && isSameFile(here, old)) {
+      yield;
+      if (fs.stat(target) === undefined) return { state: 'found', file: here, expected: old };
+      here.close();
+      return 'again';
+    }
+    here?.close();
+    yield;
+    const after = fs.open(target);
+    return after === undefined ? { state: 'lost' } : { state: 'found', file: after, expected: old };
+  }
+
+  *#fromFolder(view: View, path: string): Generator<void, Reading> {
+    const { fs, layout } = this.#ctx;
+    const expected = expectedInFolder(view, path);
+    yield;
+    if (expected === null) return { state: 'absent' };
+    const file = fs.open(layout.inFolder(path));
+    if (file === undefined) return { state: expected === 'unknown' ? 'absent' : 'lost' };
+    if (expected === 'unknown') return { state: 'found', file, expected: null };
+    if (isSameFile(file, expected)) return { state: 'found', file, expected };
+    file.close();
+    return { state: 'lost' };
+  }
+
+  #viewOf(head: Head): View {
+    if (this.#view?.head === head) return this.#view;
+    this.#dropView();
+    const own = this.#ownCatalog(head);
+    const catalog = own ?? this.#linesOnly(head);
+    const { op } = head;
+    let pending: Catalog | undefined;
+    if (op?.t === 'commit' || op?.t === 'adopt') {
+      pending = temporaryCatalog();
+      for (const line of readChangeList(this.#ctx.fs, findList(this.#ctx, op), op.listSha256)) pending.addLine(1, line);
+    }
+    this.#view = { head, catalog, complete: own !== undefined, pending };
+    return this.#view;
+  }
+
+  /** The store's catalog, if it is there and has all lists of this head. */
+  #ownCatalog(head: Head): Catalog | undefined {
+    const { fs, layout } = this.#ctx;
+    try {
+      const handle = fs.openDatabase(layout.inOwn('catalog.db'), 'read');
+      if (handle === undefined) return undefined;
+      try {
+        const catalog = new Catalog(handle, 'read');
+        if (hasLines(catalog, head)) return catalog;
+      } catch {
+        // Damaged, or in need of a repair that readers don't do.
+      }
+      handle.close();
+    } catch {
+      // As above.
+    }
+    return undefined;
+  }
+
+  /** Without a usable catalog: the lists, once for each generation. */
+  #linesOnly(head: Head): Catalog {
+    const catalog = temporaryCatalog();
+    let seq = 0;
+    for (const entry of head.chain) {
+      seq += 1;
+      catalog.addVersion(seq, entry.id, entry.delta);
+      for (const line of readChangeList(this.#ctx.fs, listPath(this.#ctx, entry), entry.listSha256)) {
+        catalog.addLine(seq, line);
+        catalog.setFile(line.p, line.new);
+      }
+    }
+    return catalog;
+  }
+
+  #dropView(): void {
+    this.#view?.catalog.close();
+    this.#view?.pending?.close();
+    this.#view = undefined;
+  }
+}
+
+function decidingLine(view: View, version: string, path: string): CatalogLine | undefined {
+  const { catalog, head } = view;
+  const newest = head.chain.at(-1);
+  if (version === head.current?.id || newest === undefined) return undefined;
+  const [from, to] = [catalog.version(version), catalog.version(newest.id)];
+  if (from === undefined || to === undefined) throw new Error('a version has no lines');
+  return catalog.line(path, from.seq, to.seq);
+}
+
+/** What the folder should hold at `path`: null for nothing, `unknown` where only the lists are there to tell. */
+function expectedInFolder(view: View, path: string): FileIdentity | null | 'unknown' {
+  const { head, catalog, complete, pending } = view;
+  const { op } = head;
+  const changing = pending?.line(path, 1, 1);
+  if (changing !== undefined) return changing.old;
+  const next = op?.t === 'commit' || op?.t === 'adopt' ? op.next.id : undefined;
+  const known = catalog.file(path);
+  if (complete && (catalog.current === head.current?.id || catalog.current === next)) return known ?? null;
+  return known ?? 'unknown';
+}
+
+/** Spills to a temporary file of SQLite's when it grows. */
+function temporaryCatalog(): Catalog {
+  const db = new Database('');
+  return new Catalog({ db, saved: () => {}, close: () => db.close() });
+}

@@ -1,0 +1,107 @@
+/**
+ * Forgetting a version (store.md 7). The new head is the commit point; deletions come after it, and by one rule only:
+ * a line of the retired list names the content, and no list of the head does.
+ *
+ * No content moves: in the middle of the chain the older neighbour gets a new list that also holds what only the retired one named,
+ * and the lines keep their `at`.
+ */
+import { IbkError } from '../../errors.js';
+import type { Catalog } from './catalog.js';
+import { type ChangeLine, ChangeListWriter, mergeLists, readChangeList } from './change-list.js';
+import { listPath, syncCatalog } from './catalog-sync.js';
+import type { StoreContext } from './context.js';
+import { parentOf } from './file-system.js';
+import { nextDelta, putHead } from './head.js';
+import type { ChainEntry, ChangeCounts, Head, RetireOperation } from './head-record.js';
+
+/** Takes a version out of the chain; the head that is returned has the deletion to be run. @throws IbkError `not_found`, `usage` */
+export async function retireVersion(ctx: StoreContext, head: Head, id: string): Promise<Head> {
+  const at = head.chain.findIndex((entry) => entry.id === id);
+  const entry = head.chain[at];
+  if (entry === undefined) throw new IbkError('not_found', `There is no earlier version ${id}.`, { reason: 'version' });
+  if (entry.pinned) throw new IbkError('usage', `Version ${id} is pinned.`, { reason: 'pinned' });
+  const rest = head.chain.filter((other) => other !== entry);
+  const older = at === 0 ? undefined : head.chain[at - 1];
+  if (older === undefined) {
+    return putHead(ctx, head, { chain: rest, op: { t: 'rm', v: id, delta: entry.delta, u: null, du: null } });
+  }
+  const merged = await writeMerged(ctx, head, older, entry);
+  const chain = rest.map((other) => (other === older ? merged : other));
+  return putHead(ctx, head, { chain, op: { t: 'rm', v: id, delta: entry.delta, u: older.id, du: older.delta } });
+}
+
+async function writeMerged(ctx: StoreContext, head: Head, older: ChainEntry, retired: ChainEntry): Promise<ChainEntry> {
+  const { fs, layout } = ctx;
+  const delta = nextDelta(head);
+  const path = listPath(ctx, { id: older.id, delta });
+  fs.unlink(path);
+  const at = head.chain.indexOf(retired);
+  const to = head.chain[at + 1]?.id ?? head.current?.id ?? '';
+  const writer = new ChangeListWriter(fs, path, { udid: layout.udid, from: older.id, to });
+  const counts = { added: 0, replaced: 0, removed: 0 };
+  try {
+    const lines = mergeLists(
+      readChangeList(fs, listPath(ctx, older), older.listSha256),
+      readChangeList(fs, listPath(ctx, retired), retired.listSha256),
+    );
+    for (const line of lines) {
+      writer.add(line);
+      count(counts, line);
+      const turn = ctx.pause();
+      if (turn !== undefined) await turn;
+    }
+  } catch (error) {
+    writer.abandon();
+    throw error;
+  }
+  const { sha256 } = writer.finish();
+  await fs.syncDirectories([layout.version(older.id)]);
+  return { ...older, delta, listSha256: sha256, counts };
+}
+
+function count(counts: { -readonly [Key in keyof ChangeCounts]: number }, line: ChangeLine): void {
+  if (line.k === 'absent') counts.added += 1;
+  else if (line.new === null) counts.removed += 1;
+  else counts.replaced += 1;
+}
+
+/** Deletes what only the retired version needed. Every step may be repeated; a list that is gone means that its part is done. */
+export async function runRetire(ctx: StoreContext, catalog: Catalog, head: Head, op: RetireOperation): Promise<Head> {
+  const { fs, layout } = ctx;
+  await syncCatalog(ctx, catalog, head);
+  const folder = layout.version(op.v);
+  const list = `${folder}/${op.delta}`;
+  if (fs.stat(list) !== undefined) {
+    const emptied = new Set<string>();
+    for (const { k, at, p } of readChangeList(fs, list)) {
+      if (k !== 'stored' || at === null || catalog.isStored(at, p)) continue;
+      const content = layout.slot(at, p);
+      fs.unlink(content);
+      emptied.add(parentOf(content));
+      const turn = ctx.pause();
+      if (turn !== undefined) await turn;
+    }
+    await fs.syncDirectories([...emptied]);
+    fs.unlink(`${folder}/version.json`);
+    fs.unlink(list);
+    for (const path of emptied) removeEmptyFolders(ctx, path);
+  }
+  // Also where a killed run had done it already: a list that comes back after the head forgot it would be nobody's.
+  await fs.syncDirectories([folder]);
+  if (op.u !== null && op.du !== null) {
+    fs.unlink(listPath(ctx, { id: op.u, delta: op.du }));
+    await fs.syncDirectories([layout.version(op.u)]);
+  }
+  removeEmptyFolders(ctx, folder);
+  return putHead(ctx, head, { op: null });
+}
+
+/** Removes a folder below `versions/` that holds nothing, and those above it that then hold nothing. */
+export function removeEmptyFolders(ctx: StoreContext, path: string): void {
+  const { fs, layout } = ctx;
+  for (let at = path; at.startsWith(layout.inOwn('versions/')); at = parentOf(at)) {
+    const entries = fs.list(at);
+    if (entries !== undefined && entries.length > 0) return;
+    if (entries !== undefined) fs.removeDirectory(at);
+  }
+}

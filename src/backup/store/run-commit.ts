@@ -1,0 +1,202 @@
+/**
+ * The second half of a commit: rolls the list forward, from the commit point to the new head. It is also the redo after a crash (store.md 4, steps 6-10).
+ *
+ * Between "Status.plist leaves" and "Status.plist arrives" the folder has no Status.plist, so no program takes it for finished.
+ * Every directory of the list is synced, also where the work was found done: the run that did it may have been killed with the change only in the cache.
+ */
+import { bringIn, takeOut } from './apply-list.js';
+import type { Catalog } from './catalog.js';
+import { type ChangeLine, readChangeList, verifyChangeList } from './change-list.js';
+import type { StoreContext } from './context.js';
+import { needDirectories, parentOf, readWhole } from './file-system.js';
+import { findList } from './find-list.js';
+import { putHead } from './head.js';
+import type { ChainEntry, CommitOperation, Head, VersionRecord } from './head-record.js';
+import { isMetadata, METADATA_NAMES, STATUS_PLIST } from './names.js';
+
+/** @param recovery the process that decided this is gone: whatever happened since then is looked for afterwards */
+export async function runCommit(
+  ctx: StoreContext,
+  catalog: Catalog,
+  head: Head,
+  op: CommitOperation,
+  recovery: boolean,
+): Promise<Head> {
+  const path = findList(ctx, op);
+  if (recovery) verifyChangeList(ctx.fs, path, op.listSha256);
+  const work = await plan(ctx, op, path);
+  await needDirectories(ctx.fs, [...work.folders, ...work.outs]);
+  const ready = op.phase === 1 ? await firstPhase(ctx, head, op, work) : head;
+  await secondPhase(ctx, op, work);
+  const rescan = recovery || work.taken;
+  await applyToCatalog(ctx, catalog, op, path);
+  const chain = await putListAway(ctx, ready, op, path);
+  return putHead(ctx, ready, { op: rescan ? { t: 'rescan' } : null, chain, current: op.next, seal: null, sealedAt: 0 });
+}
+
+interface Work {
+  readonly each: (wanted: (line: ChangeLine) => boolean, act: (line: ChangeLine) => void) => Promise<void>;
+  /** Folders of U, of the outgoing version and of incoming that the list touches. */
+  readonly folders: string[];
+  readonly outs: string[];
+  readonly sources: string[];
+  readonly metadata: readonly ChangeLine[];
+  readonly status: ChangeLine | undefined;
+  /** Another program's file was found in the place of a new one. */
+  taken: boolean;
+}
+
+async function plan(ctx: StoreContext, op: CommitOperation, path: string): Promise<Work> {
+  const { layout } = ctx;
+  const [folders, outs, sources] = [new Set([layout.folder]), new Set<string>(), new Set<string>()];
+  const metadata: ChangeLine[] = [];
+  const each: Work['each'] = async (wanted, act) => {
+    for (const line of readChangeList(ctx.fs, path, op.listSha256)) {
+      if (wanted(line)) act(line);
+      const turn = ctx.pause();
+      if (turn !== undefined) await turn;
+    }
+  };
+  await each(
+    () => true,
+    (line) => {
+      folders.add(parentOf(layout.inFolder(line.p)));
+      if (line.old !== null && op.out !== null) outs.add(parentOf(layout.slot(op.out, line.p)));
+      if (line.src !== null) sources.add(parentOf(layout.inOwn(line.src)));
+      if (isMetadata(line.p)) metadata.push(line);
+    },
+  );
+  const order = (line: ChangeLine) => METADATA_NAMES.findIndex((name) => name === line.p);
+  metadata.sort((a, b) => order(a) - order(b));
+  const status = metadata.find(({ p }) => p === STATUS_PLIST);
+  return { each, folders: [...folders], outs: [...outs], sources: [...sources], metadata, status, taken: false };
+}
+
+async function firstPhase(ctx: StoreContext, head: Head, op: CommitOperation, work: Work): Promise<Head> {
+  const { fs, layout } = ctx;
+  const { out } = op;
+  const bring = bringing(ctx, work);
+  // (a) U is still the old backup, with files beside it that nothing names.
+  if (op.counts.added > 0) {
+    await work.each(
+      (line) => line.old === null && !isMetadata(line.p),
+      bring,
+    );
+  }
+  if (out !== null) {
+    // (b) The window opens.
+    if (work.status !== undefined) {
+      takeOut(ctx, out, work.status);
+      await fs.syncDirectories([parentOf(layout.slot(out, STATUS_PLIST)), layout.folder]);
+    }
+    // (c) What is replaced goes out.
+    if (op.counts.replaced > 0) {
+      await work.each(
+        (line) => line.old !== null && line.new !== null,
+        (line) => takeOut(ctx, out, line),
+      );
+    }
+  }
+  // The barrier: without it a power cut could show the new file in place and the old one nowhere.
+  await fs.syncDirectories([...work.outs, ...work.folders]);
+  return putHead(ctx, head, { op: { ...op, phase: 2 } });
+}
+
+function bringing(ctx: StoreContext, work: Work): (line: ChangeLine) => void {
+  return (line) => {
+    if (!bringIn(ctx, line)) work.taken = true;
+  };
+}
+
+async function secondPhase(ctx: StoreContext, op: CommitOperation, work: Work): Promise<void> {
+  const { fs, layout } = ctx;
+  const bring = bringing(ctx, work);
+  if (op.counts.replaced > 0) {
+    await work.each(
+      (line) => line.old !== null && line.new !== null && !isMetadata(line.p),
+      bring,
+    );
+  }
+  for (const line of work.metadata) if (line !== work.status) bring(line);
+  await fs.syncDirectories(work.folders);
+  // The window closes.
+  if (work.status !== undefined) bring(work.status);
+  await fs.syncDirectories([layout.folder]);
+  const { out } = op;
+  if (out !== null && op.counts.removed > 0) {
+    await work.each(
+      (line) => line.new === null,
+      (line) => takeOut(ctx, out, line),
+    );
+  }
+  await fs.syncDirectories([...work.outs, ...work.folders, ...work.sources]);
+}
+
+/** One transaction: the lines of the outgoing version, and what the folder now holds. */
+export async function applyToCatalog(
+  ctx: StoreContext,
+  catalog: Catalog,
+  op: Pick<CommitOperation, 'out' | 'list' | 'listSha256' | 'next'>,
+  path: string,
+): Promise<void> {
+  if (catalog.current === op.next.id) return;
+  catalog.begin();
+  try {
+    const seq = (catalog.versions().at(-1)?.seq ?? 0) + 1;
+    if (op.out !== null) catalog.addVersion(seq, op.out, op.list);
+    for (const line of readChangeList(ctx.fs, path, op.listSha256)) {
+      if (op.out !== null) catalog.addLine(seq, line);
+      catalog.setFile(line.p, line.new);
+      const turn = ctx.pause();
+      if (turn !== undefined) await turn;
+    }
+    catalog.setMeta('cur', op.next.id);
+    catalog.commit();
+  } catch (error) {
+    catalog.rollback();
+    throw error;
+  }
+}
+
+/** The list goes to the version it describes; the chain with that version. */
+export async function putListAway(
+  ctx: StoreContext,
+  head: Head,
+  op: Pick<CommitOperation, 'out' | 'list' | 'listSha256' | 'counts' | 'next'>,
+  path: string,
+): Promise<readonly ChainEntry[]> {
+  const { fs, layout } = ctx;
+  const { out, current } = { out: op.out, current: head.current };
+  if (out === null || current === null) return head.chain;
+  const folder = layout.version(out);
+  const target = `${folder}/${op.list}`;
+  await needDirectories(fs, [folder]);
+  if (path !== target) {
+    if (fs.stat(target) === undefined) fs.rename(path, target);
+    else fs.unlink(path);
+  }
+  const { list: delta, listSha256, counts } = op;
+  const entry: ChainEntry = { ...current, delta, listSha256, counts };
+  describeVersion(ctx, current, op.next.id);
+  await fs.syncDirectories([folder, layout.own]);
+  return [...head.chain, entry];
+}
+
+/** version.json: for people, and for making a head anew when all are lost. Written once; a torn one is written again. */
+function describeVersion(ctx: StoreContext, version: VersionRecord, next: string): void {
+  const { fs, layout } = ctx;
+  const path = `${layout.version(version.id)}/version.json`;
+  const text = Buffer.from(`${JSON.stringify({ format: 1, udid: layout.udid, ...version, next }, undefined, 2)}\n`);
+  const there = fs.stat(path);
+  if (there !== undefined) {
+    if (there.sizeBytes === text.length && readWhole(fs, path, text.length)?.equals(text) === true) return fs.syncFile(path);
+    fs.unlink(path);
+  }
+  const file = fs.create(path);
+  try {
+    file.write([text]);
+    file.sync();
+  } finally {
+    file.close();
+  }
+}

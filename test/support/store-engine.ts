@@ -1,0 +1,46 @@
+/** The engine's modules, from the sources or from a copy of them with a defect put in. */
+import type * as AdoptModule from '../../src/backup/store/adopt.js';
+import type * as CommitModule from '../../src/backup/store/commit.js';
+import type * as ContextModule from '../../src/backup/store/context.js';
+import type * as HeadModule from '../../src/backup/store/head.js';
+import type * as ListModule from '../../src/backup/store/change-list.js';
+import type * as LayoutModule from '../../src/backup/store/layout.js';
+import type * as OverlayModule from '../../src/backup/store/overlay.js';
+import type * as RecoveryModule from '../../src/backup/store/recovery.js';
+import type * as ResolveModule from '../../src/backup/store/resolve.js';
+import type * as RetireModule from '../../src/backup/store/retire.js';
+import type * as SealModule from '../../src/backup/store/seal.js';
+
+export interface StoreEngine {
+  readonly adopt: typeof AdoptModule;
+  readonly commit: typeof CommitModule;
+  readonly context: typeof ContextModule;
+  readonly head: typeof HeadModule;
+  readonly lists: typeof ListModule;
+  readonly layout: typeof LayoutModule;
+  readonly overlay: typeof OverlayModule;
+  readonly recovery: typeof RecoveryModule;
+  readonly resolve: typeof ResolveModule;
+  readonly retire: typeof RetireModule;
+  readonly seal: typeof SealModule;
+}
+
+/** @param folder URL or path of the folder that holds the engine's modules */
+export async function loadEngine(folder: string): Promise<StoreEngine> {
+  const module = (name: string) => import(/* @vite-ignore */ `${folder}/${name}.ts`);
+  return {
+    adopt: await module('adopt'),
+    commit: await module('commit'),
+    context: await module('context'),
+    head: await module('head'),
+    lists: await module('change-list'),
+    layout: await module('layout'),
+    overlay: await module('overlay'),
+    recovery: await module('recovery'),
+    resolve: await module('resolve'),
+    retire: await module('retire'),
+    seal: await module('seal'),
+  };
+}
+
+export const SOURCES = new URL('../../src/backup/store', import.meta.url).pathname;

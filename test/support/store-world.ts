@@ -1,0 +1,506 @@
+/**
+ * Random histories of a store on a disk that crashes, and the oracle that knows what each version must hold (store.md 11).
+ *
+ * Operations: backup (adds, changes, removals, moves, equal content sent again; flat and folder paths), forget, another program's backup or damage,
+ * a lost catalog; a crash at a random change, crashes inside recovery, another program between crash and recovery; readers that run step by step
+ * between the writer's changes. Checked: I1 to I7 and I9.
+ */
+import type { Head } from '../../src/backup/store/head-record.js';
+import type { Reading, VersionReader } from '../../src/backup/store/resolve.js';
+import { Crash, type CrashKind, MemoryFileSystem, Violation } from './memory-file-system.js';
+import { Random } from './random.js';
+import type { StoreEngine } from './store-engine.js';
+
+const UDID = '00008110-00112233aabbccdd';
+const hex = (start: string) => start.padEnd(40, '0');
+export const METADATA = ['Info.plist', 'Manifest.db', 'Status.plist'];
+/** The last lies flat, as before iOS 10. */
+export const PAYLOADS = [`aa/${hex('aa1')}`, `aa/${hex('aa2')}`, `bb/${hex('bb3')}`, `bb/${hex('bb4')}`, hex('05')];
+const ALL = [...PAYLOADS, ...METADATA];
+
+type Tree = ReadonlyMap<string, string>;
+
+interface LiveReader {
+  readonly version: string;
+  readonly path: string;
+  readonly reader: VersionReader;
+  readonly steps: Generator<void, Reading>;
+}
+
+export interface WorldOptions {
+  readonly kinds?: readonly CrashKind[];
+  /** Interleave readers, and look at the folder during operations. */
+  readonly live?: boolean;
+  readonly foreign?: boolean;
+}
+
+export interface WorldCounts {
+  operations: number;
+  crashes: number;
+  crashesInRecovery: number;
+  reads: number;
+  liveReads: number;
+  lostReads: number;
+  checks: number;
+  foreign: number;
+  lostCatalogs: number;
+}
+
+type Pending = { readonly t: 'backup'; readonly tree: Tree } | { readonly t: 'forget'; readonly id: string } | undefined;
+
+export class StoreWorld {
+  readonly random: Random;
+  readonly fs: MemoryFileSystem;
+  readonly counts: WorldCounts = {
+    operations: 0,
+    crashes: 0,
+    crashesInRecovery: 0,
+    reads: 0,
+    liveReads: 0,
+    lostReads: 0,
+    checks: 0,
+    foreign: 0,
+    lostCatalogs: 0,
+  };
+  readonly kind: CrashKind;
+  readonly trace: string[] = [];
+  foreignAllowed: boolean;
+  readonly #engine: StoreEngine;
+  readonly #live: boolean;
+  readonly #want = new Map<string, Tree>();
+  readonly #lost = new Set<string>();
+  readonly #unfinished = new Set<string>();
+  #visible = new Set<string>();
+  #current: string | undefined;
+  #readers: LiveReader[] = [];
+  #pending: Pending;
+  #dirty = false;
+  #number = 0;
+  #clock = Date.UTC(2026, 10, 21, 7);
+
+  constructor(engine: StoreEngine, seed: number, options: WorldOptions = {}) {
+    this.#engine = engine;
+    this.random = new Random(seed);
+    this.kind = this.random.choice(options.kinds ?? ['kill', 'ordered', 'unordered']);
+    this.fs = new MemoryFileSystem(this.random, this.kind !== 'unordered', this.random.chance(0.5));
+    this.#live = options.live ?? true;
+    this.foreignAllowed = options.foreign ?? true;
+    this.fs.makeDirectory('root-is-here');
+    this.fs.removeDirectory('root-is-here');
+    this.fs.settle();
+  }
+
+  get versions(): number {
+    return this.#want.size;
+  }
+
+  context() {
+    const { context, layout } = this.#engine;
+    return context.storeContext(this.fs, new layout.StoreLayout(UDID), {
+      now: () => {
+        this.#clock += 1000;
+        return this.#clock;
+      },
+      newShortId: () => `k${this.random.below(10 ** 7).toString().padStart(7, '0')}`,
+      describe: (status) => ({ date: undefined, complete: status !== undefined }),
+      pause: () => undefined,
+    });
+  }
+
+  /** One random operation, and everything is checked after it; a crash in it is recovered from. */
+  async step(): Promise<void> {
+    this.counts.operations += 1;
+    const what = this.random.next();
+    this.fs.hook = this.#live ? () => this.#between() : undefined;
+    if (what < 0.1 && this.foreignAllowed && this.#want.size > 0) {
+      this.fs.hook = undefined;
+      this.trace.push('foreign');
+      this.#foreign();
+      await this.recover();
+      return;
+    }
+    try {
+      if (what < 0.7 || this.#want.size === 0) await this.backup();
+      else if (what < 0.92 && this.#want.size > 1) await this.forget();
+      else await this.#open();
+    } catch (error) {
+      if (!(error instanceof Crash)) throw error;
+      this.crash();
+      await this.recover();
+      return;
+    }
+    await this.succeeded();
+  }
+
+  /** What was reported as success survives whatever comes next. */
+  async succeeded(): Promise<void> {
+    this.fs.crashAt = undefined;
+    this.fs.hook = undefined;
+    const { fs, layout } = this.context();
+    const head = this.#engine.head.readHead(fs, layout);
+    if (head === undefined) throw new Violation('no head after success');
+    this.#settle(head);
+    const must = [...this.#want.keys()];
+    if (this.random.chance(0.3)) {
+      this.crash();
+      await this.recover();
+      const lost = must.find((id) => !this.#want.has(id) && !this.#unfinished.has(id));
+      if (lost !== undefined) throw new Violation(`success of ${lost}, then it was gone`);
+    } else this.#check(head);
+  }
+
+  async backup(): Promise<void> {
+    const { commit, overlay: overlays } = this.#engine;
+    const ctx = this.context();
+    const { head, catalog } = await this.#engine.recovery.recoverStore(ctx);
+    try {
+      if (head.current?.id !== this.#current) this.#settle(head);
+      const before = this.#treeOfFolder();
+      const overlay = new overlays.Overlay(ctx, catalog);
+      try {
+        const tree = this.#play(overlay, before);
+        this.#pending = { t: 'backup', tree };
+        this.trace.push(`backup of ${tree.size}`);
+        const { result } = await commit.commitOverlay(ctx, catalog, head, overlay, { date: this.#clock });
+        this.#want.set(result.versionId, tree);
+        this.#current = result.versionId;
+      } finally {
+        overlay.close();
+      }
+    } finally {
+      catalog.close();
+    }
+  }
+
+  async forget(): Promise<void> {
+    const ctx = this.context();
+    const opened = await this.#engine.recovery.recoverStore(ctx);
+    try {
+      const earlier = opened.head.chain.map(({ id }) => id);
+      if (earlier.length === 0) return;
+      const id = this.random.choice(earlier);
+      this.trace.push(`forget ${earlier.indexOf(id)} of ${earlier.length}`);
+      this.#pending = { t: 'forget', id };
+      this.#visible.delete(id);
+      const head = await this.#engine.retire.retireVersion(ctx, opened.head, id);
+      await this.#engine.recovery.runPending(ctx, opened.catalog, head, false);
+    } finally {
+      opened.catalog.close();
+    }
+  }
+
+  async #open(): Promise<Head> {
+    const { head, catalog } = await this.#engine.recovery.recoverStore(this.context());
+    catalog.close();
+    return head;
+  }
+
+  crash(kind?: CrashKind): void {
+    this.fs.hook = undefined;
+    this.#readers = [];
+    this.fs.crash(kind ?? this.random.choice(['kill', this.kind]));
+    this.counts.crashes += 1;
+    this.#checkFolder('after a crash');
+    if (!this.#dirty && this.random.chance(0.04) && this.#loseCatalog()) return;
+    if (this.foreignAllowed && this.random.chance(0.12)) this.#foreign();
+  }
+
+  /** Recovers, crashing that too, until it succeeds. */
+  async recover(): Promise<Head> {
+    for (;;) {
+      this.fs.hook = this.#live ? () => this.#between() : undefined;
+      this.fs.operations = 0;
+      this.fs.crashAt = this.random.chance(0.4) ? 1 + this.random.below(50) : undefined;
+      try {
+        return await this.recoverOnce();
+      } catch (error) {
+        if (!(error instanceof Crash)) throw error;
+        this.counts.crashesInRecovery += 1;
+        this.crash();
+      }
+    }
+  }
+
+  async recoverOnce(): Promise<Head> {
+    const head = await this.#open();
+    this.fs.crashAt = undefined;
+    this.fs.hook = undefined;
+    this.#settle(head);
+    this.#check(head);
+    return head;
+  }
+
+  // ---- the device
+
+  #play(overlay: InstanceType<StoreEngine['overlay']['Overlay']>, before: Tree): Tree {
+    const { random } = this;
+    const tree = new Map(before);
+    const send = (path: string, content: string): void => {
+      const through = random.chance(0.5) ? `Snapshot/${path}` : path;
+      const writer = overlay.begin(through);
+      writer.write(Buffer.from(content));
+      overlay.place(through, writer);
+      if (through !== path) overlay.move(through, path);
+      tree.set(path, content);
+    };
+    for (const path of PAYLOADS) {
+      const chance = random.next();
+      const content = tree.get(path);
+      if (content !== undefined && random.chance(0.2)) send(path, content);
+      else if ((content === undefined && chance < 0.5) || chance < 0.3) send(path, random.chance(0.85) ? this.#fresh() : 'same');
+      else if (chance > 0.85) {
+        overlay.remove(path);
+        tree.delete(path);
+      } else if (chance > 0.82 && content !== undefined) {
+        const to = random.choice(PAYLOADS);
+        if (to !== path) {
+          overlay.move(path, to);
+          tree.delete(path);
+          tree.set(to, content);
+        }
+      }
+    }
+    if (random.chance(0.05)) {
+      overlay.remove('aa');
+      for (const path of PAYLOADS.slice(0, 2)) tree.delete(path);
+      if (random.chance(0.5)) send(PAYLOADS[0] ?? '', this.#fresh());
+    }
+    if (random.chance(0.8) || !tree.has('Info.plist')) send('Info.plist', `I${this.#fresh()}`);
+    send('Manifest.db', `M${this.#fresh()}`);
+    if (random.chance(0.9) || !tree.has('Status.plist')) send('Status.plist', `S${this.#fresh()}`);
+    return tree;
+  }
+
+  #fresh(): string {
+    this.#number += 1;
+    return `c${this.#number}`;
+  }
+
+  // ---- another program
+
+  /** A whole backup of another program, or damage. */
+  #foreign(): void {
+    const { fs, random } = this;
+    const { layout } = this.context();
+    const head = this.#engine.head.readHead(fs, layout);
+    // Assumption F4: not while the catalog is lost.
+    if (fs.stat(layout.folder) === undefined || (head?.current && fs.bytesOf(layout.inOwn('catalog.db')) === undefined)) return;
+    this.counts.foreign += 1;
+    this.#dirty = true;
+    this.fs.crashAt = undefined;
+    this.#readers = [];
+    const content = (path: string) => fs.bytesOf(layout.inFolder(path))?.toString();
+    const spoil = (path: string): string | undefined => {
+      const old = content(path);
+      if (old !== undefined) this.#lost.add(old);
+      return old;
+    };
+    for (const path of PAYLOADS) {
+      if (!random.chance(0.35)) continue;
+      const old = spoil(path);
+      if (random.chance(0.75)) fs.overwrite(layout.inFolder(path), Buffer.from(random.chance(0.8) ? this.#fresh() : (old ?? 'same')));
+      else if (old !== undefined) fs.delete(layout.inFolder(path));
+    }
+    if (random.chance(0.7)) {
+      for (const path of METADATA) {
+        spoil(path);
+        fs.overwrite(layout.inFolder(path), Buffer.from(`${path.charAt(0)}x${this.#fresh()}`));
+      }
+    } else if (random.chance(0.3) && spoil('Status.plist') !== undefined) fs.delete(layout.inFolder('Status.plist'));
+    fs.settle();
+  }
+
+  #loseCatalog(): boolean {
+    const { fs } = this;
+    const { seal, head: heads } = this.#engine;
+    const ctx = this.context();
+    const head = heads.readHead(fs, ctx.layout);
+    if (head === undefined || fs.bytesOf(ctx.layout.inOwn('catalog.db')) === undefined) return false;
+    if (head.op === null && seal.compareSeals(head.seal, seal.takeSeal(ctx)) !== 'none') return false;
+    fs.delete(ctx.layout.inOwn('catalog.db'));
+    fs.settle();
+    this.counts.lostCatalogs += 1;
+    return true;
+  }
+
+  // ---- the oracle
+
+  /** From the recovered head: what became of an operation that crashed, and which states of other programs were seen. */
+  #settle(head: Head): void {
+    const pending = this.#pending;
+    this.#pending = undefined;
+    const all = [...head.chain, ...(head.current === null ? [] : [head.current])];
+    const ids = new Set(all.map(({ id }) => id));
+    for (const { id, origin, complete } of all) {
+      if (this.#want.has(id)) continue;
+      if (origin === 'foreign' && !complete) this.#unfinished.add(id);
+      if (origin === 'ibk') {
+        if (pending?.t !== 'backup') throw new Violation(`a version ${id} that nobody made`);
+        this.#want.set(id, pending.tree);
+      } else if (id === head.current?.id) this.#want.set(id, this.#treeOfFolder());
+      else this.#want.set(id, this.#asItReads(id));
+    }
+    for (const id of this.#want.keys()) {
+      const forgotten = pending?.t === 'forget' && pending.id === id;
+      if (!ids.has(id) && (forgotten || this.#unfinished.has(id))) this.#want.delete(id);
+    }
+    this.#current = head.current?.id;
+    this.#dirty = false;
+    this.#visible = new Set(this.#want.keys());
+  }
+
+  /** A state of another program that changed again before anybody read it: what is left of it. */
+  #asItReads(id: string): Tree {
+    const reader = new this.#engine.resolve.VersionReader(this.context());
+    const tree = new Map<string, string>();
+    for (const path of ALL) {
+      const got = contentOf(reader.open(id, path));
+      if (got === 'LOST') {
+        tree.set(path, `?${id}`);
+        this.#lost.add(`?${id}`);
+      } else if (got !== undefined) tree.set(path, got);
+    }
+    reader.close();
+    return tree;
+  }
+
+  #treeOfFolder(): Tree {
+    const { layout } = this.context();
+    const tree = new Map<string, string>();
+    for (const path of ALL) {
+      const bytes = this.fs.bytesOf(layout.inFolder(path));
+      if (bytes !== undefined) tree.set(path, bytes.toString());
+    }
+    return tree;
+  }
+
+  #isAllowed(id: string, path: string, got: string | undefined): boolean {
+    const expected = this.#want.get(id)?.get(path);
+    return got === expected || ((got === 'LOST' || got === undefined) && expected !== undefined && this.#lost.has(expected));
+  }
+
+  #check(head: Head): void {
+    const { fs } = this;
+    const { layout } = this.context();
+    if (head.op !== null) throw new Violation('an operation was left');
+    const ids = [...head.chain.map(({ id }) => id), ...(head.current === null ? [] : [head.current.id])];
+    if ([...ids].sort().join() !== [...this.#want.keys()].sort().join()) {
+      throw new Violation(`versions ${ids.join()}, wanted ${[...this.#want.keys()].join()}`);
+    }
+    if (head.current?.id !== this.#current) throw new Violation(`current ${head.current?.id}, wanted ${this.#current}`);
+    const reader = new this.#engine.resolve.VersionReader(this.context());
+    for (const id of ids) {
+      for (const path of ALL) {
+        const got = contentOf(reader.open(id, path));
+        this.counts.reads += 1;
+        if (got === 'LOST') this.counts.lostReads += 1;
+        if (!this.#isAllowed(id, path, got)) {
+          throw new Violation(`${id} ${path}: read ${got}, wanted ${this.#want.get(id)?.get(path)}`);
+        }
+      }
+    }
+    reader.close();
+    // I1
+    const tree = this.#want.get(this.#current ?? '') ?? new Map();
+    const real = fs.filesBelow(layout.folder).map((path) => path.slice(layout.folder.length + 1));
+    if (real.join() !== [...tree.keys()].sort().join()) throw new Violation(`folder holds ${real.join()}, wanted ${[...tree.keys()].join()}`);
+    for (const [path, content] of tree) {
+      if (fs.bytesOf(layout.inFolder(path))?.toString() !== content) throw new Violation(`folder: ${path} is not ${content}`);
+    }
+    this.#checkNothingLeftOver(head);
+    this.counts.checks += 1;
+  }
+
+  /** I6 */
+  #checkNothingLeftOver(head: Head): void {
+    const { fs } = this;
+    const { layout } = this.context();
+    const named = new Set([`${layout.own}/head.${head.gen}`, `${layout.own}/catalog.db`]);
+    for (const { id, delta, listSha256 } of head.chain) {
+      const list = `${layout.version(id)}/${delta}`;
+      named.add(list);
+      named.add(`${layout.version(id)}/version.json`);
+      for (const { k, at, p } of this.#engine.lists.readChangeList(fs, list, listSha256)) {
+        if (k === 'stored' && at !== null) named.add(layout.slot(at, p));
+      }
+    }
+    const extra = fs.filesBelow(layout.own).filter((path) => !named.has(path));
+    if (extra.length > 0) throw new Violation(`left over: ${extra.join()}`);
+  }
+
+  /** I2: a Status.plist in the folder means that all of that backup is there. */
+  #checkFolder(when: string): void {
+    if (this.#dirty) return;
+    const { layout } = this.context();
+    const status = this.fs.bytesOf(layout.inFolder('Status.plist'))?.toString();
+    if (status === undefined) return;
+    const trees = [...this.#want.values()];
+    if (this.#pending?.t === 'backup') trees.push(this.#pending.tree);
+    const there = this.#treeOfFolder();
+    const whole = trees.some((tree) => tree.get('Status.plist') === status && [...tree].every(([path, content]) => there.get(path) === content));
+    if (!whole) throw new Violation(`${when}: Status.plist ${status} over ${JSON.stringify([...there])}`);
+    this.counts.checks += 1;
+  }
+
+  // ---- readers between the writer's steps
+
+  #between(): void {
+    if (this.fs.operations % 3 === 0 || this.#readers.length > 0) this.#stepReaders();
+    if (this.random.chance(0.15)) this.#checkFolder('during an operation');
+  }
+
+  #stepReaders(): void {
+    const { random } = this;
+    if (this.#readers.length < 3 && this.#visible.size > 0 && random.chance(0.5)) {
+      const version = random.choice([...this.#visible]);
+      const path = random.choice(ALL);
+      const reader = new this.#engine.resolve.VersionReader(this.context());
+      this.#readers.push({ version, path, reader, steps: reader.opening(version, path) });
+    }
+    for (const live of [...this.#readers]) {
+      for (let left = random.below(3); left > 0; left--) {
+        const step = live.steps.next();
+        if (step.done !== true) continue;
+        this.#readers = this.#readers.filter((other) => other !== live);
+        live.reader.close();
+        this.#judge(live, step.value);
+        break;
+      }
+    }
+  }
+
+  #judge({ version, path }: LiveReader, reading: Reading): void {
+    this.counts.liveReads += 1;
+    if (reading.state === 'no_version' || (reading.state === 'lost' && this.#dirty)) return;
+    const got = contentOf(reading);
+    if (this.#want.has(version) && !this.#isAllowed(version, path, got)) {
+      throw new Violation(`a reader of ${version} ${path} got ${got}, wanted ${this.#want.get(version)?.get(path)}`);
+    }
+  }
+}
+
+function contentOf(reading: Reading): string | undefined {
+  if (reading.state === 'absent') return undefined;
+  if (reading.state === 'lost') return 'LOST';
+  if (reading.state === 'no_version') return 'NO VERSION';
+  const bytes = Buffer.alloc(reading.file.stat().sizeBytes);
+  reading.file.read(bytes, 0);
+  reading.file.close();
+  return bytes.toString();
+}
+
+/** A history of `steps` operations; throws with its seed when anything was wrong. */
+export async function playHistory(engine: StoreEngine, seed: number, options: WorldOptions = {}, steps = 14): Promise<StoreWorld> {
+  const world = new StoreWorld(engine, seed, options);
+  try {
+    for (let step = 0; step < steps; step++) {
+      world.fs.operations = 0;
+      world.fs.crashAt = world.random.chance(0.6) ? 1 + world.random.below(110) : undefined;
+      await world.step();
+    }
+  } catch (error) {
+    if (error instanceof Error) error.message = `seed ${seed}, ${world.kind}: ${error.message} after ${world.trace.slice(-4).join('; ')}`;
+    throw error;
+  }
+  return world;
+}
