@@ -83,13 +83,21 @@ export class MemoryFileSystem implements StoreFileSystem {
     const node = this.#node(path);
     if (node === undefined) return undefined;
     const kind = node instanceof MemoryFile ? 'file' : 'directory';
-    return { kind, sizeBytes: node instanceof MemoryFile ? node.bytes.length : 0, mtimeUs: node.mtime, inode: node.inode };
+    return {
+      kind,
+      sizeBytes: node instanceof MemoryFile ? node.bytes.length : 0,
+      mtimeUs: node.mtime,
+      inode: node.inode,
+    };
   }
 
   list(path: string): FolderEntry[] | undefined {
     const node = this.#node(path);
     if (!(node instanceof MemoryFolder)) return undefined;
-    return [...node.entries].map(([name, inner]) => ({ name, kind: inner instanceof MemoryFile ? 'file' : 'directory' }));
+    return [...node.entries].map(([name, inner]) => ({
+      name,
+      kind: inner instanceof MemoryFile ? 'file' : 'directory',
+    }));
   }
 
   makeDirectory(path: string): void {
@@ -226,7 +234,8 @@ export class MemoryFileSystem implements StoreFileSystem {
     for (const part of folder.split('/')) {
       up = up === '' ? part : `${up}/${part}`;
       const [parent, name] = this.#parent(up);
-      if (!parent.entries.has(name)) this.#set(parent, name, new MemoryFolder(++this.#serial, this.#serial), this.#serial);
+      if (!parent.entries.has(name))
+        this.#set(parent, name, new MemoryFolder(++this.#serial, this.#serial), this.#serial);
     }
     const [parent, name] = this.#parent(path);
     const file = new MemoryFile(++this.#serial, bytes, this.#serial);
@@ -293,13 +302,18 @@ export class MemoryFileSystem implements StoreFileSystem {
 
   #keptInOrder(): Map<MemoryFolder, Map<string, number>> {
     const serials = new Set<number>();
-    for (const folder of this.#dirty) for (const states of folder.pending.values()) for (const { serial } of states) serials.add(serial);
+    for (const folder of this.#dirty)
+      for (const states of folder.pending.values()) for (const { serial } of states) serials.add(serial);
     const all = [...serials].sort((a, b) => a - b);
     const until = all.length === 0 ? 0 : this.random.choice(all);
     const kept = new Map<MemoryFolder, Map<string, number>>();
     for (const folder of this.#dirty) {
       const names = new Map<string, number>();
-      for (const [name, states] of folder.pending) names.set(name, states.findLastIndex(({ serial }) => serial <= until));
+      for (const [name, states] of folder.pending)
+        names.set(
+          name,
+          states.findLastIndex(({ serial }) => serial <= until),
+        );
       kept.set(folder, names);
     }
     return kept;
@@ -323,7 +337,13 @@ export class MemoryFileSystem implements StoreFileSystem {
       const names = kept.get(folder);
       const states = folder.pending.get(name);
       if (names === undefined || states === undefined || !names.has(name)) return;
-      names.set(name, Math.max(names.get(name) ?? 0, states.findIndex((state) => state.serial >= serial)));
+      names.set(
+        name,
+        Math.max(
+          names.get(name) ?? 0,
+          states.findIndex((state) => state.serial >= serial),
+        ),
+      );
     };
     // A renamed file keeps at least one of its names, and the folder that this is in.
     for (let again = true; again; ) {

@@ -46,7 +46,10 @@ export interface WorldCounts {
   lostCatalogs: number;
 }
 
-type Pending = { readonly t: 'backup'; readonly tree: Tree } | { readonly t: 'forget'; readonly id: string } | undefined;
+type Pending =
+  | { readonly t: 'backup'; readonly tree: Tree }
+  | { readonly t: 'forget'; readonly id: string }
+  | undefined;
 
 export class StoreWorld {
   readonly random: Random;
@@ -73,6 +76,8 @@ export class StoreWorld {
   #visible = new Set<string>();
   #current: string | undefined;
   #readers: LiveReader[] = [];
+  /** Readers keep what they learnt of a generation. */
+  #idle: VersionReader[] = [];
   #pending: Pending;
   #dirty = false;
   #number = 0;
@@ -101,7 +106,11 @@ export class StoreWorld {
         this.#clock += 1000;
         return this.#clock;
       },
-      newShortId: () => `k${this.random.below(10 ** 7).toString().padStart(7, '0')}`,
+      newShortId: () =>
+        `k${this.random
+          .below(10 ** 7)
+          .toString()
+          .padStart(7, '0')}`,
       describe: (status) => ({ date: undefined, complete: status !== undefined }),
       pause: () => undefined,
     });
@@ -189,6 +198,16 @@ export class StoreWorld {
     }
   }
 
+  /** Another program writes, and the next start finds it. */
+  async meetForeign(): Promise<void> {
+    this.fs.hook = undefined;
+    const { crashAt } = this.fs;
+    this.#foreign();
+    this.fs.operations = 0;
+    this.fs.crashAt = crashAt;
+    await this.#open();
+  }
+
   async #open(): Promise<Head> {
     const { head, catalog } = await this.#engine.recovery.recoverStore(this.context());
     catalog.close();
@@ -198,6 +217,7 @@ export class StoreWorld {
   crash(kind?: CrashKind): void {
     this.fs.hook = undefined;
     this.#readers = [];
+    this.#idle = [];
     this.fs.crash(kind ?? this.random.choice(['kill', this.kind]));
     this.counts.crashes += 1;
     this.#checkFolder('after a crash');
@@ -247,7 +267,8 @@ export class StoreWorld {
       const chance = random.next();
       const content = tree.get(path);
       if (content !== undefined && random.chance(0.2)) send(path, content);
-      else if ((content === undefined && chance < 0.5) || chance < 0.3) send(path, random.chance(0.85) ? this.#fresh() : 'same');
+      else if ((content === undefined && chance < 0.5) || chance < 0.3)
+        send(path, random.chance(0.85) ? this.#fresh() : 'same');
       else if (chance > 0.85) {
         overlay.remove(path);
         tree.delete(path);
@@ -284,7 +305,8 @@ export class StoreWorld {
     const { layout } = this.context();
     const head = this.#engine.head.readHead(fs, layout);
     // Assumption F4: not while the catalog is lost.
-    if (fs.stat(layout.folder) === undefined || (head?.current && fs.bytesOf(layout.inOwn('catalog.db')) === undefined)) return;
+    if (fs.stat(layout.folder) === undefined || (head?.current && fs.bytesOf(layout.inOwn('catalog.db')) === undefined))
+      return;
     this.counts.foreign += 1;
     this.#dirty = true;
     this.fs.crashAt = undefined;
@@ -298,7 +320,8 @@ export class StoreWorld {
     for (const path of PAYLOADS) {
       if (!random.chance(0.35)) continue;
       const old = spoil(path);
-      if (random.chance(0.75)) fs.overwrite(layout.inFolder(path), Buffer.from(random.chance(0.8) ? this.#fresh() : (old ?? 'same')));
+      if (random.chance(0.75))
+        fs.overwrite(layout.inFolder(path), Buffer.from(random.chance(0.8) ? this.#fresh() : (old ?? 'same')));
       else if (old !== undefined) fs.delete(layout.inFolder(path));
     }
     if (random.chance(0.7)) {
@@ -376,7 +399,9 @@ export class StoreWorld {
 
   #isAllowed(id: string, path: string, got: string | undefined): boolean {
     const expected = this.#want.get(id)?.get(path);
-    return got === expected || ((got === 'LOST' || got === undefined) && expected !== undefined && this.#lost.has(expected));
+    return (
+      got === expected || ((got === 'LOST' || got === undefined) && expected !== undefined && this.#lost.has(expected))
+    );
   }
 
   #check(head: Head): void {
@@ -403,9 +428,11 @@ export class StoreWorld {
     // I1
     const tree = this.#want.get(this.#current ?? '') ?? new Map();
     const real = fs.filesBelow(layout.folder).map((path) => path.slice(layout.folder.length + 1));
-    if (real.join() !== [...tree.keys()].sort().join()) throw new Violation(`folder holds ${real.join()}, wanted ${[...tree.keys()].join()}`);
+    if (real.join() !== [...tree.keys()].sort().join())
+      throw new Violation(`folder holds ${real.join()}, wanted ${[...tree.keys()].join()}`);
     for (const [path, content] of tree) {
-      if (fs.bytesOf(layout.inFolder(path))?.toString() !== content) throw new Violation(`folder: ${path} is not ${content}`);
+      if (fs.bytesOf(layout.inFolder(path))?.toString() !== content)
+        throw new Violation(`folder: ${path} is not ${content}`);
     }
     this.#checkNothingLeftOver(head);
     this.counts.checks += 1;
@@ -437,7 +464,10 @@ export class StoreWorld {
     const trees = [...this.#want.values()];
     if (this.#pending?.t === 'backup') trees.push(this.#pending.tree);
     const there = this.#treeOfFolder();
-    const whole = trees.some((tree) => tree.get('Status.plist') === status && [...tree].every(([path, content]) => there.get(path) === content));
+    const whole = trees.some(
+      (tree) =>
+        tree.get('Status.plist') === status && [...tree].every(([path, content]) => there.get(path) === content),
+    );
     if (!whole) throw new Violation(`${when}: Status.plist ${status} over ${JSON.stringify([...there])}`);
     this.counts.checks += 1;
   }
@@ -454,7 +484,7 @@ export class StoreWorld {
     if (this.#readers.length < 3 && this.#visible.size > 0 && random.chance(0.5)) {
       const version = random.choice([...this.#visible]);
       const path = random.choice(ALL);
-      const reader = new this.#engine.resolve.VersionReader(this.context());
+      const reader = this.#idle.pop() ?? new this.#engine.resolve.VersionReader(this.context());
       this.#readers.push({ version, path, reader, steps: reader.opening(version, path) });
     }
     for (const live of [...this.#readers]) {
@@ -462,7 +492,7 @@ export class StoreWorld {
         const step = live.steps.next();
         if (step.done !== true) continue;
         this.#readers = this.#readers.filter((other) => other !== live);
-        live.reader.close();
+        this.#idle.push(live.reader);
         this.#judge(live, step.value);
         break;
       }
@@ -490,7 +520,12 @@ function contentOf(reading: Reading): string | undefined {
 }
 
 /** A history of `steps` operations; throws with its seed when anything was wrong. */
-export async function playHistory(engine: StoreEngine, seed: number, options: WorldOptions = {}, steps = 14): Promise<StoreWorld> {
+export async function playHistory(
+  engine: StoreEngine,
+  seed: number,
+  options: WorldOptions = {},
+  steps = 14,
+): Promise<StoreWorld> {
   const world = new StoreWorld(engine, seed, options);
   try {
     for (let step = 0; step < steps; step++) {
@@ -499,7 +534,8 @@ export async function playHistory(engine: StoreEngine, seed: number, options: Wo
       await world.step();
     }
   } catch (error) {
-    if (error instanceof Error) error.message = `seed ${seed}, ${world.kind}: ${error.message} after ${world.trace.slice(-4).join('; ')}`;
+    if (error instanceof Error)
+      error.message = `seed ${seed}, ${world.kind}: ${error.message} after ${world.trace.slice(-4).join('; ')}`;
     throw error;
   }
   return world;

@@ -5,7 +5,13 @@
  * a commit that found its place taken is still there and is put away as the content it was.
  */
 import type { Catalog } from './catalog.js';
-import { type ChangeLine, ChangeListWriter, type FileIdentity, readChangeList, verifyChangeList } from './change-list.js';
+import {
+  type ChangeLine,
+  ChangeListWriter,
+  type FileIdentity,
+  readChangeList,
+  verifyChangeList,
+} from './change-list.js';
 import type { StoreContext } from './context.js';
 import { needDirectories, parentOf, readWhole, removeTree } from './file-system.js';
 import { findList } from './find-list.js';

@@ -9,7 +9,8 @@ import type { VersionReader } from './resolve.js';
 /** @throws IbkError `not_found`: there is no store */
 export async function openCatalogForReading(ctx: StoreContext, reader: VersionReader): Promise<Catalog> {
   const head = reader.head();
-  if (head === undefined) throw new IbkError('not_found', 'There is no backup of this device under this root.', { reason: 'store' });
+  if (head === undefined)
+    throw new IbkError('not_found', 'There is no backup of this device under this root.', { reason: 'store' });
   try {
     const handle = ctx.fs.openDatabase(ctx.layout.inOwn('catalog.db'), 'read');
     if (handle !== undefined) {

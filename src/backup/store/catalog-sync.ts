@@ -78,7 +78,9 @@ export function hasLines(catalog: Catalog, head: Head): boolean {
   const last = rows.at(-1);
   const pending = op?.t === 'commit' || op?.t === 'adopt' ? op : undefined;
   if (last !== undefined && pending !== undefined && last.id === pending.out && last.delta === pending.list) rows.pop();
-  return rows.length === chain.length && rows.every((row, at) => row.id === chain[at]?.id && row.delta === chain[at]?.delta);
+  return (
+    rows.length === chain.length && rows.every((row, at) => row.id === chain[at]?.id && row.delta === chain[at]?.delta)
+  );
 }
 
 /** Only some lists changed, or the catalog stands at an earlier version: reads what is missing. False: it is of no use. */

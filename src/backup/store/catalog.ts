@@ -2,7 +2,7 @@
  * The catalog: what the folder should hold, and the lines of all lists, in SQLite. A cache: it can be deleted at any time.
  *
  * ```sql
- * meta(key PRIMARY KEY, value)                      -- format; cur: the version whose state `cur_file` describes
+ * meta(key PRIMARY KEY, value)                      -- cur: the version whose state `cur_file` describes
  * version(seq PRIMARY KEY, id UNIQUE, delta)        -- seq: order in the chain, oldest lowest
  * line(path, seq, kind, at, size, mtime, sha256)    -- kind 1: stored at `at`, 0: absent
  * cur_file(path PRIMARY KEY, size, mtime, sha256)   -- mtime in microseconds
@@ -15,16 +15,17 @@ import type Database from 'better-sqlite3';
 import type { ChangeLine, FileIdentity } from './change-list.js';
 import type { StoreDatabase } from './file-system.js';
 
-const FORMAT = '1';
+/** In SQLite's user_version. */
+const FORMAT = 1;
 
 const SCHEMA = `
-CREATE TABLE IF NOT EXISTS meta(key TEXT PRIMARY KEY, value TEXT) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS version(seq INTEGER PRIMARY KEY, id TEXT UNIQUE NOT NULL, delta TEXT NOT NULL);
-CREATE TABLE IF NOT EXISTS line(path TEXT, seq INTEGER, kind INTEGER, at TEXT, size INTEGER, mtime INTEGER, sha256 BLOB,
+CREATE TABLE meta(key TEXT PRIMARY KEY, value TEXT) WITHOUT ROWID;
+CREATE TABLE version(seq INTEGER PRIMARY KEY, id TEXT UNIQUE NOT NULL, delta TEXT NOT NULL);
+CREATE TABLE line(path TEXT, seq INTEGER, kind INTEGER, at TEXT, size INTEGER, mtime INTEGER, sha256 BLOB,
   PRIMARY KEY(path, seq)) WITHOUT ROWID;
-CREATE INDEX IF NOT EXISTS line_at ON line(at, path) WHERE kind = 1;
-CREATE INDEX IF NOT EXISTS line_seq ON line(seq);
-CREATE TABLE IF NOT EXISTS cur_file(path TEXT PRIMARY KEY, size INTEGER, mtime INTEGER, sha256 BLOB) WITHOUT ROWID;
+CREATE INDEX line_at ON line(at, path) WHERE kind = 1;
+CREATE INDEX line_seq ON line(seq);
+CREATE TABLE cur_file(path TEXT PRIMARY KEY, size INTEGER, mtime INTEGER, sha256 BLOB) WITHOUT ROWID;
 `;
 
 interface IdentityRow {
@@ -46,18 +47,22 @@ export interface FolderContent {
   readonly folders: Set<string>;
 }
 
+/** Statements live with their connection, which several catalogs may look at in turn. */
+const PREPARED = new WeakMap<Database.Database, Map<string, Database.Statement<unknown[], unknown>>>();
+
 export class Catalog {
   readonly #handle: StoreDatabase;
-  readonly #statements = new Map<string, Database.Statement<unknown[], unknown>>();
+  readonly #statements: Map<string, Database.Statement<unknown[], unknown>>;
 
   /** @throws SqliteError when the file is no database, or of another format */
   constructor(handle: StoreDatabase, use: 'write' | 'read' = 'write') {
     this.#handle = handle;
-    if (use === 'write') {
-      handle.db.exec(SCHEMA);
-      if (this.meta('format') === undefined) this.setMeta('format', FORMAT);
-    }
-    if (this.meta('format') !== FORMAT) throw new Error('catalog of another format');
+    this.#statements = PREPARED.get(handle.db) ?? new Map();
+    PREPARED.set(handle.db, this.#statements);
+    const format = handle.db.pragma('user_version', { simple: true });
+    if (format === FORMAT) return;
+    if (format !== 0 || use === 'read') throw new Error('catalog of another format');
+    handle.db.exec(`BEGIN; ${SCHEMA} PRAGMA user_version = ${FORMAT}; COMMIT;`);
   }
 
   close(): void {
@@ -138,7 +143,8 @@ export class Catalog {
 
   /** The oldest line for `path` in the lists `from` to `to`: it decides. */
   line(path: string, from: number, to: number): CatalogLine | undefined {
-    const sql = 'SELECT seq, kind, at, size, mtime, sha256 FROM line WHERE path = ? AND seq BETWEEN ? AND ? ORDER BY seq LIMIT 1';
+    const sql =
+      'SELECT seq, kind, at, size, mtime, sha256 FROM line WHERE path = ? AND seq BETWEEN ? AND ? ORDER BY seq LIMIT 1';
     const row = this.#get<IdentityRow & { seq: number; kind: number; at: string | null }>(sql, path, from, to);
     if (row === undefined) return undefined;
     return { kind: row.kind === 1 ? 'stored' : 'absent', at: row.at, old: identityOf(row) ?? null, seq: row.seq };
@@ -173,7 +179,9 @@ export class Catalog {
   }
 
   clear(): void {
-    this.#handle.db.exec('DELETE FROM line; DELETE FROM version; DELETE FROM cur_file; DELETE FROM meta WHERE key = \'cur\'');
+    this.#handle.db.exec(
+      "DELETE FROM line; DELETE FROM version; DELETE FROM cur_file; DELETE FROM meta WHERE key = 'cur'",
+    );
   }
 
   addLine(seq: number, line: ChangeLine): void {

@@ -110,7 +110,11 @@ export class ChangeListWriter {
  * @param expected the checksum that the head names
  * @throws IbkError `damaged`: not whole, altered, or holding what no ibk writes. ENOENT: there is no such list
  */
-export function* readChangeList(fs: StoreFileSystem, path: string, expected?: string): Generator<ChangeLine, ChangeListHeader> {
+export function* readChangeList(
+  fs: StoreFileSystem,
+  path: string,
+  expected?: string,
+): Generator<ChangeLine, ChangeListHeader> {
   const hash = createHash('sha256');
   let header: ChangeListHeader | undefined;
   let end: WrittenList | undefined;
@@ -131,7 +135,8 @@ export function* readChangeList(fs: StoreFileSystem, path: string, expected?: st
   }
   const sha256 = hash.digest('hex');
   if (header === undefined || end === undefined) throw damaged(path, 'cut short');
-  if (end.sha256 !== sha256 || end.count !== count || (expected ?? sha256) !== sha256) throw damaged(path, 'wrong checksum');
+  if (end.sha256 !== sha256 || end.count !== count || (expected ?? sha256) !== sha256)
+    throw damaged(path, 'wrong checksum');
   return header;
 }
 
@@ -202,7 +207,8 @@ function parsed(path: string, text: string): Record<string, unknown> {
 
 function checkedHeader(path: string, value: Record<string, unknown>): ChangeListHeader {
   const { format, udid, from, to } = value;
-  if (format !== FORMAT || typeof udid !== 'string' || typeof to !== 'string') throw damaged(path, 'a wrong first line');
+  if (format !== FORMAT || typeof udid !== 'string' || typeof to !== 'string')
+    throw damaged(path, 'a wrong first line');
   return { udid, from: typeof from === 'string' ? from : null, to };
 }
 
@@ -221,7 +227,8 @@ function checkedIdentity(path: string, value: unknown): FileIdentity | null {
   if (typeof value !== 'object') throw damaged(path, 'a wrong identity');
   const { size, mtimeUs, sha256 } = value as Record<string, unknown>;
   if (typeof size !== 'number' || typeof mtimeUs !== 'number') throw damaged(path, 'a wrong identity');
-  if (sha256 !== null && (typeof sha256 !== 'string' || !/^[0-9a-f]{64}$/.test(sha256))) throw damaged(path, 'a wrong checksum');
+  if (sha256 !== null && (typeof sha256 !== 'string' || !/^[0-9a-f]{64}$/.test(sha256)))
+    throw damaged(path, 'a wrong checksum');
   return { size, mtimeUs, sha256 };
 }
 

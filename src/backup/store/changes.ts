@@ -59,7 +59,10 @@ export async function writeChanges(
       counts[line.old === null ? 'added' : line.new === null ? 'removed' : 'replaced'] += 1;
       addedBytes += line.new?.size ?? 0;
       if (line.new !== null && !isManagedName(changed)) {
-        ctx.warn({ kind: 'unknown_name', message: `The device sent a file with an unknown name: ${JSON.stringify(changed)}.` });
+        ctx.warn({
+          kind: 'unknown_name',
+          message: `The device sent a file with an unknown name: ${JSON.stringify(changed)}.`,
+        });
       }
       writer.add(line);
     }

@@ -16,7 +16,9 @@ export function hasLeftovers(ctx: StoreContext, head: Head): boolean {
   return (fs.list(layout.inOwn('versions')) ?? []).some(({ name }) => {
     const inside = fs.list(layout.version(name)) ?? [];
     if (inside.length === 0) return true;
-    return inside.some((entry) => isDeltaName(entry.name) && known.get(name) !== entry.name);
+    return inside.some((entry) =>
+      entry.name === 'version.json' ? !known.has(name) : isDeltaName(entry.name) && known.get(name) !== entry.name,
+    );
   });
 }
 
@@ -26,7 +28,11 @@ export async function cleanAll(ctx: StoreContext, head: Head): Promise<void> {
   const { fs, layout } = ctx;
   for (const { name, kind } of fs.list(layout.inOwn('versions')) ?? []) {
     if (kind === 'directory' && isVersionId(name)) cleanVersion(ctx, head, name);
-    else ctx.warn({ kind: 'unknown_folder', message: 'There is something in the versions folder that ibk did not put there.' });
+    else
+      ctx.warn({
+        kind: 'unknown_folder',
+        message: 'There is something in the versions folder that ibk did not put there.',
+      });
     const turn = ctx.pause();
     if (turn !== undefined) await turn;
   }
@@ -52,7 +58,11 @@ function cleanVersion(ctx: StoreContext, head: Head, id: string): void {
     if (kind === 'directory') removeEmptyBelow(ctx, path);
     else if (isDeltaName(name) && name !== named?.delta) {
       if (mayDropList(ctx, head, id)) fs.unlink(path);
-      else ctx.warn({ kind: 'list_kept', message: `Version ${id} has a list that its record does not name; it was kept.` });
+      else
+        ctx.warn({
+          kind: 'list_kept',
+          message: `Version ${id} has a list that its record does not name; it was kept.`,
+        });
     } else if (name === 'version.json' && named === undefined) fs.unlink(path);
   }
   fs.removeDirectory(folder);

@@ -43,7 +43,10 @@ export async function commitOverlay(
   facts: CommitFacts,
 ): Promise<{ head: Head; result: CommitResult }> {
   if (overlay.typeOf(STATUS_PLIST) !== 'file') {
-    throw new IbkError('damaged', 'The device sent no Status.plist.', { reason: 'no_status', meaning: 'Nothing was changed.' });
+    throw new IbkError('damaged', 'The device sent no Status.plist.', {
+      reason: 'no_status',
+      meaning: 'Nothing was changed.',
+    });
   }
   checkSeal(ctx, head);
   const next = newVersion(ctx, head, facts.date);
@@ -58,7 +61,10 @@ export async function commitOverlay(
   overlay.close();
   const rolled = await runPending(ctx, catalog, decided, false);
   const done = await finishCommit(ctx, catalog, rolled);
-  return { head: done, result: { versionId: next.id, counts, unchanged: written.unchanged, newBytes: written.addedBytes } };
+  return {
+    head: done,
+    result: { versionId: next.id, counts, unchanged: written.unchanged, newBytes: written.addedBytes },
+  };
 }
 
 /** All that the list names, and the list: bytes, then names, then the folders that things will be moved to. */

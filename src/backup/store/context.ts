@@ -14,7 +14,13 @@ export interface StateDescription {
 }
 
 export interface StoreWarning {
-  readonly kind: 'foreign_change' | 'snapshot_dropped' | 'unknown_name' | 'list_kept' | 'catalog_rebuilt' | 'unknown_folder';
+  readonly kind:
+    | 'foreign_change'
+    | 'snapshot_dropped'
+    | 'unknown_name'
+    | 'list_kept'
+    | 'catalog_rebuilt'
+    | 'unknown_folder';
   readonly message: string;
 }
 

@@ -6,6 +6,7 @@
  */
 import { execFile } from 'node:child_process';
 import * as fs from 'node:fs';
+import { platform as systemPlatform } from 'node:os';
 import { dirname } from 'node:path';
 import Database from 'better-sqlite3';
 import { IbkError } from '../../errors.js';
@@ -45,7 +46,7 @@ export class DiskFileSystem implements StoreFileSystem {
   #modesHold: boolean | undefined;
 
   constructor(root: string, options: DiskOptions = {}) {
-    const platform = options.platform ?? process.platform;
+    const platform = options.platform ?? systemPlatform();
     this.#root = root;
     this.#change = options.beforeChange ?? (() => {});
     this.#windows = platform === 'win32';

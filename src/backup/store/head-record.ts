@@ -50,7 +50,13 @@ export type Operation =
   | ({ readonly t: 'adopt'; readonly out: string } & ListedOperation)
   | { readonly t: 'rescan' }
   /** `v` is no longer in the chain: its list and what only that names go away. `u`'s superseded list `du` too. */
-  | { readonly t: 'rm'; readonly v: string; readonly delta: string; readonly u: string | null; readonly du: string | null };
+  | {
+      readonly t: 'rm';
+      readonly v: string;
+      readonly delta: string;
+      readonly u: string | null;
+      readonly du: string | null;
+    };
 
 export type CommitOperation = Extract<Operation, { t: 'commit' }>;
 export type AdoptOperation = Extract<Operation, { t: 'adopt' }>;
@@ -146,7 +152,8 @@ function chainEntry(value: unknown): ChainEntry {
 function version(value: unknown): VersionRecord {
   const entry = object(value, 'a version');
   const { complete, origin, pinned, hidden, note } = entry;
-  if (typeof complete !== 'boolean' || typeof pinned !== 'boolean' || typeof hidden !== 'boolean') throw bad('a version lacks a flag');
+  if (typeof complete !== 'boolean' || typeof pinned !== 'boolean' || typeof hidden !== 'boolean')
+    throw bad('a version lacks a flag');
   if (origin !== 'ibk' && origin !== 'foreign') throw newer('a version');
   const tags = array(entry['tags'], 'tags').map((tag) => {
     if (typeof tag !== 'string') throw bad('a tag is not text');
@@ -161,7 +168,8 @@ function seal(value: unknown): Seal {
   const record = object(value, 'seal');
   const folders: Record<string, number> = Object.create(null);
   const metadata: Record<string, readonly [number, number, number]> = Object.create(null);
-  for (const [name, time] of Object.entries(object(record['folders'], 'seal.folders'))) folders[name] = count(time, 'seal');
+  for (const [name, time] of Object.entries(object(record['folders'], 'seal.folders')))
+    folders[name] = count(time, 'seal');
   for (const [name, facts] of Object.entries(object(record['metadata'], 'seal.metadata'))) {
     const [size, time, inode] = array(facts, 'seal').map((fact) => count(fact, 'seal'));
     if (size === undefined || time === undefined || inode === undefined) throw bad('the seal lacks a number');
@@ -205,7 +213,10 @@ function sha256(value: unknown): string {
 }
 
 function bad(why: string): IbkError {
-  return new IbkError('damaged', `The store's own records are damaged: ${why}.`, { reason: 'store_record', hint: 'ibk doctor' });
+  return new IbkError('damaged', `The store's own records are damaged: ${why}.`, {
+    reason: 'store_record',
+    hint: 'ibk doctor',
+  });
 }
 
 function newer(what: string): IbkError {

@@ -90,7 +90,10 @@ function writeNew(fs: StoreFileSystem, path: string, bytes: Buffer): void {
 }
 
 function overtaken(cause: unknown = systemError('EEXIST', 'head')): IbkError {
-  return new IbkError('in_use', 'Another ibk changed this store at the same time.', { reason: 'head_overtaken', cause });
+  return new IbkError('in_use', 'Another ibk changed this store at the same time.', {
+    reason: 'head_overtaken',
+    cause,
+  });
 }
 
 function unsealed(text: string): unknown {

@@ -12,7 +12,12 @@ export function isExactly(stat: FileStat | undefined, identity: FileIdentity | n
 }
 
 /** Same file, or same bytes under another time (a disk that was copied, a share mounted again). */
-export function isSame(fs: StoreFileSystem, path: string, stat: FileStat | undefined, identity: FileIdentity | null): boolean {
+export function isSame(
+  fs: StoreFileSystem,
+  path: string,
+  stat: FileStat | undefined,
+  identity: FileIdentity | null,
+): boolean {
   if (isExactly(stat, identity)) return true;
   if (stat === undefined || identity === null || stat.kind !== 'file') return false;
   if (stat.sizeBytes !== identity.size || identity.sha256 === null) return false;

@@ -82,7 +82,8 @@ export function judgeName(path: string): NameVerdict {
   if (parts.length > MAX_DEPTH || !parts.every(isPlainComponent)) return 'unstorable';
   const folded = foldPath(inner);
   const [first = ''] = folded.split('/');
-  const aliasesApple = FOLDED_METADATA.has(folded) || isManagedName(folded) || (HASH_FOLDER.test(first) && !inner.startsWith(first));
+  const aliasesApple =
+    FOLDED_METADATA.has(folded) || isManagedName(folded) || (HASH_FOLDER.test(first) && !inner.startsWith(first));
   if (aliasesApple || (foldPath(parts[0] ?? '') === 'snapshot' && parts[0] !== SNAPSHOT)) return 'unstorable';
   return 'plain';
 }

@@ -119,7 +119,9 @@ export class OverlayIndex {
 
   /** Entries that hide something of the lower layer. */
   hiding(): { readonly path: string; readonly entry: OverlayEntry }[] {
-    const rows = this.#handle.db.prepare<[], Row>(`SELECT ${COLUMNS} FROM entry WHERE kind = 'gone' OR opaque = 1 ORDER BY path`).all();
+    const rows = this.#handle.db
+      .prepare<[], Row>(`SELECT ${COLUMNS} FROM entry WHERE kind = 'gone' OR opaque = 1 ORDER BY path`)
+      .all();
     return toEntries(rows);
   }
 

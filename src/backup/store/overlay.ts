@@ -221,7 +221,9 @@ export class Overlay {
       const fold = foldPath(part);
       const clash = this.index.pathWithFold(fold);
       if (clash !== undefined && clash !== part) throw systemError('EEXIST', path);
-      const beside = this.list(parentOf(part)).map(({ name }) => (parentOf(part) === '' ? name : `${parentOf(part)}/${name}`));
+      const beside = this.list(parentOf(part)).map(({ name }) =>
+        parentOf(part) === '' ? name : `${parentOf(part)}/${name}`,
+      );
       if (beside.some((other) => other !== part && foldPath(other) === fold)) throw systemError('EEXIST', path);
     }
   }
@@ -242,7 +244,8 @@ export class Overlay {
   /** A file cannot take the place of a folder of the lower layer: both would have to lie there until the commit is over. */
   #checkNoLowerFolder(type: 'file' | 'directory', to: string): void {
     if (type !== 'file') return;
-    if (this.index.get(to)?.kind === 'dir' || (judgeName(to) === 'plain' && this.#lowerType(to) === 'directory')) throw systemError('EISDIR', to);
+    if (this.index.get(to)?.kind === 'dir' || (judgeName(to) === 'plain' && this.#lowerType(to) === 'directory'))
+      throw systemError('EISDIR', to);
   }
 
   #openEntry(path: string, entry: OverlayFile): ReadableFile {

@@ -47,11 +47,14 @@ async function firstHead(ctx: StoreContext): Promise<Head> {
   const found = readHead(fs, layout);
   if (found !== undefined) return found;
   const versions = fs.list(layout.inOwn('versions')) ?? [];
-  const listed = versions.some(({ name }) => (fs.list(layout.version(name)) ?? []).some((entry) => entry.name.startsWith('delta.')));
+  const listed = versions.some(({ name }) =>
+    (fs.list(layout.version(name)) ?? []).some((entry) => entry.name.startsWith('delta.')),
+  );
   if (listed) {
     throw new IbkError('damaged', 'The record of the versions in this store is lost.', {
       reason: 'head_lost',
-      meaning: 'Nothing was touched. The newest backup can still be read, and nothing of the earlier versions was removed.',
+      meaning:
+        'Nothing was touched. The newest backup can still be read, and nothing of the earlier versions was removed.',
       hint: 'ibk doctor --rebuild',
     });
   }
@@ -77,7 +80,12 @@ export async function runPending(ctx: StoreContext, catalog: Catalog, start: Hea
 }
 
 /** Takes what differs from the seal, if anything, as a version of another program; then the seal is taken anew. */
-async function adoptChanges(ctx: StoreContext, catalog: Catalog, start: Head, difference: SealDifference): Promise<Head> {
+async function adoptChanges(
+  ctx: StoreContext,
+  catalog: Catalog,
+  start: Head,
+  difference: SealDifference,
+): Promise<Head> {
   if (difference === 'none') return start;
   const settled = await settleFolder(ctx, catalog, start, difference);
   const head = await runPending(ctx, catalog, settled, false);

@@ -31,8 +31,8 @@ interface View {
   readonly catalog: Catalog;
   /** The catalog knows all that the folder should hold; else only what a list names. */
   readonly complete: boolean;
-  /** The lines of a commit or adoption under way. */
-  readonly pending: Catalog | undefined;
+  /** By path, what the outgoing version holds where a commit or adoption under way changes it (null: nothing). */
+  readonly pending: ReadonlyMap<string, FileIdentity | null>;
 }
 
 export class VersionReader {
@@ -89,7 +89,10 @@ export class VersionReader {
       if (reading.state === 'found') reading.file.close();
     }
     if (failure instanceof IbkError) throw failure;
-    throw new IbkError('in_use', 'The store changed all the time while it was read.', { reason: 'reader_starved', cause: failure });
+    throw new IbkError('in_use', 'The store changed all the time while it was read.', {
+      reason: 'reader_starved',
+      cause: failure,
+    });
   }
 
   *#attempt(view: View, version: string, path: string): Generator<void, Reading | 'again'> {
@@ -103,12 +106,11 @@ export class VersionReader {
       return file === undefined ? { state: 'lost' } : { state: 'found', file, expected: line.old };
     }
     const { op } = view.head;
-    const moving = op?.t === 'commit' ? view.pending?.line(path, 1, 1) : undefined;
-    if (moving === undefined || op?.t !== 'commit' || op.out === null) return yield* this.#fromFolder(view, path);
-    if (moving.old === null) return { state: 'absent' };
+    const old = view.pending.get(path);
+    if (old === undefined || op?.t !== 'commit' || op.out === null) return yield* this.#fromFolder(view, path);
+    if (old === null) return { state: 'absent' };
     // The old file is on its way from the folder to the outgoing version: look there, here, and there again.
     const target = layout.slot(op.out, path);
-    const { old } = moving;
     yield;
     const before = fs.open(target);
     if (before !== undefined) return { state: 'found', file: before, expected: old };
@@ -145,10 +147,10 @@ export class VersionReader {
     const own = this.#ownCatalog(head);
     const catalog = own ?? this.#linesOnly(head);
     const { op } = head;
-    let pending: Catalog | undefined;
+    const pending = new Map<string, FileIdentity | null>();
     if (op?.t === 'commit' || op?.t === 'adopt') {
-      pending = temporaryCatalog();
-      for (const line of readChangeList(this.#ctx.fs, findList(this.#ctx, op), op.listSha256)) pending.addLine(1, line);
+      for (const { p, old } of readChangeList(this.#ctx.fs, findList(this.#ctx, op), op.listSha256))
+        pending.set(p, old);
     }
     this.#view = { head, catalog, complete: own !== undefined, pending };
     return this.#view;
@@ -190,7 +192,6 @@ export class VersionReader {
 
   #dropView(): void {
     this.#view?.catalog.close();
-    this.#view?.pending?.close();
     this.#view = undefined;
   }
 }
@@ -208,8 +209,8 @@ function decidingLine(view: View, version: string, path: string): CatalogLine | 
 function expectedInFolder(view: View, path: string): FileIdentity | null | 'unknown' {
   const { head, catalog, complete, pending } = view;
   const { op } = head;
-  const changing = pending?.line(path, 1, 1);
-  if (changing !== undefined) return changing.old;
+  const changing = pending.get(path);
+  if (changing !== undefined) return changing;
   const next = op?.t === 'commit' || op?.t === 'adopt' ? op.next.id : undefined;
   const known = catalog.file(path);
   if (complete && (catalog.current === head.current?.id || catalog.current === next)) return known ?? null;

@@ -82,11 +82,11 @@ export async function runRetire(ctx: StoreContext, catalog: Catalog, head: Head,
       if (turn !== undefined) await turn;
     }
     await fs.syncDirectories([...emptied]);
-    fs.unlink(`${folder}/version.json`);
     fs.unlink(list);
     for (const path of emptied) removeEmptyFolders(ctx, path);
   }
-  // Also where a killed run had done it already: a list that comes back after the head forgot it would be nobody's.
+  // Also where a killed run had done it already: what comes back after the head forgot it would be nobody's.
+  fs.unlink(`${folder}/version.json`);
   await fs.syncDirectories([folder]);
   if (op.u !== null && op.du !== null) {
     fs.unlink(listPath(ctx, { id: op.u, delta: op.du }));

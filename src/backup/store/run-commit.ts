@@ -78,10 +78,7 @@ async function firstPhase(ctx: StoreContext, head: Head, op: CommitOperation, wo
   const bring = bringing(ctx, work);
   // (a) U is still the old backup, with files beside it that nothing names.
   if (op.counts.added > 0) {
-    await work.each(
-      (line) => line.old === null && !isMetadata(line.p),
-      bring,
-    );
+    await work.each((line) => line.old === null && !isMetadata(line.p), bring);
   }
   if (out !== null) {
     // (b) The window opens.
@@ -112,10 +109,7 @@ async function secondPhase(ctx: StoreContext, op: CommitOperation, work: Work): 
   const { fs, layout } = ctx;
   const bring = bringing(ctx, work);
   if (op.counts.replaced > 0) {
-    await work.each(
-      (line) => line.old !== null && line.new !== null && !isMetadata(line.p),
-      bring,
-    );
+    await work.each((line) => line.old !== null && line.new !== null && !isMetadata(line.p), bring);
   }
   for (const line of work.metadata) if (line !== work.status) bring(line);
   await fs.syncDirectories(work.folders);
@@ -189,7 +183,8 @@ function describeVersion(ctx: StoreContext, version: VersionRecord, next: string
   const text = Buffer.from(`${JSON.stringify({ format: 1, udid: layout.udid, ...version, next }, undefined, 2)}\n`);
   const there = fs.stat(path);
   if (there !== undefined) {
-    if (there.sizeBytes === text.length && readWhole(fs, path, text.length)?.equals(text) === true) return fs.syncFile(path);
+    if (there.sizeBytes === text.length && readWhole(fs, path, text.length)?.equals(text) === true)
+      return fs.syncFile(path);
     fs.unlink(path);
   }
   const file = fs.create(path);

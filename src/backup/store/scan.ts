@@ -11,7 +11,12 @@ import { comparePaths, isHashFolder, isManagedName } from './names.js';
 
 /** `changed`: another file is there, or none, or a new one. `renewed`: the same bytes under a new time. */
 export type ScanFinding =
-  | { readonly kind: 'changed'; readonly path: string; readonly was: FileIdentity | null; readonly is: FileIdentity | null }
+  | {
+      readonly kind: 'changed';
+      readonly path: string;
+      readonly was: FileIdentity | null;
+      readonly is: FileIdentity | null;
+    }
   | { readonly kind: 'renewed'; readonly path: string; readonly is: FileIdentity };
 
 /** Differences in order of their paths. `folders`: only files directly in these (`''`: the top), or all. */
@@ -59,7 +64,8 @@ async function* scanInto(
 function compareFile(ctx: StoreContext, path: string, was: FileIdentity | null): ScanFinding | undefined {
   const place = ctx.layout.inFolder(path);
   const stat = ctx.fs.stat(place);
-  if (stat === undefined || stat.kind !== 'file') return was === null ? undefined : { kind: 'changed', path, was, is: null };
+  if (stat === undefined || stat.kind !== 'file')
+    return was === null ? undefined : { kind: 'changed', path, was, is: null };
   if (was === null) return { kind: 'changed', path, was, is: identityOfStat(stat, null) };
   if (stat.sizeBytes !== was.size) return { kind: 'changed', path, was, is: identityOfStat(stat, null) };
   if (stat.mtimeUs === was.mtimeUs) return undefined;

@@ -76,7 +76,11 @@ async function verifyFiles(
   return { ...sum, problems };
 }
 
-function compare(file: ReadableFile, expected: FileIdentity | null, readData: boolean): VerifyProblem['kind'] | undefined {
+function compare(
+  file: ReadableFile,
+  expected: FileIdentity | null,
+  readData: boolean,
+): VerifyProblem['kind'] | undefined {
   if (expected === null) return undefined;
   if (file.stat().sizeBytes !== expected.size) return 'size';
   return readData && expected.sha256 !== null && sha256OfFile(file) !== expected.sha256 ? 'content' : undefined;

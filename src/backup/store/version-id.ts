@@ -23,7 +23,10 @@ export function newShortId(random: (count: number) => Buffer = randomBytes): str
   const bytes = random(8);
   let id = '';
   for (const byte of bytes) {
-    id += id === '' ? ALPHABET.charAt(FIRST_FROM + (byte % (ALPHABET.length - FIRST_FROM))) : ALPHABET.charAt(byte % ALPHABET.length);
+    id +=
+      id === ''
+        ? ALPHABET.charAt(FIRST_FROM + (byte % (ALPHABET.length - FIRST_FROM)))
+        : ALPHABET.charAt(byte % ALPHABET.length);
   }
   return id;
 }

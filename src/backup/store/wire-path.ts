@@ -9,7 +9,8 @@ export function pathInFolder(udid: string, wire: string): string {
   const [first, ...rest] = wire.split('/');
   if (first !== udid || wire.includes('\0') || wire.includes('\\')) throw outside(wire);
   const parts = rest.filter((part) => part !== '' && part !== '.');
-  if (parts.some((part) => part === '..' || /^[A-Za-z]:/.test(part) || part.toLowerCase() === '.ibk')) throw outside(wire);
+  if (parts.some((part) => part === '..' || /^[A-Za-z]:/.test(part) || part.toLowerCase() === '.ibk'))
+    throw outside(wire);
   return parts.join('/');
 }
 

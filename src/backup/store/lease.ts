@@ -1,0 +1,187 @@
+/**
+ * The right to write one store: what the device is served with during a backup, then `commit` or `abort`.
+ *
+ * `host` has the calls of Device Link's host interface, with paths as the device sends them.
+ */
+import { join } from 'node:path';
+import { IbkError } from '../../errors.js';
+import { dropIncoming } from './adopt.js';
+import { type CommitFacts, type CommitResult, commitOverlay } from './commit.js';
+import type { StoreContext } from './context.js';
+import { onDisk } from './disk-errors.js';
+import { makeDirectories, type ReadableFile, systemError } from './file-system.js';
+import type { VersionRecord } from './head-record.js';
+import type { StoreLock } from './lock.js';
+import { Overlay, type OverlayNode } from './overlay.js';
+import { type OpenedStore, runPending } from './recovery.js';
+import { retireVersion } from './retire.js';
+import { pathInFolder } from './wire-path.js';
+
+const READ_BYTES = 256 * 1024;
+
+export interface LeaseSink {
+  write(chunk: Buffer): void;
+  /** The file is whole: it takes the place of what was there. */
+  commit(): void;
+  discard(): void;
+}
+
+export interface LeaseSource {
+  read(): Promise<Buffer>;
+  close(): void;
+}
+
+export interface LeaseEntry {
+  readonly name: string;
+  readonly type: OverlayNode['type'];
+  readonly sizeBytes: number;
+  readonly modified: Date;
+}
+
+export class StoreLease {
+  readonly #ctx: StoreContext;
+  readonly #opened: OpenedStore;
+  readonly #lock: StoreLock;
+  readonly #root: string;
+  #overlay: Overlay | undefined;
+  #ended = false;
+
+  constructor(ctx: StoreContext, opened: OpenedStore, lock: StoreLock, root: string) {
+    this.#ctx = ctx;
+    this.#opened = opened;
+    this.#lock = lock;
+    this.#root = root;
+  }
+
+  /** The backup that lies in the folder now. */
+  get current(): VersionRecord | null {
+    return this.#opened.head.current;
+  }
+
+  /** What the device may ask of the disk. Throws `unsafe` for a path outside its folder, system errors for the rest. */
+  readonly host = {
+    freeSpace: (): number => this.overlay.freeBytes(),
+    receive: (path: string): LeaseSink => this.#receive(this.#inside(path)),
+    open: (path: string): LeaseSource => sourceOf(this.overlay.open(this.#inside(path))),
+    move: (from: string, to: string): void => this.overlay.move(this.#inside(from), this.#inside(to)),
+    copy: (from: string, to: string): void => this.overlay.copy(this.#inside(from), this.#inside(to)),
+    remove: (path: string): void => this.overlay.remove(this.#inside(path)),
+    list: (path: string): LeaseEntry[] => this.overlay.list(this.#inside(path)).map(entryOf),
+    makeDirectory: (path: string): void => this.overlay.makeDirectory(this.#inside(path)),
+  };
+
+  /** What the device sees, with paths below its folder: for the check before a commit. */
+  get overlay(): Overlay {
+    if (this.#ended) throw new TypeError('the lease has ended');
+    const { fs, layout } = this.#ctx;
+    makeDirectories(fs, layout.own);
+    this.#overlay ??= new Overlay(this.#ctx, this.#opened.catalog);
+    return this.#overlay;
+  }
+
+  /** Puts a file of our own making into the overlay, such as Info.plist. */
+  write(path: string, bytes: Buffer): void {
+    const sink = this.#receive(path);
+    sink.write(bytes);
+    sink.commit();
+  }
+
+  /** Where the content of `path` lies on this computer now: to be read only, and only until the commit. @throws ENOENT */
+  localPath(path: string): string {
+    const { layout } = this.#ctx;
+    const entry = this.overlay.index.get(path);
+    if (entry?.kind === 'file' && entry.blob !== null) return join(this.#root, layout.blob(entry.blob));
+    if (this.overlay.typeOf(path) !== 'file') throw systemError('ENOENT', path);
+    return join(this.#root, layout.inFolder(entry?.kind === 'file' ? (entry.lower ?? path) : path));
+  }
+
+  /** Makes all that was received the current backup. On return it survives any crash. @throws as commitOverlay; IbkError `destination` */
+  async commit(facts: CommitFacts): Promise<CommitResult> {
+    const { catalog } = this.#opened;
+    return onDisk(async () => {
+      const { head, result } = await commitOverlay(this.#ctx, catalog, this.#opened.head, this.overlay, facts);
+      this.#overlay = undefined;
+      this.#opened.head = head;
+      if (head.current?.id === result.versionId) return result;
+      throw new IbkError('in_use', 'Another program wrote into the backup folder while this backup was put there.', {
+        reason: 'foreign_change',
+        meaning: 'This backup is kept as a version; the folder is as the other program left it.',
+      });
+    });
+  }
+
+  /** Forgets an earlier version. @throws IbkError `not_found`, `usage` when it is pinned */
+  async forget(version: string): Promise<void> {
+    await onDisk(async () => {
+      const head = await retireVersion(this.#ctx, this.#opened.head, version);
+      this.#opened.head = await runPending(this.#ctx, this.#opened.catalog, head, false);
+    });
+  }
+
+  /** Drops what was received, and gives the lease back. Never throws: what it cannot remove, the next start does. */
+  abort(): void {
+    this.#end(true);
+  }
+
+  /** Gives the lease back. */
+  [Symbol.dispose](): void {
+    this.#end(true);
+  }
+
+  #end(drop: boolean): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    try {
+      this.#overlay?.close();
+      // A commit that failed half-way needs what was received: the next start goes on with it.
+      if (drop && this.#overlay !== undefined && this.#isUndecided()) dropIncoming(this.#ctx);
+    } catch {
+      // As above.
+    }
+    this.#opened.catalog.close();
+    this.#lock.release();
+  }
+
+  #isUndecided(): boolean {
+    const { fs, layout } = this.#ctx;
+    const heads = (fs.list(layout.own) ?? []).filter(({ name }) => name.startsWith('head.')).map(({ name }) => name);
+    return heads.length === 1 && heads[0] === `head.${this.#opened.head.gen}`;
+  }
+
+  #receive(path: string): LeaseSink {
+    const { overlay } = this;
+    const writer = overlay.begin(path);
+    return {
+      write: (chunk) => writer.write(chunk),
+      commit: () => overlay.place(path, writer),
+      discard: () => {
+        try {
+          overlay.discard(writer);
+        } catch {
+          // Content without an entry goes away with the run.
+        }
+      },
+    };
+  }
+
+  #inside(path: string): string {
+    return pathInFolder(this.#ctx.layout.udid, path);
+  }
+}
+
+function sourceOf(file: ReadableFile): LeaseSource {
+  let at = 0;
+  return {
+    read: async () => {
+      const into = Buffer.allocUnsafe(READ_BYTES);
+      const count = file.read(into, at);
+      at += count;
+      return into.subarray(0, count);
+    },
+    close: () => file.close(),
+  };
+}
+
+function entryOf({ name, type, sizeBytes, modifiedMs }: OverlayNode): LeaseEntry {
+  return { name, type, sizeBytes, modified: new Date(modifiedMs) };
+}

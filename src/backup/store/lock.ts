@@ -1,0 +1,147 @@
+/**
+ * One writer at a time (store.md 10).
+ *
+ * `lock` is an empty SQLite file, used for its OS lock alone: that ends with the process, so on a local disk nothing can be left behind by a crash.
+ * Nobody else may open that file: closing it would drop a POSIX lock. `holder.json` says who it is, and guards shares whose locks do not work: made
+ * exclusively, its time renewed every 20 s.
+ */
+import * as fs from 'node:fs';
+import { join } from 'node:path';
+import Database from 'better-sqlite3';
+import { IbkError } from '../../errors.js';
+import type { Clock } from '../../io/clock.js';
+import { codeOf } from './disk-file-system.js';
+import { judgeHolder, type LockHolder, ownHolder, readHolder } from './lock-holder.js';
+
+const RENEW_MS = 20_000;
+const STALE_AFTER_MS = 90_000;
+const LOOK_EVERY_MS = 5_000;
+
+export interface StoreLock {
+  /** @throws IbkError `in_use` when somebody else took it meanwhile (a share with broken locks, a computer that slept) */
+  check(): void;
+  release(): void;
+}
+
+export interface LockOptions {
+  readonly clock: Clock;
+  /** What the holder does, for people. */
+  readonly command: string;
+  readonly signal?: AbortSignal | undefined;
+  /** Called once when a holder on another computer has to be watched for a while. */
+  readonly onWait?: ((holder: LockHolder) => void) | undefined;
+}
+
+/**
+ * @param folder S, on this computer
+ * @throws IbkError `in_use`: another process holds it; details name it
+ */
+export async function acquireLock(folder: string, options: LockOptions): Promise<StoreLock> {
+  const db = takeSystemLock(folder);
+  const path = join(folder, 'holder.json');
+  const own = ownHolder(options.command, options.clock.now());
+  try {
+    await removeStaleHolder(path, own, options);
+    writeHolder(path, own);
+  } catch (error) {
+    db.close();
+    throw error;
+  }
+  const renewal = setInterval(() => renew(path), RENEW_MS);
+  renewal.unref();
+  return {
+    check: () => {
+      const holder = readHolder(path);
+      if (holder?.nonce !== own.nonce) throw inUse(holder, 'lock_lost');
+    },
+    release: () => {
+      clearInterval(renewal);
+      if (readHolder(path)?.nonce === own.nonce) fs.rmSync(path, { force: true });
+      db.close();
+    },
+  };
+}
+
+function takeSystemLock(folder: string): Database.Database {
+  const path = join(folder, 'lock');
+  try {
+    fs.closeSync(fs.openSync(path, 'wx', 0o600));
+  } catch (error) {
+    if (codeOf(error) !== 'EEXIST') throw error;
+  }
+  const db = new Database(path, { timeout: 0 });
+  try {
+    db.exec('BEGIN EXCLUSIVE');
+    return db;
+  } catch (error) {
+    db.close();
+    if (codeOf(error) === 'SQLITE_BUSY') throw inUse(readHolder(join(folder, 'holder.json')), 'locked');
+    throw error;
+  }
+}
+
+/** Somebody left holder.json. With the system's lock won, on this computer he is gone; on a share he may not be. */
+async function removeStaleHolder(path: string, own: LockHolder, options: LockOptions): Promise<void> {
+  const holder = readHolder(path);
+  if (holder === undefined) return fs.rmSync(path, { force: true });
+  const verdict = judgeHolder(holder, own);
+  const ours = holder.pid === own.pid && verdict === 'alive';
+  if (verdict === 'alive' && !ours) throw inUse(holder, 'locked');
+  if (verdict === 'elsewhere') await watch(path, holder, options);
+  // One winner: the name that we judged is moved away, and put back if it was another's by then.
+  const moved = `${path.slice(0, -'.json'.length)}.${holder.nonce.replace(/[^0-9a-f]/g, '')}`;
+  try {
+    fs.renameSync(path, moved);
+  } catch (error) {
+    if (codeOf(error) === 'ENOENT') throw inUse(undefined, 'locked');
+    throw error;
+  }
+  if (readHolder(moved)?.nonce !== holder.nonce) {
+    if (!fs.existsSync(path)) fs.renameSync(moved, path);
+    throw inUse(readHolder(path), 'locked');
+  }
+  fs.rmSync(moved, { force: true });
+}
+
+/** A holder on another computer renews its file every 20 s: one that does not for 90 s of our own clock is gone. */
+async function watch(path: string, holder: LockHolder, options: LockOptions): Promise<void> {
+  const { clock, signal } = options;
+  options.onWait?.(holder);
+  const begun = clock.monotonic();
+  const before = mtimeOf(path);
+  while (clock.monotonic() - begun < STALE_AFTER_MS) {
+    await clock.sleep(LOOK_EVERY_MS, signal);
+    if (mtimeOf(path) !== before || readHolder(path)?.nonce !== holder.nonce) throw inUse(readHolder(path), 'locked');
+  }
+}
+
+function writeHolder(path: string, own: LockHolder): void {
+  try {
+    fs.writeFileSync(path, `${JSON.stringify(own, undefined, 2)}\n`, { flag: 'wx', mode: 0o600 });
+  } catch (error) {
+    if (codeOf(error) === 'EEXIST') throw inUse(readHolder(path), 'locked');
+    throw error;
+  }
+}
+
+function renew(path: string): void {
+  try {
+    const now = new Date();
+    fs.utimesSync(path, now, now);
+  } catch {
+    // The check before the next head will see what happened.
+  }
+}
+
+function mtimeOf(path: string): number | undefined {
+  return fs.statSync(path, { throwIfNoEntry: false })?.mtimeMs;
+}
+
+function inUse(holder: LockHolder | undefined, reason: string): IbkError {
+  const who = holder === undefined ? '' : ` (process ${holder.pid} on ${holder.host}, since ${holder.since})`;
+  return new IbkError('in_use', `Another ibk is using this backup${who}.`, {
+    reason,
+    meaning: 'Nothing was touched.',
+    details: { pid: holder?.pid ?? null, host: holder?.host ?? null, command: holder?.command ?? null },
+  });
+}

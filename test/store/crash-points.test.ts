@@ -1,0 +1,82 @@
+/**
+ * Every crash point of one operation of each kind, under each kind of crash; and inside each recovery again (one point of it by chance,
+ * all of them with IBK_STORE_POINTS=all).
+ */
+import { expect, test } from 'vitest';
+import { Crash, type CrashKind } from '../support/memory-file-system.js';
+import { Random } from '../support/random.js';
+import { loadEngine, SOURCES, type StoreEngine } from '../support/store-engine.js';
+import { StoreWorld } from '../support/store-world.js';
+
+const ALL_SECOND = process.env['IBK_STORE_POINTS'] === 'all';
+const SEEDS = Number(process.env['IBK_STORE_SEEDS'] ?? 1);
+const KINDS: readonly CrashKind[] = ['kill', 'ordered', 'unordered'];
+
+const OPERATIONS: Readonly<
+  Record<string, { readonly before: number; readonly run: (world: StoreWorld) => Promise<void> }>
+> = {
+  'the first backup': { before: 0, run: (world) => world.backup() },
+  'a backup': { before: 3, run: (world) => world.backup() },
+  'forgetting a version': { before: 4, run: (world) => world.forget() },
+  'adopting what another program did': { before: 3, run: (world) => world.meetForeign() },
+};
+
+for (const [name, operation] of Object.entries(OPERATIONS)) {
+  for (const kind of KINDS) {
+    test(`${name}, ${kind}`, { timeout: 3600_000 }, async () => {
+      const engine = await loadEngine(SOURCES);
+      let points = 0;
+      for (let seed = 1; seed <= SEEDS; seed++) points += await everyPoint(engine, seed, kind, operation);
+      expect(points).toBeGreaterThan(SEEDS * 10);
+    });
+  }
+}
+
+async function everyPoint(
+  engine: StoreEngine,
+  seed: number,
+  kind: CrashKind,
+  operation: { readonly before: number; readonly run: (world: StoreWorld) => Promise<void> },
+): Promise<number> {
+  const second = new Random(seed);
+  for (let point = 1; ; point++) {
+    for (let inner = ALL_SECOND ? 1 : 1 + second.below(60); ; inner++) {
+      const world = await prepared(engine, seed, kind, operation.before);
+      const where = `seed ${seed}, ${kind}, point ${point}, then ${inner}`;
+      try {
+        if (!(await crashesAt(world, point, () => operation.run(world)))) {
+          await world.succeeded();
+          return point - 1;
+        }
+        world.crash(kind);
+        if (!(await crashesAt(world, inner, () => world.recoverOnce().then(() => {})))) break;
+        world.crash(kind);
+        await world.recoverOnce();
+      } catch (error) {
+        throw new Error(`${where}: ${error instanceof Error ? error.message : String(error)}`, { cause: error });
+      }
+      if (!ALL_SECOND) break;
+    }
+  }
+}
+
+async function prepared(engine: StoreEngine, seed: number, kind: CrashKind, backups: number): Promise<StoreWorld> {
+  const world = new StoreWorld(engine, seed, { kinds: [kind], live: false, foreign: false });
+  for (let made = 0; made < backups; made++) {
+    await world.backup();
+    await world.recoverOnce();
+  }
+  return world;
+}
+
+async function crashesAt(world: StoreWorld, point: number, work: () => Promise<void>): Promise<boolean> {
+  world.fs.operations = 0;
+  world.fs.crashAt = point;
+  try {
+    await work();
+    return false;
+  } catch (error) {
+    if (error instanceof Crash) return true;
+    throw error;
+  }
+}

@@ -1,0 +1,98 @@
+/** Copies of the engine with one deliberate defect each (store.md 11): a proof that does not find them proves nothing. */
+import { cp, mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { loadEngine, type StoreEngine } from './store-engine.js';
+
+export interface Defect {
+  readonly name: string;
+  readonly file: string;
+  readonly find: string;
+  readonly replace: string;
+  /** Only another program's changes bring it to light. */
+  readonly foreign?: boolean;
+}
+
+export const DEFECTS: readonly Defect[] = [
+  {
+    name: 'received content is not synced',
+    file: 'commit.ts',
+    find: 'const atOnce = await fs.syncAll(layout.own);',
+    replace: 'const atOnce = true;',
+  },
+  {
+    name: 'no barrier between the phases',
+    file: 'run-commit.ts',
+    find: 'await fs.syncDirectories([...work.outs, ...work.folders]);\n  return putHead',
+    replace: 'return putHead',
+  },
+  {
+    name: 'the head is not synced before the redo',
+    file: 'head.ts',
+    find: 'fs.syncFile(headPath(layout, head.gen));\n  await fs.syncDirectories([layout.own]);\n  for',
+    replace: 'for',
+  },
+  {
+    name: 'Status.plist is not synced out first',
+    file: 'run-commit.ts',
+    find: 'await fs.syncDirectories([parentOf(layout.slot(out, STATUS_PLIST)), layout.folder]);',
+    replace: '',
+  },
+  {
+    name: 'a file goes out without an identity check',
+    file: 'apply-list.ts',
+    find: 'else if (isSame(fs, place, there, line.old)) fs.rename(place, target);',
+    replace: 'else fs.rename(place, target);',
+    foreign: true,
+  },
+  {
+    name: 'no scan after a recovered commit',
+    file: 'run-commit.ts',
+    find: "op: rescan ? { t: 'rescan' } : null",
+    replace: 'op: null',
+    foreign: true,
+  },
+  {
+    name: 'forget deletes before the head switches',
+    file: 'retire.ts',
+    find: 'const merged = await writeMerged(ctx, head, older, entry);',
+    replace: `const merged = await writeMerged(ctx, head, older, entry);
+  for (const line of readChangeList(ctx.fs, listPath(ctx, entry))) {
+    if (line.k === 'stored' && line.at !== null) ctx.fs.unlink(ctx.layout.slot(line.at, line.p));
+  }`,
+  },
+  {
+    name: 'ancestors of new folders are not synced',
+    file: 'file-system.ts',
+    find: 'if (above.size === 0) return;',
+    replace: 'return;',
+  },
+];
+
+const PROJECT = new URL('../../', import.meta.url).pathname;
+
+/** The engine with the defect, and how to remove the copy. */
+export async function engineWith(defect: Defect): Promise<{ engine: StoreEngine; remove: () => Promise<void> }> {
+  const copy = await mkdtemp(join(tmpdir(), 'ibk-defect-'));
+  const remove = () => rm(copy, { recursive: true, force: true });
+  try {
+    await mkdir(join(copy, 'src/backup'), { recursive: true });
+    await writeFile(join(copy, 'package.json'), '{"type":"module"}');
+    await symlink(join(PROJECT, 'node_modules'), join(copy, 'node_modules'));
+    for (const part of ['src/errors.ts', 'src/plist', 'src/io', 'src/backup/store']) {
+      await cp(join(PROJECT, part), join(copy, part), { recursive: true });
+    }
+    const file = join(copy, 'src/backup/store', defect.file);
+    const text = await readFile(file, 'utf8');
+    if (text.split(defect.find).length !== 2)
+      throw new Error(`"${defect.name}": its place is not found once in ${defect.file}`);
+    await writeFile(
+      file,
+      text.replace(defect.find, () => defect.replace),
+    );
+    return { engine: await loadEngine(join(copy, 'src/backup/store')), remove };
+  } catch (error) {
+    await remove();
+    throw error;
+  }
+}
