@@ -449,6 +449,6 @@ export class MemoryFileSystem implements StoreFileSystem {
 }
 
 function walk(node: MemoryNode, visit: (file: MemoryFile) => void): void {
-  if (node instanceof MemoryFile) return visit(node);
-  for (const inner of node.entries.values()) walk(inner, visit);
+  if (node instanceof MemoryFile) visit(node);
+  else for (const inner of node.entries.values()) walk(inner, visit);
 }

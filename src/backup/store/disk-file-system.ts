@@ -252,7 +252,8 @@ export class DiskFileSystem implements StoreFileSystem {
     const until = this.#windows ? performance.now() + WINDOWS_RETRY_MS : 0;
     for (;;) {
       try {
-        return work();
+        work();
+        return;
       } catch (error) {
         const held = ['EPERM', 'EBUSY', 'EACCES'].includes(codeOf(error) ?? '');
         if (!held || performance.now() >= until) throw error;

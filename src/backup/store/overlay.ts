@@ -134,7 +134,10 @@ export class Overlay {
     if (type === undefined) throw systemError('ENOENT', from);
     this.#checkTarget(to);
     this.#checkNoLowerFolder(type, to);
-    if (type === 'file') return this.#moveFile(from, to);
+    if (type === 'file') {
+      this.#moveFile(from, to);
+      return;
+    }
     const tree = this.#tree(from);
     if (this.typeOf(to) !== undefined) this.remove(to);
     this.makeDirectory(to);
@@ -154,7 +157,10 @@ export class Overlay {
     if (type === undefined) throw systemError('ENOENT', from);
     this.#checkTarget(to);
     this.#checkNoLowerFolder(type, to);
-    if (type === 'file') return this.#copyFile(from, to);
+    if (type === 'file') {
+      this.#copyFile(from, to);
+      return;
+    }
     const tree = this.#tree(from);
     if (this.typeOf(to) !== undefined) this.remove(to);
     this.makeDirectory(to);
@@ -176,7 +182,10 @@ export class Overlay {
   #copyFile(from: string, to: string): void {
     const entry = this.index.get(from);
     const file = entry?.kind === 'file' ? entry : this.#referenceTo(from);
-    if (file.blob === null) return this.#putFile(to, file);
+    if (file.blob === null) {
+      this.#putFile(to, file);
+      return;
+    }
     const { number, identity } = this.incoming.copyOf(this.#ctx.layout.blob(file.blob), file.sha256);
     this.#putFile(to, { ...file, blob: number, mtimeUs: identity.mtimeUs });
   }

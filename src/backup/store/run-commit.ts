@@ -66,7 +66,8 @@ async function plan(ctx: StoreContext, op: CommitOperation, path: string): Promi
       if (isMetadata(line.p)) metadata.push(line);
     },
   );
-  const order = (line: ChangeLine) => METADATA_NAMES.findIndex((name) => name === line.p);
+  const names: readonly string[] = METADATA_NAMES;
+  const order = (line: ChangeLine) => names.indexOf(line.p);
   metadata.sort((a, b) => order(a) - order(b));
   const status = metadata.find(({ p }) => p === STATUS_PLIST);
   return { each, folders: [...folders], outs: [...outs], sources: [...sources], metadata, status, taken: false };
@@ -183,8 +184,10 @@ function describeVersion(ctx: StoreContext, version: VersionRecord, next: string
   const text = Buffer.from(`${JSON.stringify({ format: 1, udid: layout.udid, ...version, next }, undefined, 2)}\n`);
   const there = fs.stat(path);
   if (there !== undefined) {
-    if (there.sizeBytes === text.length && readWhole(fs, path, text.length)?.equals(text) === true)
-      return fs.syncFile(path);
+    if (there.sizeBytes === text.length && readWhole(fs, path, text.length)?.equals(text) === true) {
+      fs.syncFile(path);
+      return;
+    }
     fs.unlink(path);
   }
   const file = fs.create(path);
