@@ -1,6 +1,6 @@
 /** A catalog for a reader that needs all paths of a version: the store's own, else one made for this time from lists and one scan. */
-import Database from 'better-sqlite3';
 import { IbkError } from '../../errors.js';
+import { openSqlite } from '../../io/sqlite.js';
 import { Catalog } from './catalog.js';
 import { isInStep, rebuild } from './catalog-sync.js';
 import type { StoreContext } from './context.js';
@@ -21,7 +21,7 @@ export async function openCatalogForReading(ctx: StoreContext, reader: VersionRe
   } catch {
     // Damaged, or in need of a repair that readers don't do.
   }
-  const db = new Database('');
+  const db = openSqlite('');
   const catalog = new Catalog({ db, saved: () => {}, close: () => db.close() });
   await rebuild(ctx, catalog, head, 'scan');
   return catalog;

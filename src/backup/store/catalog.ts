@@ -11,7 +11,7 @@
  * One index seek finds the list that decides over a path, whatever the number of versions in between. A commit adds rows for its own changes only.
  * Readers open it beside the writer (ordinary SQLite locks, journal_mode=DELETE): what they check the folder against stands here.
  */
-import type Database from 'better-sqlite3';
+import type { SqliteDatabase } from '../../io/sqlite.js';
 import type { ChangeLine, FileIdentity } from './change-list.js';
 import type { StoreDatabase } from './file-system.js';
 
@@ -48,11 +48,17 @@ export interface FolderContent {
 }
 
 /** Statements live with their connection, which several catalogs may look at in turn. */
-const PREPARED = new WeakMap<Database.Database, Map<string, Database.Statement<unknown[], unknown>>>();
+const PREPARED = new WeakMap<SqliteDatabase, Map<string, Statement>>();
+
+type Statement = ReturnType<typeof prepare>;
+
+function prepare(db: SqliteDatabase, sql: string) {
+  return db.prepare<unknown[], unknown>(sql);
+}
 
 export class Catalog {
   readonly #handle: StoreDatabase;
-  readonly #statements: Map<string, Database.Statement<unknown[], unknown>>;
+  readonly #statements: Map<string, Statement>;
 
   /** @throws SqliteError when the file is no database, or of another format */
   constructor(handle: StoreDatabase, use: 'write' | 'read' = 'write') {
@@ -195,10 +201,10 @@ export class Catalog {
     else this.#run('INSERT OR REPLACE INTO cur_file VALUES (?, ?, ?, ?)', path, ...values(identity));
   }
 
-  #statement(sql: string): Database.Statement<unknown[], unknown> {
+  #statement(sql: string): Statement {
     let statement = this.#statements.get(sql);
     if (statement === undefined) {
-      statement = this.#handle.db.prepare<unknown[], unknown>(sql);
+      statement = prepare(this.#handle.db, sql);
       this.#statements.set(sql, statement);
     }
     return statement;

@@ -20,7 +20,8 @@ export interface StoreWarning {
     | 'unknown_name'
     | 'list_kept'
     | 'catalog_rebuilt'
-    | 'unknown_folder';
+    | 'unknown_folder'
+    | 'set_aside';
   readonly message: string;
 }
 

@@ -8,8 +8,8 @@ import { execFile } from 'node:child_process';
 import * as fs from 'node:fs';
 import { platform as systemPlatform } from 'node:os';
 import { dirname } from 'node:path';
-import Database from 'better-sqlite3';
 import { IbkError } from '../../errors.js';
+import { openSqlite, openSqliteReadOnly } from '../../io/sqlite.js';
 import {
   ancestorsOf,
   type DatabaseUse,
@@ -211,14 +211,16 @@ export class DiskFileSystem implements StoreFileSystem {
     const full = this.#at(path);
     if (use === 'read') {
       if (this.stat(path)?.kind !== 'file') return undefined;
-      const db = new Database(full, { readonly: true, fileMustExist: true, timeout: 5_000 });
+      const db = openSqliteReadOnly(full);
       return { db, saved: () => {}, close: () => db.close() };
     }
     // Made here and not by SQLite, so that it is 0600; its journal copies the mode.
     if (this.stat(path) === undefined) this.create(path).close();
     if (this.stat(path)?.kind !== 'file') throw systemError('EINVAL', path);
-    const db = new Database(full, { timeout: 10_000 });
+    const db = openSqlite(full);
     try {
+      // A reader may hold it for a moment.
+      db.pragma('busy_timeout = 10000');
       db.pragma(`journal_mode = ${use === 'scratch' ? 'OFF' : 'DELETE'}`);
       db.pragma(`synchronous = ${use === 'scratch' ? 'OFF' : 'FULL'}`);
       if (use === 'scratch') db.pragma('locking_mode = EXCLUSIVE');

@@ -5,7 +5,7 @@
  * Calls are synchronous where one call is measured at microseconds; those that wait for a disk are not.
  * Failures are Node's system errors (`code` is `ENOSPC`, `EIO`, …).
  */
-import type Database from 'better-sqlite3';
+import type { SqliteDatabase } from '../../io/sqlite.js';
 
 export type EntryKind = 'file' | 'directory' | 'other';
 
@@ -42,7 +42,7 @@ export interface ReadableFile {
 export type DatabaseUse = 'catalog' | 'scratch' | 'read';
 
 export interface StoreDatabase {
-  readonly db: Database.Database;
+  readonly db: SqliteDatabase;
   /** To be called after each transaction: from here on the change survives a crash. */
   saved(): void;
   close(): void;

@@ -86,6 +86,25 @@ export class StoreLease {
     sink.commit();
   }
 
+  /** Came in this run, and was not removed or moved away again. */
+  wasReceived(path: string): boolean {
+    const entry = this.overlay.index.get(path);
+    return entry?.kind === 'file' && entry.blob !== null;
+  }
+
+  /** A small file of what the device sees, whole. @throws ENOENT, EFBIG */
+  readWhole(path: string, mostBytes: number): Buffer {
+    const file = this.overlay.open(path);
+    try {
+      const { sizeBytes } = file.stat();
+      if (sizeBytes > mostBytes) throw systemError('EFBIG', path);
+      const bytes = Buffer.alloc(sizeBytes);
+      return bytes.subarray(0, file.read(bytes, 0));
+    } finally {
+      file.close();
+    }
+  }
+
   /** Where the content of `path` lies on this computer now: to be read only, and only until the commit. @throws ENOENT */
   localPath(path: string): string {
     const { layout } = this.#ctx;

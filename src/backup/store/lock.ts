@@ -7,9 +7,9 @@
  */
 import * as fs from 'node:fs';
 import { join } from 'node:path';
-import Database from 'better-sqlite3';
 import { IbkError } from '../../errors.js';
 import type { Clock } from '../../io/clock.js';
+import { openSqlite, type SqliteDatabase } from '../../io/sqlite.js';
 import { codeOf } from './disk-file-system.js';
 import { judgeHolder, type LockHolder, ownHolder, readHolder } from './lock-holder.js';
 
@@ -62,15 +62,16 @@ export async function acquireLock(folder: string, options: LockOptions): Promise
   };
 }
 
-function takeSystemLock(folder: string): Database.Database {
+function takeSystemLock(folder: string): SqliteDatabase {
   const path = join(folder, 'lock');
   try {
     fs.closeSync(fs.openSync(path, 'wx', 0o600));
   } catch (error) {
     if (codeOf(error) !== 'EEXIST') throw error;
   }
-  const db = new Database(path, { timeout: 0 });
+  const db = openSqlite(path);
   try {
+    db.pragma('busy_timeout = 0');
     db.exec('BEGIN EXCLUSIVE');
     return db;
   } catch (error) {

@@ -9,7 +9,7 @@
  *
  * One transaction for the whole run: there is no journal, and a run that ends early throws the file away.
  */
-import type Database from 'better-sqlite3';
+import type { SqliteDatabase } from '../../io/sqlite.js';
 import type { StoreDatabase } from './file-system.js';
 
 const SCHEMA = `
@@ -47,15 +47,21 @@ interface Row {
 const COLUMNS = 'path, kind, blob, lower, size, mtime, sha256, opaque';
 const LAST = '\u{10ffff}';
 
+type Statement = ReturnType<typeof prepare>;
+
+function prepare(db: SqliteDatabase, sql: string) {
+  return db.prepare<unknown[], Row>(sql);
+}
+
 export class OverlayIndex {
   readonly #handle: StoreDatabase;
-  readonly #get: Database.Statement<[string], Row>;
-  readonly #put: Database.Statement<unknown[]>;
-  readonly #delete: Database.Statement<[string]>;
-  readonly #children: Database.Statement<[string], Row>;
-  readonly #below: Database.Statement<[string, string], Row>;
-  readonly #hides: Database.Statement<[string], Row>;
-  readonly #folded: Database.Statement<[string], Row>;
+  readonly #get: Statement;
+  readonly #put: Statement;
+  readonly #delete: Statement;
+  readonly #children: Statement;
+  readonly #below: Statement;
+  readonly #hides: Statement;
+  readonly #folded: Statement;
   /** Are there entries that hide folders of the lower layer? Mostly not, and then no ancestor need be looked at. */
   #hiding = 0;
 
@@ -63,13 +69,13 @@ export class OverlayIndex {
     this.#handle = handle;
     const { db } = handle;
     db.exec(SCHEMA);
-    this.#get = db.prepare(`SELECT ${COLUMNS} FROM entry WHERE path = ?`);
-    this.#put = db.prepare('INSERT OR REPLACE INTO entry VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)');
-    this.#delete = db.prepare('DELETE FROM entry WHERE path = ?');
-    this.#children = db.prepare(`SELECT ${COLUMNS} FROM entry WHERE parent = ?`);
-    this.#below = db.prepare(`SELECT ${COLUMNS} FROM entry WHERE path > ? AND path < ? ORDER BY path`);
-    this.#hides = db.prepare(`SELECT ${COLUMNS} FROM entry WHERE path = ? AND (kind = 'gone' OR opaque = 1)`);
-    this.#folded = db.prepare(`SELECT ${COLUMNS} FROM entry WHERE fold = ?`);
+    this.#get = prepare(db, `SELECT ${COLUMNS} FROM entry WHERE path = ?`);
+    this.#put = prepare(db, 'INSERT OR REPLACE INTO entry VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)');
+    this.#delete = prepare(db, 'DELETE FROM entry WHERE path = ?');
+    this.#children = prepare(db, `SELECT ${COLUMNS} FROM entry WHERE parent = ?`);
+    this.#below = prepare(db, `SELECT ${COLUMNS} FROM entry WHERE path > ? AND path < ? ORDER BY path`);
+    this.#hides = prepare(db, `SELECT ${COLUMNS} FROM entry WHERE path = ? AND (kind = 'gone' OR opaque = 1)`);
+    this.#folded = prepare(db, `SELECT ${COLUMNS} FROM entry WHERE fold = ?`);
   }
 
   close(): void {
@@ -119,14 +125,15 @@ export class OverlayIndex {
 
   /** Entries that hide something of the lower layer. */
   hiding(): { readonly path: string; readonly entry: OverlayEntry }[] {
-    const rows = this.#handle.db
-      .prepare<[], Row>(`SELECT ${COLUMNS} FROM entry WHERE kind = 'gone' OR opaque = 1 ORDER BY path`)
-      .all();
+    const rows = prepare(
+      this.#handle.db,
+      `SELECT ${COLUMNS} FROM entry WHERE kind = 'gone' OR opaque = 1 ORDER BY path`,
+    ).all();
     return toEntries(rows);
   }
 
   addRemoval(path: string): void {
-    this.#handle.db.prepare('INSERT OR IGNORE INTO removal VALUES (?)').run(path);
+    prepare(this.#handle.db, 'INSERT OR IGNORE INTO removal VALUES (?)').run(path);
   }
 
   /** Files, and removals of what no file replaces, after `after`, in order of their paths. */
@@ -135,14 +142,14 @@ export class OverlayIndex {
       UNION ALL SELECT path, 'gone', NULL, NULL, NULL, NULL, NULL, 0 FROM removal r
         WHERE path > ? AND NOT EXISTS (SELECT 1 FROM entry e WHERE e.path = r.path AND e.kind = 'file')
       ORDER BY path LIMIT ?`;
-    const rows = this.#handle.db.prepare<[string, string, number], Row>(sql).all(after, after, limit);
+    const rows = prepare(this.#handle.db, sql).all(after, after, limit);
     return toEntries(rows).map(({ path, entry }) => ({ path, file: entry.kind === 'file' ? entry : null }));
   }
 
   /** Is there a file at or below `Snapshot`? The device should have moved all of them to their places. */
   hasFileBelow(folder: string): boolean {
     const sql = "SELECT 1 FROM entry WHERE path > ? AND path < ? AND kind = 'file' LIMIT 1";
-    return this.#handle.db.prepare<[string, string]>(sql).get(`${folder}/`, `${folder}/${LAST}`) !== undefined;
+    return prepare(this.#handle.db, sql).get(`${folder}/`, `${folder}/${LAST}`) !== undefined;
   }
 }
 

@@ -4,6 +4,7 @@
  */
 import { IbkError } from '../../errors.js';
 import { dropIncoming, runAdopt, settleFolder } from './adopt.js';
+import { setAside } from './aside.js';
 import type { Catalog } from './catalog.js';
 import { openCatalog, syncCatalog } from './catalog-sync.js';
 import { cleanAll, dropPendingLists, hasLeftovers } from './clean.js';
@@ -34,7 +35,9 @@ export async function recoverStore(ctx: StoreContext): Promise<OpenedStore> {
     await syncCatalog(ctx, catalog, head);
     head = await runPending(ctx, catalog, head, true);
     if (crashed) await cleanAll(ctx, head);
-    head = await adoptChanges(ctx, catalog, head, compareSeals(head.seal, takeSeal(ctx)));
+    let difference = compareSeals(head.seal, takeSeal(ctx));
+    if (difference !== 'none' && (await setAside(ctx)).length > 0) difference = 'all';
+    head = await adoptChanges(ctx, catalog, head, difference);
     return { head, catalog };
   } catch (error) {
     catalog.close();

@@ -4,8 +4,8 @@
  * Read the head, find the places where the content may be, open the first that is there, read the head again: another generation, once more.
  * An open file never changes. A file of the folder counts only when it is what the catalog expects; other bytes are never returned.
  */
-import Database from 'better-sqlite3';
 import { IbkError } from '../../errors.js';
+import { openSqlite } from '../../io/sqlite.js';
 import { Catalog, type CatalogLine } from './catalog.js';
 import { hasLines, listPath } from './catalog-sync.js';
 import { type FileIdentity, readChangeList } from './change-list.js';
@@ -219,6 +219,6 @@ function expectedInFolder(view: View, path: string): FileIdentity | null | 'unkn
 
 /** Spills to a temporary file of SQLite's when it grows. */
 function temporaryCatalog(): Catalog {
-  const db = new Database('');
+  const db = openSqlite('');
   return new Catalog({ db, saved: () => {}, close: () => db.close() });
 }
