@@ -3,7 +3,7 @@ import { expect, test } from 'vitest';
 import { loadEngine, SOURCES } from '../support/store-engine.js';
 import { playHistory, type WorldCounts } from '../support/store-world.js';
 
-const HISTORIES = Number(process.env['IBK_STORE_HISTORIES'] ?? 150);
+const HISTORIES = Number(process.env['IBK_STORE_HISTORIES'] ?? 40);
 const SEED = Number(process.env['IBK_STORE_SEED'] ?? 1);
 
 test(`${HISTORIES} random histories keep every version`, { timeout: 24 * 3600_000 }, async () => {

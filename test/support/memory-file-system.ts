@@ -65,6 +65,8 @@ export class MemoryFileSystem implements StoreFileSystem {
   operations = 0;
   /** The change with this number (and all after it) does not happen: the process dies. */
   crashAt: number | undefined;
+  /** The change with this number fails, as on a full disk; the process lives on. */
+  failAt: number | undefined;
   #serial = 1;
   readonly #dirty = new Set<MemoryFolder>();
   #renames: Rename[] = [];
@@ -276,6 +278,7 @@ export class MemoryFileSystem implements StoreFileSystem {
   /** The machine stops here; what comes back is what the kind of crash leaves. */
   crash(kind: CrashKind): void {
     this.crashAt = undefined;
+    this.failAt = undefined;
     if (kind === 'kill') return;
     const kept = kind === 'ordered' ? this.#keptInOrder() : this.#keptAnyhow();
     for (const [folder, names] of kept) {
@@ -371,6 +374,10 @@ export class MemoryFileSystem implements StoreFileSystem {
   #step(): void {
     this.hook?.();
     this.operations += 1;
+    if (this.failAt !== undefined && this.operations >= this.failAt) {
+      this.failAt = undefined;
+      throw systemError('ENOSPC', 'a full disk');
+    }
     if (this.crashAt !== undefined && this.operations >= this.crashAt) throw new Crash();
   }
 

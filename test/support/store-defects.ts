@@ -11,34 +11,41 @@ export interface Defect {
   readonly replace: string;
   /** Only another program's changes bring it to light. */
   readonly foreign?: boolean;
+  /** A history that finds it; others do too, this one saves the search. */
+  readonly knownSeed: number;
 }
 
 export const DEFECTS: readonly Defect[] = [
   {
+    knownSeed: 1_000_001,
     name: 'received content is not synced',
     file: 'commit.ts',
     find: 'const atOnce = await fs.syncAll(layout.own);',
     replace: 'const atOnce = true;',
   },
   {
+    knownSeed: 1_000_001,
     name: 'no barrier between the phases',
     file: 'run-commit.ts',
     find: 'await fs.syncDirectories([...work.outs, ...work.folders]);\n  return putHead',
     replace: 'return putHead',
   },
   {
+    knownSeed: 1_000_092,
     name: 'the head is not synced before the redo',
     file: 'head.ts',
     find: 'fs.syncFile(headPath(layout, head.gen));\n  await fs.syncDirectories([layout.own]);\n  for',
     replace: 'for',
   },
   {
+    knownSeed: 1_000_816,
     name: 'Status.plist is not synced out first',
     file: 'run-commit.ts',
     find: 'await fs.syncDirectories([parentOf(layout.slot(out, STATUS_PLIST)), layout.folder]);',
     replace: '',
   },
   {
+    knownSeed: 1_000_007,
     name: 'a file goes out without an identity check',
     file: 'apply-list.ts',
     find: 'else if (isSame(fs, place, there, line.old)) fs.rename(place, target);',
@@ -46,6 +53,7 @@ export const DEFECTS: readonly Defect[] = [
     foreign: true,
   },
   {
+    knownSeed: 1_000_006,
     name: 'no scan after a recovered commit',
     file: 'run-commit.ts',
     find: "op: rescan ? { t: 'rescan' } : null",
@@ -53,6 +61,7 @@ export const DEFECTS: readonly Defect[] = [
     foreign: true,
   },
   {
+    knownSeed: 1_000_000,
     name: 'forget deletes before the head switches',
     file: 'retire.ts',
     find: 'const merged = await writeMerged(ctx, head, older, entry);',
@@ -62,6 +71,7 @@ export const DEFECTS: readonly Defect[] = [
   }`,
   },
   {
+    knownSeed: 1_000_026,
     name: 'ancestors of new folders are not synced',
     file: 'file-system.ts',
     find: 'if (above.size === 0) return;',

@@ -2,7 +2,7 @@
  * Random histories of a store on a disk that crashes, and the oracle that knows what each version must hold (store.md 11).
  *
  * Operations: backup (adds, changes, removals, moves, equal content sent again; flat and folder paths), forget, another program's backup or damage,
- * a lost catalog; a crash at a random change, crashes inside recovery, another program between crash and recovery; readers that run step by step
+ * a lost catalog; a full disk at a random change, a crash at one, crashes inside recovery, another program between crash and recovery; readers that run step by step
  * between the writer's changes. Checked: I1 to I7 and I9.
  */
 import type { Head } from '../../src/backup/store/head-record.js';
@@ -44,6 +44,7 @@ export interface WorldCounts {
   checks: number;
   foreign: number;
   lostCatalogs: number;
+  diskFailures: number;
 }
 
 type Pending =
@@ -64,6 +65,7 @@ export class StoreWorld {
     checks: 0,
     foreign: 0,
     lostCatalogs: 0,
+    diskFailures: 0,
   };
   readonly kind: CrashKind;
   readonly trace: string[] = [];
@@ -133,8 +135,9 @@ export class StoreWorld {
       else if (what < 0.92 && this.#want.size > 1) await this.forget();
       else await this.#open();
     } catch (error) {
-      if (!(error instanceof Crash)) throw error;
-      this.crash();
+      if (isFullDisk(error)) this.#failed();
+      else if (error instanceof Crash) this.crash();
+      else throw error;
       await this.recover();
       return;
     }
@@ -144,6 +147,7 @@ export class StoreWorld {
   /** What was reported as success survives whatever comes next. */
   async succeeded(): Promise<void> {
     this.fs.crashAt = undefined;
+    this.fs.failAt = undefined;
     this.fs.hook = undefined;
     const { fs, layout } = this.context();
     const head = this.#engine.head.readHead(fs, layout);
@@ -214,6 +218,14 @@ export class StoreWorld {
     return head;
   }
 
+  /** The disk was full at one call: the operation gave up, the process lives. */
+  #failed(): void {
+    this.fs.hook = undefined;
+    this.fs.crashAt = undefined;
+    this.counts.diskFailures += 1;
+    this.#checkFolder('after a full disk');
+  }
+
   crash(kind?: CrashKind): void {
     this.fs.hook = undefined;
     this.#readers = [];
@@ -231,9 +243,14 @@ export class StoreWorld {
       this.fs.hook = this.#live ? () => this.#between() : undefined;
       this.fs.operations = 0;
       this.fs.crashAt = this.random.chance(0.4) ? 1 + this.random.below(50) : undefined;
+      this.fs.failAt = this.random.chance(0.05) ? 1 + this.random.below(50) : undefined;
       try {
         return await this.recoverOnce();
       } catch (error) {
+        if (isFullDisk(error)) {
+          this.#failed();
+          continue;
+        }
         if (!(error instanceof Crash)) throw error;
         this.counts.crashesInRecovery += 1;
         this.crash();
@@ -244,6 +261,7 @@ export class StoreWorld {
   async recoverOnce(): Promise<Head> {
     const head = await this.#open();
     this.fs.crashAt = undefined;
+    this.fs.failAt = undefined;
     this.fs.hook = undefined;
     this.#settle(head);
     this.#check(head);
@@ -509,6 +527,10 @@ export class StoreWorld {
   }
 }
 
+function isFullDisk(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && error.code === 'ENOSPC';
+}
+
 function contentOf(reading: Reading): string | undefined {
   if (reading.state === 'absent') return undefined;
   if (reading.state === 'lost') return 'LOST';
@@ -531,6 +553,7 @@ export async function playHistory(
     for (let step = 0; step < steps; step++) {
       world.fs.operations = 0;
       world.fs.crashAt = world.random.chance(0.6) ? 1 + world.random.below(110) : undefined;
+      world.fs.failAt = world.random.chance(0.1) ? 1 + world.random.below(110) : undefined;
       await world.step();
     }
   } catch (error) {

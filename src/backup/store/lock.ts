@@ -65,7 +65,7 @@ export async function acquireLock(folder: string, options: LockOptions): Promise
 function takeSystemLock(folder: string): SqliteDatabase {
   const path = join(folder, 'lock');
   try {
-    fs.closeSync(fs.openSync(path, 'wx', 0o600));
+    makePrivate(path, '');
   } catch (error) {
     if (codeOf(error) !== 'EEXIST') throw error;
   }
@@ -118,10 +118,25 @@ async function watch(path: string, holder: LockHolder, options: LockOptions): Pr
 
 function writeHolder(path: string, own: LockHolder): void {
   try {
-    fs.writeFileSync(path, `${JSON.stringify(own, undefined, 2)}\n`, { flag: 'wx', mode: 0o600 });
+    makePrivate(path, `${JSON.stringify(own, undefined, 2)}\n`);
   } catch (error) {
     if (codeOf(error) === 'EEXIST') throw inUse(readHolder(path), 'locked');
     throw error;
+  }
+}
+
+/** A new file of 0600 under any umask. @throws EEXIST */
+function makePrivate(path: string, text: string): void {
+  const fd = fs.openSync(path, 'wx', 0o600);
+  try {
+    if ((fs.fstatSync(fd).mode & 0o777) !== 0o600) fs.fchmodSync(fd, 0o600);
+    fs.writeSync(fd, text);
+  } catch (error) {
+    // A disk without modes refuses the change of a mode, and nothing else.
+    if (codeOf(error) !== 'EPERM' && codeOf(error) !== 'ENOTSUP') throw error;
+    fs.writeSync(fd, text);
+  } finally {
+    fs.closeSync(fd);
   }
 }
 

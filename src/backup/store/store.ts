@@ -3,10 +3,10 @@
  *
  * Reading takes no lock and is right also while a backup commits. Writing goes through a lease.
  */
-import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { IbkError } from '../../errors.js';
 import { type Clock, systemClock } from '../../io/clock.js';
+import { makePrivateFolder } from '../../io/private-files.js';
 import { type StoreContext, type StoreWarning, storeContext } from './context.js';
 import { onDisk } from './disk-errors.js';
 import { DiskFileSystem } from './disk-file-system.js';
@@ -44,22 +44,30 @@ export interface StoredVersion extends VersionRecord {
 export class BackupStore {
   readonly #root: string;
   readonly #clock: Clock;
-  readonly #context: StoreContext;
+  readonly #layout: StoreLayout;
+  readonly #options: StoreOptions;
 
   /** @throws IbkError `unsafe` for a UDID that is not one */
   constructor(root: string, udid: string, options: StoreOptions = {}) {
     this.#root = root;
     this.#clock = options.clock ?? systemClock;
-    const fs = new DiskFileSystem(root, { beforeChange: options.beforeChange });
-    this.#context = storeContext(fs, new StoreLayout(udid), {
+    this.#layout = new StoreLayout(udid);
+    this.#options = options;
+  }
+
+  /** Anew for each use: a file system remembers which folders it has seen to be no links. */
+  #context(fence?: () => void): StoreContext {
+    const { beforeChange, onWarning } = this.#options;
+    return storeContext(new DiskFileSystem(this.#root, { beforeChange }), this.#layout, {
       now: () => this.#clock.now(),
-      ...(options.onWarning === undefined ? {} : { warn: options.onWarning }),
+      ...(fence === undefined ? {} : { fence }),
+      ...(onWarning === undefined ? {} : { warn: onWarning }),
     });
   }
 
   /** Newest first; none where ibk has not written yet. @throws IbkError `damaged`, `incompatible` */
   versions(): StoredVersion[] {
-    const reader = new VersionReader(this.#context);
+    const reader = new VersionReader(this.#context());
     const head = reader.head();
     reader.close();
     if (head === undefined) return [];
@@ -73,7 +81,7 @@ export class BackupStore {
    * @throws IbkError `not_found`: no such version or file. `damaged`, reason `lost`: another program overwrote it. `in_use`: the store changed all the time
    */
   open(version: string, path: string): ReadableFile {
-    const reader = new VersionReader(this.#context);
+    const reader = new VersionReader(this.#context());
     try {
       const reading = reader.open(version, path);
       if (reading.state === 'found') return reading.file;
@@ -93,9 +101,9 @@ export class BackupStore {
 
   /** Is every file of the version there, of its size, and (`readData`) of the bytes that were received? */
   async verify(version: string, options: VerifyOptions = {}): Promise<VerifyResult> {
-    const reader = new VersionReader(this.#context);
+    const reader = new VersionReader(this.#context());
     try {
-      return await verifyVersion(this.#context, reader, version, options);
+      return await verifyVersion(this.#context(), reader, version, options);
     } finally {
       reader.close();
     }
@@ -106,14 +114,14 @@ export class BackupStore {
    * @throws IbkError `in_use`, `damaged`, `incompatible`, `destination` (with the system's words)
    */
   async lease(options: LeaseOptions): Promise<StoreLease> {
-    const { fs, layout } = this.#context;
+    const layout = this.#layout;
     return onDisk(async () => {
-      mkdirSync(this.#root, { recursive: true, mode: 0o700 });
-      makeDirectories(fs, layout.own);
+      await makePrivateFolder(this.#root);
+      makeDirectories(this.#context().fs, layout.own);
       const { command, signal, onWait } = options;
       const lock = await acquireLock(join(this.#root, layout.own), { clock: this.#clock, command, signal, onWait });
       try {
-        const ctx: StoreContext = { ...this.#context, fence: () => lock.check() };
+        const ctx = this.#context(() => lock.check());
         return new StoreLease(ctx, await recoverStore(ctx), lock, this.#root);
       } catch (error) {
         lock.release();
