@@ -5,6 +5,7 @@ import { storeContext, type StoreWarning } from '../../src/backup/store/context.
 import { StoreLayout } from '../../src/backup/store/layout.js';
 import { Overlay } from '../../src/backup/store/overlay.js';
 import { type OpenedStore, recoverStore } from '../../src/backup/store/recovery.js';
+import { VersionReader } from '../../src/backup/store/resolve.js';
 import { MemoryFileSystem } from '../support/memory-file-system.js';
 import { Random } from '../support/random.js';
 
@@ -205,4 +206,24 @@ test('another program during a run stops the commit and loses nothing', async ()
     reason: 'foreign_change',
   });
   expect([inFolder(A), inFolder('Status.plist')]).toEqual(['old a', 'foreign']);
+});
+
+test('another program in the middle of the commit: both states are kept, and its file is not taken for ours', async () => {
+  send(A, 'new a');
+  send('Manifest.db', 'new manifest');
+  send('Status.plist', 'new status');
+  fs.hook = () => {
+    if (inFolder('Manifest.db') !== undefined) return;
+    fs.hook = undefined;
+    fs.overwrite(layout.inFolder('Manifest.db'), Buffer.from('foreign manifest'));
+  };
+  const { head, result } = await commitOverlay(context(), opened.catalog, opened.head, overlay, { date: 1 });
+  expect(head.current).toMatchObject({ origin: 'foreign' });
+  expect(inFolder('Manifest.db')).toBe('foreign manifest');
+  const reader = new VersionReader(context());
+  const reading = reader.open(result.versionId, 'Manifest.db');
+  if (reading.state !== 'found') throw new Error(reading.state);
+  const bytes = Buffer.alloc(reading.file.stat().sizeBytes);
+  reading.file.read(bytes, 0);
+  expect(bytes.toString()).toBe('new manifest');
 });

@@ -10,11 +10,12 @@ import { Catalog, type CatalogLine } from './catalog.js';
 import { hasLines, listPath } from './catalog-sync.js';
 import { type FileIdentity, readChangeList } from './change-list.js';
 import type { StoreContext } from './context.js';
-import type { ReadableFile } from './file-system.js';
+import { parentOf, type ReadableFile } from './file-system.js';
 import { findList } from './find-list.js';
 import { headGenerations, readHead } from './head.js';
 import type { Head } from './head-record.js';
 import { isSameFile } from './identity.js';
+import { compareSeals, takeSeal } from './seal.js';
 
 const MOST_TRIES = 50;
 
@@ -135,16 +136,31 @@ export class VersionReader {
     if (expected === null) return { state: 'absent' };
     const file = fs.open(layout.inFolder(path));
     if (file === undefined) return { state: expected === 'unknown' ? 'absent' : 'lost' };
-    if (expected === 'unknown') return { state: 'found', file, expected: null };
+    if (expected === 'unknown') {
+      if (!this.#mayHaveChanged(view, path)) return { state: 'found', file, expected: null };
+      file.close();
+      return { state: 'lost' };
+    }
     if (isSameFile(file, expected)) return { state: 'found', file, expected };
     file.close();
     return { state: 'lost' };
   }
 
+  /** With no catalog to tell, only the seal can: a folder that another program wrote into since then holds files of unknown origin. */
+  #mayHaveChanged(view: View, path: string): boolean {
+    if (view.head.seal === null) return false;
+    const difference = compareSeals(view.head.seal, takeSeal(this.#ctx));
+    if (difference === 'none' || difference === 'all') return difference === 'all';
+    return difference.has(parentOf(path).split('/')[0] ?? '');
+  }
+
   #viewOf(head: Head): View {
-    if (this.#view?.head === head) return this.#view;
-    this.#dropView();
+    const known = this.#view?.head === head ? this.#view : undefined;
+    if (known?.complete === true) return known;
+    // A writer may have made the catalog anew meanwhile, without a new head.
     const own = this.#ownCatalog(head);
+    if (known !== undefined && own === undefined) return known;
+    this.#dropView();
     const catalog = own ?? this.#linesOnly(head);
     const { op } = head;
     const pending = new Map<string, FileIdentity | null>();
