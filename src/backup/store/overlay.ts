@@ -10,7 +10,7 @@ import type { StoreContext } from './context.js';
 import { ancestorsOf, parentOf, type ReadableFile, systemError } from './file-system.js';
 import { isSameFile } from './identity.js';
 import { type BlobWriter, Incoming } from './incoming.js';
-import { foldPath, isInSnapshot, isLitter, judgeName } from './names.js';
+import { foldPath, isInSnapshot, isLitter, isManagedName, judgeName } from './names.js';
 import { type OverlayEntry, type OverlayFile, OverlayIndex } from './overlay-index.js';
 import { identityOfStat } from './scan.js';
 
@@ -29,6 +29,7 @@ export class Overlay {
   readonly #catalog: Catalog;
   readonly index: OverlayIndex;
   readonly incoming: Incoming;
+  readonly #folders = new Set<string>();
 
   /** `incoming/` must be empty. */
   constructor(ctx: StoreContext, catalog: Catalog) {
@@ -53,8 +54,7 @@ export class Overlay {
   /** Begins to receive `path`. What is there stays until `place`. */
   begin(path: string): BlobWriter {
     this.#checkTarget(path);
-    if (this.typeOf(path) === 'directory') throw systemError('EISDIR', path);
-    this.#checkNoLowerFolder('file', path);
+    this.#checkNoFolder(path);
     return this.incoming.begin();
   }
 
@@ -119,6 +119,7 @@ export class Overlay {
   /** A file, or a folder with all it holds. A missing path is success. */
   remove(path: string): void {
     if (path === '') throw systemError('EINVAL', path);
+    this.#folders.clear();
     const lower = this.#lowerVisible(path) && this.#lowerType(path) !== undefined;
     const entry = this.index.get(path);
     for (const below of this.index.below(path)) this.#drop(below.path, below.entry);
@@ -133,8 +134,8 @@ export class Overlay {
     const type = this.typeOf(from);
     if (type === undefined) throw systemError('ENOENT', from);
     this.#checkTarget(to);
-    this.#checkNoLowerFolder(type, to);
     if (type === 'file') {
+      this.#checkNoFolder(to);
       this.#moveFile(from, to);
       return;
     }
@@ -156,8 +157,8 @@ export class Overlay {
     const type = this.typeOf(from);
     if (type === undefined) throw systemError('ENOENT', from);
     this.#checkTarget(to);
-    this.#checkNoLowerFolder(type, to);
     if (type === 'file') {
+      this.#checkNoFolder(to);
       this.#copyFile(from, to);
       return;
     }
@@ -212,7 +213,7 @@ export class Overlay {
 
   #makeParents(path: string): void {
     const up = parentOf(path);
-    if (up === '' || this.typeOf(up) === 'directory') return;
+    if (this.#isFolder(up)) return;
     if (this.typeOf(up) === 'file') throw systemError('ENOTDIR', path);
     this.#makeParents(up);
     this.index.put(up, foldOf(up), { kind: 'dir', opaque: this.index.get(up)?.kind === 'gone' });
@@ -223,7 +224,9 @@ export class Overlay {
     if (path === '') throw systemError('EISDIR', path);
     const verdict = judgeName(path);
     if (verdict === 'unstorable') throw systemError('EINVAL', path);
-    for (const up of ancestorsOf(path)) if (up !== '' && this.typeOf(up) === 'file') throw systemError('ENOTDIR', path);
+    for (const up of ancestorsOf(path)) {
+      if (!this.#isFolder(up) && this.typeOf(up) === 'file') throw systemError('ENOTDIR', path);
+    }
     if (verdict === 'apple') return;
     for (const part of [path, ...ancestorsOf(path)]) {
       if (part === '' || judgeName(part) === 'apple') continue;
@@ -250,11 +253,20 @@ export class Overlay {
     });
   }
 
-  /** A file cannot take the place of a folder of the lower layer: both would have to lie there until the commit is over. */
-  #checkNoLowerFolder(type: 'file' | 'directory', to: string): void {
-    if (type !== 'file') return;
-    if (this.index.get(to)?.kind === 'dir' || (judgeName(to) === 'plain' && this.#lowerType(to) === 'directory'))
-      throw systemError('EISDIR', to);
+  /** A file cannot take the place of a folder, nor of a removed one of the lower layer: both would lie there until the commit is over. */
+  #checkNoFolder(path: string): void {
+    if (this.index.get(path)?.kind === 'dir') throw systemError('EISDIR', path);
+    // A payload's name is no folder's: that saves a stat for each file.
+    const inner = isInSnapshot(path) ? path.slice('Snapshot/'.length) : path;
+    if (!isManagedName(inner) && this.#lowerType(path) === 'directory') throw systemError('EISDIR', path);
+  }
+
+  /** The folder is there, as the device sees it. Remembered: a hundred thousand files lie in 256 of them. */
+  #isFolder(path: string): boolean {
+    if (path === '' || this.#folders.has(path)) return true;
+    if (this.typeOf(path) !== 'directory') return false;
+    this.#folders.add(path);
+    return true;
   }
 
   #openEntry(path: string, entry: OverlayFile): ReadableFile {

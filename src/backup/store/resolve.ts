@@ -148,7 +148,8 @@ export class VersionReader {
 
   /** With no catalog to tell, only the seal can: a folder that another program wrote into since then holds files of unknown origin. */
   #mayHaveChanged(view: View, path: string): boolean {
-    if (view.head.seal === null) return false;
+    // During an operation of our own the seal is out of date.
+    if (view.head.seal === null || view.head.op !== null) return false;
     const difference = compareSeals(view.head.seal, takeSeal(this.#ctx));
     if (difference === 'none' || difference === 'all') return difference === 'all';
     return difference.has(parentOf(path).split('/')[0] ?? '');
