@@ -29,9 +29,10 @@ export type Reading =
 /** What the records say at one generation. */
 interface View {
   readonly head: Head;
-  readonly catalog: Catalog;
-  /** The catalog knows all that the folder should hold; else only what a list names. */
-  readonly complete: boolean;
+  /** Holds the lines of all lists: the store's catalog, or one made from the lists for this time. */
+  readonly lines: Catalog;
+  /** The store's catalog, when it knows all that the folder should hold. Else `lines` knows what a list names. */
+  readonly folder: Catalog | undefined;
   /** By path, what the outgoing version holds where a commit or adoption under way changes it (null: nothing). */
   readonly pending: ReadonlyMap<string, FileIdentity | null>;
 }
@@ -149,7 +150,7 @@ export class VersionReader {
   /** With no catalog to tell, only the seal can: a folder that another program wrote into since then holds files of unknown origin. */
   #mayHaveChanged(view: View, path: string): boolean {
     // During an operation of our own the seal is out of date.
-    if (view.head.seal === null || view.head.op !== null) return false;
+    if (view.head.seal === null || (view.head.op !== null && view.head.op.t !== 'rm')) return false;
     const difference = compareSeals(view.head.seal, takeSeal(this.#ctx));
     if (difference === 'none' || difference === 'all') return difference === 'all';
     return difference.has(parentOf(path).split('/')[0] ?? '');
@@ -157,23 +158,24 @@ export class VersionReader {
 
   #viewOf(head: Head): View {
     const known = this.#view?.head === head ? this.#view : undefined;
-    if (known?.complete === true) return known;
+    if (known?.folder !== undefined) return known;
     // A writer may have made the catalog anew meanwhile, without a new head.
-    const own = this.#ownCatalog(head);
-    if (known !== undefined && own === undefined) return known;
+    const folder = this.#ownCatalog(head);
+    if (known !== undefined && folder === undefined) return known;
     this.#dropView();
-    const catalog = own ?? this.#linesOnly(head);
+    // While a version is being forgotten the catalog's lines lag behind, but not what it says of the folder.
+    const lines = folder !== undefined && hasLines(folder, head) ? folder : this.#linesOnly(head);
     const { op } = head;
     const pending = new Map<string, FileIdentity | null>();
     if (op?.t === 'commit' || op?.t === 'adopt') {
       for (const { p, old } of readChangeList(this.#ctx.fs, findList(this.#ctx, op), op.listSha256))
         pending.set(p, old);
     }
-    this.#view = { head, catalog, complete: own !== undefined, pending };
+    this.#view = { head, lines, folder, pending };
     return this.#view;
   }
 
-  /** The store's catalog, if it is there and has all lists of this head. */
+  /** The store's catalog, if it is there and describes the folder as it is at this head. */
   #ownCatalog(head: Head): Catalog | undefined {
     const { fs, layout } = this.#ctx;
     try {
@@ -181,7 +183,7 @@ export class VersionReader {
       if (handle === undefined) return undefined;
       try {
         const catalog = new Catalog(handle, 'read');
-        if (hasLines(catalog, head)) return catalog;
+        if (describesFolder(catalog, head)) return catalog;
       } catch {
         // Damaged, or in need of a repair that readers don't do.
       }
@@ -208,30 +210,36 @@ export class VersionReader {
   }
 
   #dropView(): void {
-    this.#view?.catalog.close();
+    this.#view?.lines.close();
+    if (this.#view?.folder !== this.#view?.lines) this.#view?.folder?.close();
     this.#view = undefined;
   }
 }
 
 function decidingLine(view: View, version: string, path: string): CatalogLine | undefined {
-  const { catalog, head } = view;
+  const { lines, head } = view;
   const newest = head.chain.at(-1);
   if (version === head.current?.id || newest === undefined) return undefined;
-  const [from, to] = [catalog.version(version), catalog.version(newest.id)];
+  const [from, to] = [lines.version(version), lines.version(newest.id)];
   if (from === undefined || to === undefined) throw new Error('a version has no lines');
-  return catalog.line(path, from.seq, to.seq);
+  return lines.line(path, from.seq, to.seq);
 }
 
 /** What the folder should hold at `path`: null for nothing, `unknown` where only the lists are there to tell. */
 function expectedInFolder(view: View, path: string): FileIdentity | null | 'unknown' {
-  const { head, catalog, complete, pending } = view;
-  const { op } = head;
-  const changing = pending.get(path);
+  const changing = view.pending.get(path);
   if (changing !== undefined) return changing;
+  const { head, folder, lines } = view;
+  if (folder !== undefined && describesFolder(folder, head)) return folder.file(path) ?? null;
+  return (folder === lines ? undefined : lines.file(path)) ?? 'unknown';
+}
+
+/** The state of the current version, or that which a running operation makes of it. */
+function describesFolder(catalog: Catalog, head: Head): boolean {
+  const { op, current } = head;
   const next = op?.t === 'commit' || op?.t === 'adopt' ? op.next.id : undefined;
-  const known = catalog.file(path);
-  if (complete && (catalog.current === head.current?.id || catalog.current === next)) return known ?? null;
-  return known ?? 'unknown';
+  const cur = catalog.current;
+  return cur !== undefined && (cur === current?.id || cur === next);
 }
 
 /** Spills to a temporary file of SQLite's when it grows. */
