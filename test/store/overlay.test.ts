@@ -96,6 +96,15 @@ test('a listing shows both layers, without Snapshot of the folder and what compu
   expect(overlay.list('aa')).toMatchObject([{ type: 'file', sizeBytes: 5 }]);
 });
 
+test('the files of a folder by name', () => {
+  send('Info.plist', 'new');
+  overlay.remove('Manifest.db');
+  expect([...overlay.fileNames('')].sort()).toEqual(['Info.plist', 'Status.plist']);
+  expect(overlay.fileNames('aa')).toEqual(new Set([A.slice(3)]));
+  overlay.remove('aa');
+  expect(overlay.fileNames('aa').size).toBe(0);
+});
+
 test('a removed folder hides what lies in it, also when it is made again', async () => {
   overlay.remove('aa');
   expect(names('')).not.toContain('aa');

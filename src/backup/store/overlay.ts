@@ -99,6 +99,24 @@ export class Overlay {
     return [...nodes.values()];
   }
 
+  /** Names of the files in a folder, without a look at each: for the check of a manifest against what is there. */
+  fileNames(folder: string): Set<string> {
+    const { fs, layout } = this.#ctx;
+    const own = this.index.get(folder);
+    const names = new Set<string>();
+    if (own?.kind === 'file' || own?.kind === 'gone') return names;
+    if (!(own?.kind === 'dir' && own.opaque) && this.#lowerVisible(folder)) {
+      const entries = fs.list(folder === '' ? layout.folder : layout.inFolder(folder)) ?? [];
+      for (const { name, kind } of entries) if (kind === 'file') names.add(name);
+    }
+    for (const { path, entry } of this.index.children(folder)) {
+      const name = path.slice(path.lastIndexOf('/') + 1);
+      if (entry.kind === 'file') names.add(name);
+      else names.delete(name);
+    }
+    return names;
+  }
+
   typeOf(path: string): 'file' | 'directory' | undefined {
     if (path === '') return 'directory';
     const entry = this.index.get(path);
