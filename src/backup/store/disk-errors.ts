@@ -25,3 +25,17 @@ export async function onDisk<T>(work: () => Promise<T>): Promise<T> {
     throw new IbkError('destination', known[1], { reason: known[0], cause: error });
   }
 }
+
+/** The index is SQLite's: its failures of a disk under the system's names, which the device can be told. */
+export function plain<T>(work: () => T): T {
+  try {
+    return work();
+  } catch (error) {
+    const code = codeOf(error) ?? '';
+    if (code === 'SQLITE_FULL')
+      throw Object.assign(new Error('The disk is full.', { cause: error }), { code: 'ENOSPC' });
+    if (code.startsWith('SQLITE_IOERR'))
+      throw Object.assign(new Error('The disk failed.', { cause: error }), { code: 'EIO' });
+    throw error;
+  }
+}

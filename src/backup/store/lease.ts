@@ -8,7 +8,7 @@ import { IbkError } from '../../errors.js';
 import { dropIncoming } from './adopt.js';
 import { type CommitFacts, type CommitResult, commitOverlay } from './commit.js';
 import type { StoreContext } from './context.js';
-import { onDisk } from './disk-errors.js';
+import { onDisk, plain } from './disk-errors.js';
 import { makeDirectories, type ReadableFile, systemError } from './file-system.js';
 import type { VersionRecord } from './head-record.js';
 import type { StoreLock } from './lock.js';
@@ -60,14 +60,14 @@ export class StoreLease {
 
   /** What the device may ask of the disk. Throws `unsafe` for a path outside its folder, system errors for the rest. */
   readonly host = {
-    freeSpace: (): number => this.overlay.freeBytes(),
+    freeSpace: (): number => plain(() => this.overlay.freeBytes()),
     receive: (path: string): LeaseSink => this.#receive(this.#inside(path)),
-    open: (path: string): LeaseSource => sourceOf(this.overlay.open(this.#inside(path))),
-    move: (from: string, to: string): void => this.overlay.move(this.#inside(from), this.#inside(to)),
-    copy: (from: string, to: string): void => this.overlay.copy(this.#inside(from), this.#inside(to)),
-    remove: (path: string): void => this.overlay.remove(this.#inside(path)),
-    list: (path: string): LeaseEntry[] => this.overlay.list(this.#inside(path)).map(entryOf),
-    makeDirectory: (path: string): void => this.overlay.makeDirectory(this.#inside(path)),
+    open: (path: string): LeaseSource => plain(() => sourceOf(this.overlay.open(this.#inside(path)))),
+    move: (from: string, to: string): void => plain(() => this.overlay.move(this.#inside(from), this.#inside(to))),
+    copy: (from: string, to: string): void => plain(() => this.overlay.copy(this.#inside(from), this.#inside(to))),
+    remove: (path: string): void => plain(() => this.overlay.remove(this.#inside(path))),
+    list: (path: string): LeaseEntry[] => plain(() => this.overlay.list(this.#inside(path)).map(entryOf)),
+    makeDirectory: (path: string): void => plain(() => this.overlay.makeDirectory(this.#inside(path))),
   };
 
   /** What the device sees, with paths below its folder: for the check before a commit. */
@@ -168,11 +168,10 @@ export class StoreLease {
   }
 
   #receive(path: string): LeaseSink {
-    const { overlay } = this;
-    const writer = overlay.begin(path);
+    const { overlay, writer } = plain(() => ({ overlay: this.overlay, writer: this.overlay.begin(path) }));
     return {
       write: (chunk) => writer.write(chunk),
-      commit: () => overlay.place(path, writer),
+      commit: () => plain(() => overlay.place(path, writer)),
       discard: () => {
         try {
           overlay.discard(writer);
