@@ -76,15 +76,31 @@ export interface WarningEvent {
   readonly hint: string | null;
 }
 
+export interface PreviousVersion {
+  readonly version: string;
+  readonly madeAt: Date;
+}
+
 export interface BackupSummary {
   readonly type: 'summary';
   readonly udid: string;
   readonly code: 'ok' | 'partial';
   readonly exit: 0 | 3;
+  /** The version's id, whole: `20261121-070600-k7f29b1e`. People see and type its last 8 characters. */
+  readonly version: string;
+  /** The version that this one replaced; null for a first backup. */
+  readonly previous: PreviousVersion | null;
   readonly kind: BackupKind;
   readonly encrypted: boolean;
+  /** Files of the phone in the backup, and their bytes, as they lie in the folder. */
   readonly filesTotal: number | null;
   readonly bytesTotal: number | null;
+  /** Files of the phone that `previous` did not have, had otherwise, and had alone. What describes the backup (Manifest.db …) is not counted. */
+  readonly filesAdded: number;
+  readonly filesChanged: number;
+  readonly filesRemoved: number;
+  /** What `previous` now keeps for itself: content that this version replaced or removed. Null without one. */
+  readonly historyBytes: number | null;
   readonly filesReceived: number;
   readonly bytesReceived: number;
   readonly filesFailed: number;
