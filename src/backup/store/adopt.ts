@@ -16,14 +16,16 @@ import type { StoreContext } from './context.js';
 import { needDirectories, parentOf, readWhole, removeTree } from './file-system.js';
 import { findList } from './find-list.js';
 import { nextDelta, putHead } from './head.js';
-import type { AdoptOperation, ChangeCounts, Head, VersionRecord } from './head-record.js';
+import type { AdoptOperation, ChangeCounts, Head, VersionFacts, VersionRecord } from './head-record.js';
 import { isExactly, sha256OfPath } from './identity.js';
 import { STATUS_PLIST } from './names.js';
 import { applyToCatalog, putListAway } from './run-commit.js';
 import { type ScanFinding, scanFolder } from './scan.js';
+import { ChangeTally } from './tally.js';
 import { versionId } from './version-id.js';
 
 const MAX_STATUS_BYTES = 1024 * 1024;
+export const MAX_MANIFEST_PLIST_BYTES = 64 * 1024 * 1024;
 
 /**
  * Compares the folder with the catalog. Nothing differs: the head without an operation. Else the head with the adoption to be run.
@@ -52,8 +54,8 @@ export async function settleFolder(
   const written = list.finish();
   if (written === undefined) return head.op === null ? head : putHead(ctx, head, { op: null });
   await ctx.fs.syncDirectories([ctx.layout.own]);
-  const next = foreignVersion(ctx, head);
   const { counts, delta, sha256 } = written;
+  const next = foreignVersion(ctx, head, sizesAfter(head.current.facts, counts));
   const changed = counts.added + counts.replaced + counts.removed;
   ctx.warn({
     kind: 'foreign_change',
@@ -72,7 +74,9 @@ async function acceptFirst(ctx: StoreContext, catalog: Catalog, head: Head): Pro
     for await (const { path, is } of scanFolder(ctx, catalog, 'all')) if (is !== null) found.push([path, is]);
     for (const [path, is] of found) catalog.setFile(path, is);
     if (found.length > 0) {
-      next = foreignVersion(ctx, head);
+      const tally = new ChangeTally();
+      for (const [p, is] of found) tally.add({ p, old: null, new: is });
+      next = foreignVersion(ctx, head, sizesAfter(NOTHING, tally.counts()));
       catalog.setMeta('cur', next.id);
     }
     catalog.commit();
@@ -118,7 +122,7 @@ class AdoptionList {
   readonly #id: string;
   readonly #delta: string;
   readonly #leftovers: ReadonlyMap<string, string[]>;
-  readonly #counts = { added: 0, replaced: 0, removed: 0 };
+  readonly #tally = new ChangeTally();
   #writer: ChangeListWriter | undefined;
 
   constructor(ctx: StoreContext, head: Head, id: string) {
@@ -132,14 +136,14 @@ class AdoptionList {
   add(finding: Extract<ScanFinding, { kind: 'changed' }>): void {
     const { was, is, path } = finding;
     const src = was === null ? null : this.#rescue(was);
-    this.#counts[was === null ? 'added' : is === null ? 'removed' : 'replaced'] += 1;
+    this.#tally.add({ p: path, old: was, new: is }, was !== null && src === null);
     this.#writer ??= this.#begin();
     this.#writer.add({ p: path, k: was === null ? 'absent' : 'stored', at: this.#id, src, old: was, new: is });
   }
 
   finish(): { readonly delta: string; readonly sha256: string; readonly counts: ChangeCounts } | undefined {
     if (this.#writer === undefined) return undefined;
-    return { delta: this.#delta, sha256: this.#writer.finish().sha256, counts: this.#counts };
+    return { delta: this.#delta, sha256: this.#writer.finish().sha256, counts: this.#tally.counts() };
   }
 
   abandon(): void {
@@ -193,22 +197,40 @@ function writeFiles(catalog: Catalog, files: readonly [string, FileIdentity][]):
   catalog.commit();
 }
 
-function foreignVersion(ctx: StoreContext, head: Head): VersionRecord {
+function foreignVersion(ctx: StoreContext, head: Head, sizes: Sizes): VersionRecord {
   const { fs, layout } = ctx;
-  const place = layout.inFolder(STATUS_PLIST);
-  const small = (fs.stat(place)?.sizeBytes ?? 0) <= MAX_STATUS_BYTES;
-  const { date = ctx.now(), complete } = ctx.describe(small ? readWhole(fs, place, MAX_STATUS_BYTES) : undefined);
-  return { ...newVersion(ctx, head, date), complete, origin: 'foreign' };
+  const whole = (name: string, limitBytes: number) => {
+    const place = layout.inFolder(name);
+    return (fs.stat(place)?.sizeBytes ?? 0) <= limitBytes ? readWhole(fs, place, limitBytes) : undefined;
+  };
+  const status = whole(STATUS_PLIST, MAX_STATUS_BYTES);
+  const described = ctx.describe(status, whole('Manifest.plist', MAX_MANIFEST_PLIST_BYTES));
+  const { date = ctx.now(), complete, ios = null, encrypted = null } = described;
+  return { ...newVersion(ctx, head, date, { ios, encrypted, ...sizes }), complete, origin: 'foreign' };
+}
+
+type Sizes = Pick<VersionFacts, 'files' | 'bytes' | 'metadataBytes'>;
+
+const NOTHING: Sizes = { files: 0, bytes: 0, metadataBytes: 0 };
+
+/** What a version holds, from what the one before it held and the list between them. */
+export function sizesAfter(before: Sizes | undefined, { payload, metadataGrown }: ChangeCounts): Sizes {
+  const { files, bytes, metadataBytes } = before ?? NOTHING;
+  return {
+    files: files + payload.added - payload.removed,
+    bytes: bytes + payload.bytesGrown,
+    metadataBytes: metadataBytes + metadataGrown,
+  };
 }
 
 /** A version of this store that no other has the id of. */
-export function newVersion(ctx: StoreContext, head: Head, date: number): VersionRecord {
+export function newVersion(ctx: StoreContext, head: Head, date: number, facts: VersionFacts): VersionRecord {
   const taken = new Set([...head.chain.map(({ id }) => id), head.current?.id]);
   const remnants = new Set((ctx.fs.list(ctx.layout.inOwn('versions')) ?? []).map(({ name }) => name));
   for (;;) {
     const id = versionId(date, ctx.newShortId());
     if (taken.has(id) || remnants.has(id)) continue;
-    return { id, date, complete: true, origin: 'ibk', pinned: false, hidden: false, tags: [], note: '' };
+    return { id, date, complete: true, origin: 'ibk', pinned: false, hidden: false, tags: [], note: '', facts };
   }
 }
 

@@ -14,6 +14,7 @@ import { isInSnapshot, isManagedName, STATUS_PLIST } from './names.js';
 import type { Overlay } from './overlay.js';
 import type { OverlayFile } from './overlay-index.js';
 import { identityOfStat } from './scan.js';
+import { ChangeTally } from './tally.js';
 
 const PAGE = 1_000;
 
@@ -41,7 +42,7 @@ export async function writeChanges(
   await expandRemovals(ctx, catalog, overlay);
   ensureStatus(ctx, overlay);
   const writer = new ChangeListWriter(ctx.fs, path, { udid: ctx.layout.udid, from, to });
-  const counts = { added: 0, replaced: 0, removed: 0 };
+  const tally = new ChangeTally();
   let unchanged = 0;
   let addedBytes = 0;
   let dropped = 0;
@@ -56,7 +57,7 @@ export async function writeChanges(
         unchanged += 1;
         continue;
       }
-      counts[line.old === null ? 'added' : line.new === null ? 'removed' : 'replaced'] += 1;
+      tally.add(line);
       addedBytes += line.new?.size ?? 0;
       if (line.new !== null && !isManagedName(changed)) {
         ctx.warn({
@@ -73,7 +74,7 @@ export async function writeChanges(
   if (dropped > 0) {
     ctx.warn({ kind: 'snapshot_dropped', message: `The device left ${dropped} files in Snapshot; they were dropped.` });
   }
-  return { sha256: writer.finish().sha256, counts, unchanged, addedBytes };
+  return { sha256: writer.finish().sha256, counts: tally.counts(), unchanged, addedBytes };
 }
 
 async function* changes(

@@ -3,7 +3,7 @@
  * Until then nothing in the backup folder has changed but empty folders; after it the commit rolls forward, whatever happens.
  */
 import { IbkError } from '../../errors.js';
-import { newVersion } from './adopt.js';
+import { MAX_MANIFEST_PLIST_BYTES, newVersion, sizesAfter } from './adopt.js';
 import type { Catalog } from './catalog.js';
 import { readChangeList } from './change-list.js';
 import { writeChanges } from './changes.js';
@@ -49,11 +49,13 @@ export async function commitOverlay(
     });
   }
   checkSeal(ctx, head);
-  const next = newVersion(ctx, head, facts.date);
+  const { ios = null, encrypted = null } = ctx.describe(undefined, manifestOf(overlay));
+  const begun = newVersion(ctx, head, facts.date, { ios, encrypted, files: 0, bytes: 0, metadataBytes: 0 });
   const list = nextDelta(head);
   const path = ctx.layout.inOwn(list);
   const out = head.current?.id ?? null;
-  const written = await writeChanges(ctx, catalog, overlay, path, out, next.id);
+  const written = await writeChanges(ctx, catalog, overlay, path, out, begun.id);
+  const next = { ...begun, facts: { ...begun.facts, ...sizesAfter(head.current?.facts, written.counts) } };
   await makeDurable(ctx, path, out);
   checkSealBeforePoint(ctx, head);
   const { sha256: listSha256, counts } = written;
@@ -65,6 +67,19 @@ export async function commitOverlay(
     head: done,
     result: { versionId: next.id, counts, unchanged: written.unchanged, newBytes: written.addedBytes },
   };
+}
+
+function manifestOf(overlay: Overlay): Buffer | undefined {
+  if (overlay.typeOf('Manifest.plist') !== 'file') return undefined;
+  const file = overlay.open('Manifest.plist');
+  try {
+    const { sizeBytes } = file.stat();
+    if (sizeBytes > MAX_MANIFEST_PLIST_BYTES) return undefined;
+    const bytes = Buffer.alloc(sizeBytes);
+    return bytes.subarray(0, file.read(bytes, 0));
+  } finally {
+    file.close();
+  }
 }
 
 /** All that the list names, and the list: bytes, then names, then the folders that things will be moved to. */

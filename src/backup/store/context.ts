@@ -1,16 +1,19 @@
 /** What every part of the engine is handed: one store on one disk, and what is injected for tests. */
 import { parsePlist } from '../../plist/codec.js';
+import { asDict, optionalBoolean, optionalDict, optionalString } from '../../plist/fields.js';
 import { isPlistDict } from '../../plist/value.js';
 import type { StoreFileSystem } from './file-system.js';
 import type { StoreLayout } from './layout.js';
 import { newShortId } from './version-id.js';
 
-/** What Status.plist says of the state in the folder. */
+/** What Status.plist and Manifest.plist say of a state. */
 export interface StateDescription {
   /** Milliseconds since 1970; undefined when it does not say. */
   readonly date: number | undefined;
   /** The device had finished. */
   readonly complete: boolean;
+  readonly ios?: string | undefined;
+  readonly encrypted?: boolean | undefined;
 }
 
 export interface StoreWarning {
@@ -31,7 +34,7 @@ export interface StoreContext {
   /** Milliseconds since 1970. */
   readonly now: () => number;
   readonly newShortId: () => string;
-  readonly describe: (status: Buffer | undefined) => StateDescription;
+  readonly describe: (status: Buffer | undefined, manifest: Buffer | undefined) => StateDescription;
   /** Called in every long loop: gives other work of the process a turn now and then. */
   readonly pause: () => Promise<void> | undefined;
   /** Runs before each new head: throws when this process is no longer the holder of the lock. */
@@ -55,8 +58,24 @@ export function turnTaker(): () => Promise<void> | undefined {
   };
 }
 
-/** Reads Status.plist (protocol.md 6.4). One that cannot be read describes an unfinished state. */
-export function describeStatus(status: Buffer | undefined): StateDescription {
+/** A Status.plist (protocol.md 6.4) that cannot be read describes an unfinished state; a Manifest.plist that cannot be read tells nothing. */
+export function describeState(status: Buffer | undefined, manifest: Buffer | undefined): StateDescription {
+  return { ...describeStatus(status), ...describeManifest(manifest) };
+}
+
+function describeManifest(bytes: Buffer | undefined): Pick<StateDescription, 'ios' | 'encrypted'> {
+  if (bytes === undefined || bytes.length === 0) return {};
+  try {
+    const dict = asDict(parsePlist(bytes, 'Manifest.plist', { maxBytes: bytes.length }), 'Manifest.plist');
+    const lockdown = optionalDict(dict, 'Lockdown');
+    const ios = lockdown === undefined ? undefined : optionalString(lockdown, 'ProductVersion');
+    return { ios, encrypted: optionalBoolean(dict, 'IsEncrypted') };
+  } catch {
+    return {};
+  }
+}
+
+function describeStatus(status: Buffer | undefined): StateDescription {
   if (status === undefined || status.length === 0) return { date: undefined, complete: false };
   try {
     const dict = parsePlist(status, 'Status.plist', { maxBytes: 1024 * 1024 });
@@ -79,7 +98,7 @@ export function storeContext(
     layout,
     now: injected.now ?? Date.now,
     newShortId: injected.newShortId ?? (() => newShortId()),
-    describe: injected.describe ?? describeStatus,
+    describe: injected.describe ?? describeState,
     pause: injected.pause ?? turnTaker(),
     fence: injected.fence ?? (() => {}),
     warn: injected.warn ?? (() => {}),

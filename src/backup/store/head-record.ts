@@ -8,10 +8,34 @@ import { checkedVersionId, isDeltaName } from './layout.js';
 
 export const HEAD_FORMAT = 1;
 
+/** What a list holds: from an older version to the next newer one. */
 export interface ChangeCounts {
+  /** Lines, metadata and all. */
   readonly added: number;
   readonly replaced: number;
   readonly removed: number;
+  /** Files of the device alone, which is what people are told; and by how many bytes those grew. */
+  readonly payload: {
+    readonly added: number;
+    readonly replaced: number;
+    readonly removed: number;
+    readonly bytesGrown: number;
+  };
+  readonly metadataGrown: number;
+  /** Bytes that the older version keeps for itself. */
+  readonly storedBytes: number;
+  /** Files of the older version that another program overwrote or removed. At most: what another list names as well is counted twice. */
+  readonly lost: number;
+}
+
+/** What a version is and holds, as it was when it came into being. Unknown is null. */
+export interface VersionFacts {
+  readonly ios: string | null;
+  readonly encrypted: boolean | null;
+  /** Files of the device, their bytes, and those of what describes them (Manifest.db …). */
+  readonly files: number;
+  readonly bytes: number;
+  readonly metadataBytes: number;
 }
 
 /** A version as people see it. */
@@ -27,6 +51,7 @@ export interface VersionRecord {
   readonly hidden: boolean;
   readonly tags: readonly string[];
   readonly note: string;
+  readonly facts: VersionFacts;
 }
 
 /** An earlier version: what it differs in from the next newer one stands in its list. */
@@ -161,7 +186,22 @@ function version(value: unknown): VersionRecord {
   });
   if (typeof note !== 'string') throw bad('a note is not text');
   const id = checkedVersionId(entry['id'], 'A version of the head record');
-  return { id, date: count(entry['date'], 'date'), complete, origin, pinned, hidden, tags, note };
+  const date = count(entry['date'], 'date');
+  return { id, date, complete, origin, pinned, hidden, tags, note, facts: versionFacts(entry['facts']) };
+}
+
+function versionFacts(value: unknown): VersionFacts {
+  const facts = object(value, 'facts');
+  const { ios, encrypted } = facts;
+  if (ios !== null && typeof ios !== 'string') throw bad('the iOS of a version is not text');
+  if (encrypted !== null && typeof encrypted !== 'boolean') throw bad('a version lacks a flag');
+  return {
+    ios,
+    encrypted,
+    files: count(facts['files'], 'files'),
+    bytes: count(facts['bytes'], 'bytes'),
+    metadataBytes: count(facts['metadataBytes'], 'metadataBytes'),
+  };
 }
 
 function seal(value: unknown): Seal {
@@ -180,10 +220,20 @@ function seal(value: unknown): Seal {
 
 function changeCounts(value: unknown): ChangeCounts {
   const counts = object(value, 'counts');
+  const payload = object(counts['payload'], 'counts.payload');
   return {
     added: count(counts['added'], 'added'),
     replaced: count(counts['replaced'], 'replaced'),
     removed: count(counts['removed'], 'removed'),
+    payload: {
+      added: count(payload['added'], 'added'),
+      replaced: count(payload['replaced'], 'replaced'),
+      removed: count(payload['removed'], 'removed'),
+      bytesGrown: count(payload['bytesGrown'], 'bytesGrown'),
+    },
+    metadataGrown: count(counts['metadataGrown'], 'metadataGrown'),
+    storedBytes: count(counts['storedBytes'], 'storedBytes'),
+    lost: count(counts['lost'], 'lost'),
   };
 }
 

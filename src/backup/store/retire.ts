@@ -7,12 +7,13 @@
  */
 import { IbkError } from '../../errors.js';
 import type { Catalog } from './catalog.js';
-import { type ChangeLine, ChangeListWriter, mergeLists, readChangeList } from './change-list.js';
+import { ChangeListWriter, mergeLists, readChangeList } from './change-list.js';
 import { listPath, syncCatalog } from './catalog-sync.js';
 import type { StoreContext } from './context.js';
 import { parentOf } from './file-system.js';
 import { nextDelta, putHead } from './head.js';
-import type { ChainEntry, ChangeCounts, Head, RetireOperation } from './head-record.js';
+import type { ChainEntry, Head, RetireOperation } from './head-record.js';
+import { ChangeTally } from './tally.js';
 
 /** Takes a version out of the chain; the head that is returned has the deletion to be run. @throws IbkError `not_found`, `usage` */
 export async function retireVersion(ctx: StoreContext, head: Head, id: string): Promise<Head> {
@@ -38,7 +39,7 @@ async function writeMerged(ctx: StoreContext, head: Head, older: ChainEntry, ret
   const at = head.chain.indexOf(retired);
   const to = head.chain[at + 1]?.id ?? head.current?.id ?? '';
   const writer = new ChangeListWriter(fs, path, { udid: layout.udid, from: older.id, to });
-  const counts = { added: 0, replaced: 0, removed: 0 };
+  const tally = new ChangeTally();
   try {
     const lines = mergeLists(
       readChangeList(fs, listPath(ctx, older), older.listSha256),
@@ -46,7 +47,7 @@ async function writeMerged(ctx: StoreContext, head: Head, older: ChainEntry, ret
     );
     for (const line of lines) {
       writer.add(line);
-      count(counts, line);
+      tally.add(line);
       const turn = ctx.pause();
       if (turn !== undefined) await turn;
     }
@@ -56,13 +57,9 @@ async function writeMerged(ctx: StoreContext, head: Head, older: ChainEntry, ret
   }
   const { sha256 } = writer.finish();
   await fs.syncDirectories([layout.version(older.id)]);
-  return { ...older, delta, listSha256: sha256, counts };
-}
-
-function count(counts: { -readonly [Key in keyof ChangeCounts]: number }, line: ChangeLine): void {
-  if (line.k === 'absent') counts.added += 1;
-  else if (line.new === null) counts.removed += 1;
-  else counts.replaced += 1;
+  // Which files are lost no list says: the sum of both is the most there can be.
+  const lost = older.counts.lost + retired.counts.lost;
+  return { ...older, delta, listSha256: sha256, counts: { ...tally.counts(), lost } };
 }
 
 /** Deletes what only the retired version needed. Every step may be repeated; a list that is gone means that its part is done. */
