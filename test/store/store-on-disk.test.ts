@@ -154,7 +154,7 @@ test('what another program did becomes a version; what it overwrote is lost, nev
   expect(store.versions()[0]).toMatchObject({ origin: 'foreign', complete: false });
   expect(warnings.map(({ kind }) => kind)).toEqual(['foreign_change']);
   const { problems } = await store.verify(first);
-  expect(problems).toEqual([{ path, kind: 'lost' }]);
+  expect(problems).toEqual([{ path, kind: 'missing' }]);
   const third = await backup(2);
   expectState(third, 2);
   expect(store.versions().map(({ id }) => id)).toEqual([third, second, first]);

@@ -12,7 +12,7 @@ import {
   readChangeList,
   verifyChangeList,
 } from './change-list.js';
-import type { StoreContext } from './context.js';
+import type { StateDescription, StoreContext } from './context.js';
 import { needDirectories, parentOf, readWhole, removeTree } from './file-system.js';
 import { findList } from './find-list.js';
 import { nextDelta, putHead } from './head.js';
@@ -51,11 +51,12 @@ export async function settleFolder(
     throw error;
   }
   writeFiles(catalog, renewed);
-  const written = list.finish();
+  const described = describeFolder(ctx);
+  const written = list.finish(visitOf(ctx, head.current, described.date));
   if (written === undefined) return head.op === null ? head : putHead(ctx, head, { op: null });
   await ctx.fs.syncDirectories([ctx.layout.own]);
   const { counts, delta, sha256 } = written;
-  const next = foreignVersion(ctx, head, sizesAfter(head.current.facts, counts));
+  const next = foreignVersion(ctx, head, described, sizesAfter(head.current.facts, counts));
   const changed = counts.added + counts.replaced + counts.removed;
   ctx.warn({
     kind: 'foreign_change',
@@ -76,7 +77,7 @@ async function acceptFirst(ctx: StoreContext, catalog: Catalog, head: Head): Pro
     if (found.length > 0) {
       const tally = new ChangeTally();
       for (const [p, is] of found) tally.add({ p, old: null, new: is });
-      next = foreignVersion(ctx, head, sizesAfter(NOTHING, tally.counts()));
+      next = foreignVersion(ctx, head, describeFolder(ctx), sizesAfter(NOTHING, tally.counts()));
       catalog.setMeta('cur', next.id);
     }
     catalog.commit();
@@ -141,9 +142,12 @@ class AdoptionList {
     this.#writer.add({ p: path, k: was === null ? 'absent' : 'stored', at: this.#id, src, old: was, new: is });
   }
 
-  finish(): { readonly delta: string; readonly sha256: string; readonly counts: ChangeCounts } | undefined {
+  /** @param lostAt when the other program was here, milliseconds since 1970 */
+  finish(
+    lostAt: number,
+  ): { readonly delta: string; readonly sha256: string; readonly counts: ChangeCounts } | undefined {
     if (this.#writer === undefined) return undefined;
-    return { delta: this.#delta, sha256: this.#writer.finish().sha256, counts: this.#tally.counts() };
+    return { delta: this.#delta, sha256: this.#writer.finish().sha256, counts: this.#tally.counts(lostAt) };
   }
 
   abandon(): void {
@@ -197,14 +201,22 @@ function writeFiles(catalog: Catalog, files: readonly [string, FileIdentity][]):
   catalog.commit();
 }
 
-function foreignVersion(ctx: StoreContext, head: Head, sizes: Sizes): VersionRecord {
+/** When another program was here: the date of its backup, where it made one; else now, when it was noticed. */
+function visitOf(ctx: StoreContext, before: VersionRecord, date: number | undefined): number {
+  const now = ctx.now();
+  return date !== undefined && date > before.date && date <= now ? date : now;
+}
+
+function describeFolder(ctx: StoreContext): StateDescription {
   const { fs, layout } = ctx;
   const whole = (name: string, limitBytes: number) => {
     const place = layout.inFolder(name);
     return (fs.stat(place)?.sizeBytes ?? 0) <= limitBytes ? readWhole(fs, place, limitBytes) : undefined;
   };
-  const status = whole(STATUS_PLIST, MAX_STATUS_BYTES);
-  const described = ctx.describe(status, whole('Manifest.plist', MAX_MANIFEST_PLIST_BYTES));
+  return ctx.describe(whole(STATUS_PLIST, MAX_STATUS_BYTES), whole('Manifest.plist', MAX_MANIFEST_PLIST_BYTES));
+}
+
+function foreignVersion(ctx: StoreContext, head: Head, described: StateDescription, sizes: Sizes): VersionRecord {
   const { date = ctx.now(), complete, ios = null, encrypted = null } = described;
   return { ...newVersion(ctx, head, date, { ios, encrypted, ...sizes }), complete, origin: 'foreign' };
 }

@@ -8,6 +8,13 @@ import { checkedVersionId, isDeltaName } from './layout.js';
 
 export const HEAD_FORMAT = 1;
 
+export interface LostFiles {
+  /** At most: forgetting the version between two such lists adds up what both name. */
+  readonly files: number;
+  /** When that happened, as far as is known: the date of the other program's backup, else when it was noticed. Milliseconds since 1970. */
+  readonly at: number;
+}
+
 /** What a list holds: from an older version to the next newer one. */
 export interface ChangeCounts {
   /** Lines, metadata and all. */
@@ -24,8 +31,8 @@ export interface ChangeCounts {
   readonly metadataGrown: number;
   /** Bytes that the older version keeps for itself. */
   readonly storedBytes: number;
-  /** Files of the older version that another program overwrote or removed. At most: what another list names as well is counted twice. */
-  readonly lost: number;
+  /** What another program overwrote or removed of the older version. */
+  readonly lost: LostFiles | null;
 }
 
 /** What a version is and holds, as it was when it came into being. Unknown is null. */
@@ -233,8 +240,13 @@ function changeCounts(value: unknown): ChangeCounts {
     },
     metadataGrown: count(counts['metadataGrown'], 'metadataGrown'),
     storedBytes: count(counts['storedBytes'], 'storedBytes'),
-    lost: count(counts['lost'], 'lost'),
+    lost: counts['lost'] === null ? null : lostFiles(counts['lost']),
   };
+}
+
+function lostFiles(value: unknown): LostFiles {
+  const lost = object(value, 'lost');
+  return { files: count(lost['files'], 'lost'), at: count(lost['at'], 'lost') };
 }
 
 function object(value: unknown, what: string): Record<string, unknown> {

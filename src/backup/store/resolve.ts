@@ -59,6 +59,13 @@ export class VersionReader {
     return this.#head;
   }
 
+  /** What the folder should hold at `path`; undefined for nothing, and where that is not known. */
+  expectedInFolder(path: string): FileIdentity | undefined {
+    const head = this.head();
+    const expected = head === undefined ? null : expectedInFolder(this.#viewOf(head), path);
+    return expected === null || expected === 'unknown' ? undefined : expected;
+  }
+
   /** @throws IbkError `in_use`: the store changed all the time; `damaged`: its records cannot be read */
   open(version: string, path: string): Reading {
     const steps = this.opening(version, path);

@@ -12,7 +12,7 @@ import { listPath, syncCatalog } from './catalog-sync.js';
 import type { StoreContext } from './context.js';
 import { parentOf } from './file-system.js';
 import { nextDelta, putHead } from './head.js';
-import type { ChainEntry, Head, RetireOperation } from './head-record.js';
+import type { ChainEntry, Head, LostFiles, RetireOperation } from './head-record.js';
 import { ChangeTally } from './tally.js';
 
 /** Takes a version out of the chain; the head that is returned has the deletion to be run. @throws IbkError `not_found`, `usage` */
@@ -57,9 +57,14 @@ async function writeMerged(ctx: StoreContext, head: Head, older: ChainEntry, ret
   }
   const { sha256 } = writer.finish();
   await fs.syncDirectories([layout.version(older.id)]);
-  // Which files are lost no list says: the sum of both is the most there can be.
-  const lost = older.counts.lost + retired.counts.lost;
-  return { ...older, delta, listSha256: sha256, counts: { ...tally.counts(), lost } };
+  const counts = { ...tally.counts(), lost: bothLost(older.counts.lost, retired.counts.lost) };
+  return { ...older, delta, listSha256: sha256, counts };
+}
+
+/** Which files are lost no list says: the sum of both is the most there can be. */
+function bothLost(a: LostFiles | null, b: LostFiles | null): LostFiles | null {
+  if (a === null || b === null) return a ?? b;
+  return { files: a.files + b.files, at: Math.min(a.at, b.at) };
 }
 
 /** Deletes what only the retired version needed. Every step may be repeated; a list that is gone means that its part is done. */

@@ -11,7 +11,7 @@ import { type StoreContext, type StoreWarning, storeContext } from './context.js
 import { onDisk } from './disk-errors.js';
 import { DiskFileSystem } from './disk-file-system.js';
 import { makeDirectories, type ReadableFile } from './file-system.js';
-import type { ChainEntry, VersionRecord } from './head-record.js';
+import { readHistory, type StoredVersion, type StoreHistory } from './history.js';
 import { StoreLayout } from './layout.js';
 import { StoreLease } from './lease.js';
 import { acquireLock } from './lock.js';
@@ -32,13 +32,6 @@ export interface LeaseOptions {
   readonly command: string;
   readonly signal?: AbortSignal | undefined;
   readonly onWait?: (holder: LockHolder) => void;
-}
-
-export interface StoredVersion extends VersionRecord {
-  /** It lies in `<root>/<UDID>/` as an ordinary backup. */
-  readonly current: boolean;
-  /** What differs in the next newer version. Not for the current one. */
-  readonly changes: ChainEntry['counts'] | undefined;
 }
 
 export class BackupStore {
@@ -66,14 +59,26 @@ export class BackupStore {
   }
 
   /** Newest first; none where ibk has not written yet. @throws IbkError `damaged`, `incompatible` */
-  versions(): StoredVersion[] {
+  versions(): readonly StoredVersion[] {
+    return this.history()?.versions ?? [];
+  }
+
+  /** What the store holds and in what state it is; undefined where ibk has not written yet. @throws IbkError `damaged`, `incompatible` */
+  history(): StoreHistory | undefined {
+    return readHistory(this.#context());
+  }
+
+  /**
+   * Readers of one version, for as long as `work` runs: many files are read faster than by `open`.
+   * @throws IbkError as `open`
+   */
+  async reading<T>(work: (ctx: StoreContext, reader: VersionReader) => Promise<T>): Promise<T> {
     const reader = new VersionReader(this.#context());
-    const head = reader.head();
-    reader.close();
-    if (head === undefined) return [];
-    const earlier = head.chain.map((entry) => ({ ...entry, current: false, changes: entry.counts }));
-    const all = head.current === null ? earlier : [...earlier, { ...head.current, current: true, changes: undefined }];
-    return all.reverse();
+    try {
+      return await work(this.#context(), reader);
+    } finally {
+      reader.close();
+    }
   }
 
   /**
@@ -101,12 +106,7 @@ export class BackupStore {
 
   /** Is every file of the version there, of its size, and (`readData`) of the bytes that were received? */
   async verify(version: string, options: VerifyOptions = {}): Promise<VerifyResult> {
-    const reader = new VersionReader(this.#context());
-    try {
-      return await verifyVersion(this.#context(), reader, version, options);
-    } finally {
-      reader.close();
-    }
+    return this.reading((ctx, reader) => verifyVersion(ctx, reader, version, options));
   }
 
   /**

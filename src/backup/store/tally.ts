@@ -31,13 +31,14 @@ export class ChangeTally {
     else this.#storedBytes += line.old?.size ?? 0;
   }
 
-  counts(): ChangeCounts {
+  /** @param lostAt when it was lost, milliseconds since 1970 */
+  counts(lostAt = 0): ChangeCounts {
     return {
       ...this.#lines,
       payload: { ...this.#payload },
       metadataGrown: this.#metadataGrown,
       storedBytes: this.#storedBytes,
-      lost: this.#lost,
+      lost: this.#lost === 0 ? null : { files: this.#lost, at: lostAt },
     };
   }
 }

@@ -1,18 +1,32 @@
 /** Is a version whole? Every file of it is found and has its size; with `readData`, its checksum too (finds bit rot). */
+import { createHash } from 'node:crypto';
 import type { Catalog } from './catalog.js';
 import { openCatalogForReading } from './catalog-read.js';
 import type { StoreContext } from './context.js';
 import type { FileIdentity } from './change-list.js';
 import type { ReadableFile } from './file-system.js';
-import { sha256OfFile } from './identity.js';
 import type { VersionReader } from './resolve.js';
 
 const PAGE = 1_000;
+const READ_BYTES = 1024 * 1024;
+
+/** `missing`: not there. `size`, `content`: not what was received. `touched`: another file under a new time, and no checksum to tell more. */
+export type Fault = 'missing' | 'size' | 'content' | 'touched';
+
+export interface ExaminedFile {
+  readonly path: string;
+  readonly fault: Fault | undefined;
+  /** As it lies there; 0 when it does not. */
+  readonly sizeBytes: number;
+  /** Its checksum was compared. */
+  readonly compared: boolean;
+  /** There is none: another program made the file. */
+  readonly withoutChecksum: boolean;
+}
 
 export interface VerifyProblem {
   readonly path: string;
-  /** `lost`: overwritten or removed by another program. `size`, `content`: not what was received. */
-  readonly kind: 'lost' | 'size' | 'content';
+  readonly kind: Fault;
 }
 
 export interface VerifyResult {
@@ -28,6 +42,8 @@ export interface VerifyResult {
 export interface VerifyOptions {
   readonly readData?: boolean;
   readonly signal?: AbortSignal | undefined;
+  /** Bytes that were read for checksums, as they are read. */
+  readonly onRead?: ((bytes: number) => void) | undefined;
 }
 
 export async function verifyVersion(
@@ -36,54 +52,99 @@ export async function verifyVersion(
   version: string,
   options: VerifyOptions,
 ): Promise<VerifyResult> {
+  const sum = { files: 0, bytes: 0, compared: 0, withoutChecksum: 0 };
+  const problems: VerifyProblem[] = [];
+  for await (const { path, fault, sizeBytes, compared, withoutChecksum } of examine(ctx, reader, version, options)) {
+    sum.files += 1;
+    sum.bytes += sizeBytes;
+    if (compared) sum.compared += 1;
+    if (withoutChecksum) sum.withoutChecksum += 1;
+    if (fault !== undefined) problems.push({ path, kind: fault });
+  }
+  return { ...sum, problems };
+}
+
+/** Every file that the version has or should have, in order of their paths (bytes). */
+export async function* examine(
+  ctx: StoreContext,
+  reader: VersionReader,
+  version: string,
+  options: VerifyOptions,
+): AsyncGenerator<ExaminedFile, void> {
   const catalog = await openCatalogForReading(ctx, reader);
   try {
-    return await verifyFiles(ctx, reader, catalog, version, options);
+    for await (const path of pathsOf(ctx, catalog, version)) {
+      options.signal?.throwIfAborted();
+      const found = await examineFile(ctx, reader, version, path, options);
+      if (found !== undefined) yield found;
+    }
   } finally {
     catalog.close();
   }
 }
 
-async function verifyFiles(
+/** Undefined: the version has no such file. */
+export async function examineFile(
   ctx: StoreContext,
   reader: VersionReader,
-  catalog: Catalog,
   version: string,
+  path: string,
   options: VerifyOptions,
-): Promise<VerifyResult> {
-  const sum = { files: 0, bytes: 0, compared: 0, withoutChecksum: 0 };
-  const problems: VerifyProblem[] = [];
-  for await (const path of pathsOf(ctx, catalog, version)) {
-    options.signal?.throwIfAborted();
-    const reading = reader.open(version, path);
-    if (reading.state === 'absent' || reading.state === 'no_version') continue;
-    sum.files += 1;
-    if (reading.state === 'lost') {
-      problems.push({ path, kind: 'lost' });
-      continue;
-    }
-    const { file, expected } = reading;
-    try {
-      sum.bytes += file.stat().sizeBytes;
-      const wrong = compare(file, expected, options.readData === true);
-      if (wrong !== undefined) problems.push({ path, kind: wrong });
-      if (expected === null || expected.sha256 === null) sum.withoutChecksum += 1;
-      else if (options.readData === true) sum.compared += 1;
-    } finally {
-      file.close();
-    }
+): Promise<ExaminedFile | undefined> {
+  const reading = reader.open(version, path);
+  if (reading.state === 'absent' || reading.state === 'no_version') return undefined;
+  if (reading.state === 'lost') {
+    const fault = faultInFolder(ctx, reader, version, path);
+    return { path, fault, sizeBytes: 0, compared: false, withoutChecksum: false };
   }
-  return { ...sum, problems };
+  const { file, expected } = reading;
+  try {
+    const { sizeBytes } = file.stat();
+    const sha256 = expected?.sha256 ?? null;
+    const compared = options.readData === true && sha256 !== null && sizeBytes === expected?.size;
+    const fault = await faultOf(ctx, file, expected, compared, options);
+    return { path, fault, sizeBytes, compared, withoutChecksum: sha256 === null };
+  } finally {
+    file.close();
+  }
 }
 
-function compare(
+async function faultOf(
+  ctx: StoreContext,
   file: ReadableFile,
   expected: FileIdentity | null,
-  readData: boolean,
-): VerifyProblem['kind'] | undefined {
+  compared: boolean,
+  options: VerifyOptions,
+): Promise<Fault | undefined> {
   if (expected === null) return undefined;
   if (file.stat().sizeBytes !== expected.size) return 'size';
-  return readData && expected.sha256 !== null && sha256OfFile(file) !== expected.sha256 ? 'content' : undefined;
+  return compared && (await sha256Of(ctx, file, options)) !== expected.sha256 ? 'content' : undefined;
+}
+
+/** The reader gives no file of the folder that is not the one it expects; what is there instead tells why. */
+function faultInFolder(ctx: StoreContext, reader: VersionReader, version: string, path: string): Fault {
+  if (reader.head()?.current?.id !== version) return 'missing';
+  const there = ctx.fs.stat(ctx.layout.inFolder(path));
+  if (there?.kind !== 'file') return 'missing';
+  const expected = reader.expectedInFolder(path);
+  if (expected !== undefined && expected.size !== there.sizeBytes) return 'size';
+  return typeof expected?.sha256 === 'string' ? 'content' : 'touched';
+}
+
+/** Other work has its turn while a large file is read. */
+async function sha256Of(ctx: StoreContext, file: ReadableFile, { signal, onRead }: VerifyOptions): Promise<string> {
+  const hash = createHash('sha256');
+  const into = Buffer.allocUnsafe(Math.min(READ_BYTES, Math.max(4096, file.stat().sizeBytes)));
+  for (let at = 0; ; ) {
+    const count = file.read(into, at);
+    if (count === 0) return hash.digest('hex');
+    hash.update(into.subarray(0, count));
+    at += count;
+    onRead?.(count);
+    const turn = ctx.pause();
+    if (turn !== undefined) await turn;
+    signal?.throwIfAborted();
+  }
 }
 
 /** Every path that the version may have; the reader says which it has. */

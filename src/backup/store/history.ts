@@ -1,0 +1,101 @@
+/** What a store holds, for lists: every version, what other programs overwrote of it, and whether the folder is as ibk left it. Takes no lock, looks at no payload. */
+import { readChangeList } from './change-list.js';
+import { listPath } from './catalog-sync.js';
+import type { StoreContext } from './context.js';
+import { headGenerations, readHead } from './head.js';
+import type { ChangeCounts, Head, LostFiles, Operation, VersionRecord } from './head-record.js';
+import { isMetadata } from './names.js';
+import { compareSeals, takeSeal } from './seal.js';
+
+const MOST_TRIES = 10;
+
+export interface StoredVersion extends VersionRecord {
+  /** It lies in `<root>/<UDID>/` as an ordinary backup. */
+  readonly current: boolean;
+  /** What this version changed in the one before it; undefined for the oldest. */
+  readonly since: ChangeCounts | undefined;
+  readonly lost: LostFiles | null;
+  /** What describes it was overwritten: it cannot be opened as a backup. */
+  readonly unreadable: boolean;
+}
+
+/**
+ * Since ibk last looked. `touched`: another program wrote into some folder of the backup. `replaced`: it made its own backup there, or
+ * changed what describes it; the next writing command takes that in as a version. `changing`: an operation of our own is under way.
+ */
+export type FolderState = 'as_left' | 'touched' | 'replaced' | 'changing';
+
+export interface StoreHistory {
+  /** Newest first. */
+  readonly versions: readonly StoredVersion[];
+  /** Of the newest backup and of what the earlier ones keep for themselves. */
+  readonly bytes: number;
+  /** What a crash left to be completed, or what is under way now. */
+  readonly pending: Operation['t'] | null;
+  readonly folder: FolderState;
+}
+
+/** Undefined where ibk has not written yet. @throws IbkError `damaged`, `incompatible` */
+export function readHistory(ctx: StoreContext): StoreHistory | undefined {
+  for (let tries = 1; ; tries++) {
+    const head = readHead(ctx.fs, ctx.layout);
+    if (head === undefined) return undefined;
+    try {
+      const history = historyOf(ctx, head);
+      if (headGenerations(ctx.fs, ctx.layout)[0] === head.gen || tries >= MOST_TRIES) return history;
+    } catch (error) {
+      // A list that was moved or forgotten between two looks.
+      if (headGenerations(ctx.fs, ctx.layout)[0] === head.gen || tries >= MOST_TRIES) throw error;
+    }
+  }
+}
+
+function historyOf(ctx: StoreContext, head: Head): StoreHistory {
+  const { chain, current } = head;
+  const lost = lostOf(ctx, head);
+  const versions: StoredVersion[] = chain.map((entry, at) => ({
+    ...entry,
+    current: false,
+    since: chain[at - 1]?.counts,
+    lost: lost.get(entry.id)?.lost ?? null,
+    unreadable: lost.get(entry.id)?.unreadable ?? false,
+  }));
+  if (current !== null)
+    versions.push({ ...current, current: true, since: chain.at(-1)?.counts, lost: null, unreadable: false });
+  const newest = current === null ? 0 : current.facts.bytes + current.facts.metadataBytes;
+  const bytes = chain.reduce((sum, { counts }) => sum + counts.storedBytes, newest);
+  return { versions: versions.reverse(), bytes, pending: head.op?.t ?? null, folder: folderState(ctx, head) };
+}
+
+function folderState(ctx: StoreContext, head: Head): FolderState {
+  if (head.op !== null || head.seal === null) return head.current === null ? 'as_left' : 'changing';
+  const difference = compareSeals(head.seal, takeSeal(ctx));
+  if (difference === 'none') return 'as_left';
+  return difference === 'all' ? 'replaced' : 'touched';
+}
+
+interface Loss {
+  readonly lost: LostFiles;
+  readonly unreadable: boolean;
+}
+
+/** The versions that lack files: that of which they were overwritten, and the older ones whose lists do not name them. */
+function lostOf(ctx: StoreContext, { chain }: Head): Map<string, Loss> {
+  const found = new Map<string, Loss>();
+  /** Lost further up, and not named by any list since. */
+  const missing = new Map<string, number>();
+  for (const entry of [...chain].reverse()) {
+    const { lost } = entry.counts;
+    if (lost === null && missing.size === 0) continue;
+    for (const { p, k, at } of readChangeList(ctx.fs, listPath(ctx, entry), entry.listSha256)) {
+      missing.delete(p);
+      if (lost === null || k === 'absent') continue;
+      if (ctx.fs.stat(ctx.layout.slot(at ?? entry.id, p)) === undefined) missing.set(p, lost.at);
+    }
+    if (missing.size === 0) continue;
+    const at = Math.min(...new Set(missing.values()));
+    const unreadable = [...missing.keys()].some(isMetadata);
+    found.set(entry.id, { lost: { files: missing.size, at }, unreadable });
+  }
+  return found;
+}
