@@ -276,6 +276,8 @@ test('no link is followed: neither a folder nor a file', async () => {
   const lease = await store.lease({ command: 'test' });
   expect(() => lease.host.open(`${UDID}/${path}`)).toThrow(expect.objectContaining({ code: 'ENOENT' }));
   lease.abort();
+  expectState(await backup(1), 1);
+  expect(warnings.map(({ kind }) => kind)).toContain('set_aside');
   rmSync(inFolder(), { recursive: true });
   symlinkSync(root, inFolder());
   await expect(start()).rejects.toMatchObject({ code: 'unsafe', reason: 'link_in_path' });

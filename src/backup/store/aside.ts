@@ -1,9 +1,11 @@
 /**
- * Leftovers of other tools that make the next backup fail (libimobiledevice #1544, #1582): a `Snapshot/`, property lists of no bytes.
+ * Leftovers of other tools that make the next backup fail (libimobiledevice #1544, #1582): a `Snapshot/`, property lists of no bytes,
+ * a link in a file's place.
  * They are moved out of the folder into `aside/<time>/`, file by file, so that nothing of them is lost. A crash in between leaves the rest for the next start.
  */
 import type { StoreContext } from './context.js';
 import { makeDirectories, parentOf } from './file-system.js';
+import { isHashFolder, isManagedName } from './names.js';
 
 const PLISTS = ['Info.plist', 'Manifest.plist', 'Status.plist', 'Manifest.db', 'Manifest.mbdb'];
 
@@ -14,6 +16,7 @@ export async function setAside(ctx: StoreContext): Promise<readonly string[]> {
     const stat = fs.stat(layout.inFolder(name));
     return stat?.kind === 'file' && stat.sizeBytes === 0;
   });
+  found.push(...links(ctx));
   const snapshot = filesBelow(ctx, 'Snapshot');
   if (found.length === 0 && snapshot.length === 0) {
     removeFolders(ctx, 'Snapshot');
@@ -32,6 +35,21 @@ export async function setAside(ctx: StoreContext): Promise<readonly string[]> {
   const names = [...found, ...(snapshot.length > 0 ? ['Snapshot'] : [])];
   ctx.warn({ kind: 'set_aside', message: `Leftovers of another program were set aside: ${names.join(', ')}.` });
   return names;
+}
+
+/** Links and other things where a file of a backup should be: never followed, and in the way of the next commit. */
+function links(ctx: StoreContext): string[] {
+  const { fs, layout } = ctx;
+  const found: string[] = [];
+  for (const { name, kind } of fs.list(layout.folder) ?? []) {
+    if (kind === 'other' && isManagedName(name)) found.push(name);
+    if (kind !== 'directory' || !isHashFolder(name)) continue;
+    for (const inner of fs.list(layout.inFolder(name)) ?? []) {
+      const path = `${name}/${inner.name}`;
+      if (inner.kind === 'other' && isManagedName(path)) found.push(path);
+    }
+  }
+  return found;
 }
 
 function freeName(ctx: StoreContext): string {
