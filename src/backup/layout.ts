@@ -1,52 +1,72 @@
 /**
- * Where things lie under a backup root.
+ * Where things lie under a backup root (docs/store.md 2).
  *
  * ```
- * <root>/<UDID>/              the newest complete backup, Apple's layout; changes only while a backup commits
- * <root>/.ibk/<UDID>/         ibk's own, 0700
- *    lock, holder.json        one writer at a time
- *    incoming/<hh>/<n>        what is being received, under numbers
- *    commit                   the list of a commit under way
- *    aside/<time>/            leftovers of other tools, taken out of <UDID>/
+ * <UDID>/                        U: the newest complete backup, Apple's layout; changes only between a commit point and its end
+ * .ibk/<UDID>/                   S: the store's own
+ *    head.<g>                    the head record of generation g: the only authority
+ *    delta.<g>                   the list of the operation under way
+ *    incoming/index.db           what the device sees laid over U
+ *    incoming/<hh>/<n>           received content under numbers; hh = n mod 256
+ *    versions/<id>/version.json  description for people and for rebuilding a head
+ *    versions/<id>/delta.<g>     what differs in the next newer version
+ *    versions/<id>/files/<path>  content put here when <id> was replaced
+ *    versions/<id>/flat/<hh>/<n> the same, for payloads that lie flat in U
+ *    aside/<time>/               leftovers of other programs, taken out of U
+ *    catalog.db                  cache and index
+ *    lock, holder.json           one writer at a time
  * ```
  */
-import { join } from 'node:path';
 import { IbkError } from '../errors.js';
-
-export interface BackupLayout {
-  readonly root: string;
-  readonly udid: string;
-  /** `<root>/<UDID>`: Apple's folder. */
-  readonly folder: string;
-  /** `<root>/.ibk/<UDID>`. */
-  readonly own: string;
-  readonly incoming: string;
-  readonly commitList: string;
-  readonly lock: string;
-  readonly holder: string;
-  readonly aside: string;
-}
+import { isFlatPayload } from './names.js';
+import { isVersionId } from './version-id.js';
 
 const UDID = /^(?:[0-9a-fA-F]{40}|[0-9a-fA-F]{8}-[0-9a-fA-F]{16})$/;
 const BACKUP_FOLDER = /^([0-9a-fA-F]{40}|[0-9A-Fa-f]{8}-[0-9A-Fa-f]{16})(?:-(\d{8})-(\d{6}))?$/;
+const BLOB = /^incoming\/[0-9a-f]{2}\/[0-9]{1,12}$/;
+const DELTA = /^delta\.([0-9]{1,12})$/;
+const HEAD = /^head\.([0-9]{1,12})$/;
 
-/** @throws IbkError `unsafe` for a UDID that is not one: it becomes a folder name */
-export function backupLayout(root: string, udid: string): BackupLayout {
-  if (!UDID.test(udid)) {
-    throw new IbkError('unsafe', 'The device gave a UDID that is not one.', { reason: 'udid', details: { udid } });
+export class StoreLayout {
+  readonly udid: string;
+  /** U, relative to the root. */
+  readonly folder: string;
+  /** S, relative to the root. */
+  readonly own: string;
+
+  /** @throws IbkError `unsafe` for a UDID that is not one: it becomes a folder name */
+  constructor(udid: string) {
+    if (!UDID.test(udid)) {
+      throw new IbkError('unsafe', 'The device gave a UDID that is not one.', { reason: 'udid', details: { udid } });
+    }
+    this.udid = udid;
+    this.folder = udid;
+    this.own = `.ibk/${udid}`;
   }
-  const own = join(root, '.ibk', udid);
-  return {
-    root,
-    udid,
-    folder: join(root, udid),
-    own,
-    incoming: join(own, 'incoming'),
-    commitList: join(own, 'commit'),
-    lock: join(own, 'lock'),
-    holder: join(own, 'holder.json'),
-    aside: join(own, 'aside'),
-  };
+
+  /** A file of the backup folder. */
+  inFolder(path: string): string {
+    return `${this.folder}/${path}`;
+  }
+
+  /** Something of the store's own. */
+  inOwn(path: string): string {
+    return `${this.own}/${path}`;
+  }
+
+  version(id: string): string {
+    return `${this.own}/versions/${id}`;
+  }
+
+  /** Where a version keeps the content of `path`, once it was replaced or removed. */
+  slot(id: string, path: string): string {
+    const inner = isFlatPayload(path) ? `flat/${path.slice(0, 2)}/${path}` : `files/${path}`;
+    return `${this.version(id)}/${inner}`;
+  }
+
+  blob(number: number): string {
+    return `${this.own}/${blobName(number)}`;
+  }
 }
 
 /** The UDID of a backup folder's name, also of an archived copy (`<UDID>-YYYYMMDD-HHMMSS`), else undefined. */
@@ -54,34 +74,27 @@ export function udidOfFolder(name: string): string | undefined {
   return BACKUP_FOLDER.exec(name)?.[1];
 }
 
-/** Files that computers leave in folders; not part of a backup, never shown to the device. */
-export function isDesktopLitter(name: string): boolean {
-  return name === '.DS_Store' || name === 'Thumbs.db' || name === 'desktop.ini' || name.startsWith('._');
+/** Received content, relative to S. */
+export function blobName(number: number): string {
+  return `incoming/${(number % 256).toString(16).padStart(2, '0')}/${number}`;
 }
 
-/** Files of a backup folder that are not payload. */
-export const METADATA_FILES = [
-  'Info.plist',
-  'Manifest.plist',
-  'Manifest.db',
-  'Manifest.db-shm',
-  'Manifest.db-wal',
-  'Manifest.mbdb',
-  'Manifest.mbdx',
-  'Status.plist',
-] as const;
-
-export type MetadataFile = (typeof METADATA_FILES)[number];
-
-const METADATA: ReadonlySet<string> = new Set(METADATA_FILES);
-
-export function isMetadataFile(path: string): path is MetadataFile {
-  return METADATA.has(path);
+export function isBlobName(text: string): boolean {
+  return BLOB.test(text);
 }
 
-export const FILE_ID = /^[0-9a-f]{40}$/;
+export function isDeltaName(text: string): boolean {
+  return DELTA.test(text);
+}
 
-/** Where a file lies from iOS 10 on. */
-export function folderPath(fileId: string): string {
-  return `${fileId.slice(0, 2)}/${fileId}`;
+/** The generation in a name `head.<g>`, else undefined. */
+export function headGeneration(name: string): number | undefined {
+  const digits = HEAD.exec(name)?.[1];
+  return digits === undefined ? undefined : Number(digits);
+}
+
+/** @throws IbkError `damaged`: an id read from disk becomes a folder name */
+export function checkedVersionId(text: unknown, what: string): string {
+  if (typeof text === 'string' && isVersionId(text)) return text;
+  throw new IbkError('damaged', `${what} holds no valid version id.`, { reason: 'store_record' });
 }

@@ -1,84 +1,169 @@
 /**
- * One writer at a time for a device's backup.
+ * One writer at a time (docs/store.md 10).
  *
- * The lock is an operating-system lock on an empty SQLite file: it ends with the process, so on a local disk nothing can be stale. Nobody else may open that
- * file, since closing it would drop the lock. `holder.json` only says who holds it.
+ * `lock` is an empty SQLite file, used for its OS lock alone: that ends with the process, so on a local disk nothing can be left behind by a crash.
+ * Nobody else may open that file: closing it would drop a POSIX lock. `holder.json` says who it is, and guards shares whose locks do not work: made
+ * exclusively, its time renewed every 20 s.
  */
-import { readFile, rm } from 'node:fs/promises';
-import { hostname } from 'node:os';
-import { pid } from 'node:process';
+import * as fs from 'node:fs';
+import { join } from 'node:path';
 import { IbkError } from '../errors.js';
 import type { Clock } from '../io/clock.js';
-import { makePrivateFolder, writePrivateFile } from '../io/private-files.js';
 import { openSqlite, type SqliteDatabase } from '../io/sqlite.js';
-import type { BackupLayout } from './layout.js';
+import { codeOf } from './disk-file-system.js';
+import { judgeHolder, type LockHolder, ownHolder, readHolder } from './lock-holder.js';
 
-export interface BackupLock extends AsyncDisposable {
-  /** Safe to call twice. */
-  release(): Promise<void>;
+const RENEW_MS = 20_000;
+const STALE_AFTER_MS = 90_000;
+const LOOK_EVERY_MS = 5_000;
+
+export interface StoreLock {
+  /** @throws IbkError `in_use` when somebody else took it meanwhile (a share with broken locks, a computer that slept) */
+  check(): void;
+  release(): void;
+}
+
+export interface LockOptions {
+  readonly clock: Clock;
+  /** What the holder does, for people. */
+  readonly command: string;
+  readonly signal?: AbortSignal | undefined;
+  /** Called once when a holder on another computer has to be watched for a while. */
+  readonly onWait?: ((holder: LockHolder) => void) | undefined;
 }
 
 /**
- * Takes the lock at once or not at all.
- * @throws IbkError `in_use`, saying who holds it as far as is known; a system error when the folder cannot be written
+ * @param folder S, on this computer
+ * @throws IbkError `in_use`: another process holds it; details name it
  */
-export async function acquireLock(layout: BackupLayout, clock: Clock): Promise<BackupLock> {
-  await makePrivateFolder(layout.own);
-  const database = openSqlite(layout.lock);
+export async function acquireLock(folder: string, options: LockOptions): Promise<StoreLock> {
+  const db = takeSystemLock(folder);
+  const path = join(folder, 'holder.json');
+  const own = ownHolder(options.command, options.clock.now());
   try {
-    lockExclusively(database);
+    await removeStaleHolder(path, own, options);
+    writeHolder(path, own);
   } catch (error) {
-    database.close();
-    if (!isBusy(error)) throw error;
-    throw await heldBy(layout);
-  }
-  const holder = { host: hostname(), pid, since: new Date(clock.now()).toISOString() };
-  try {
-    await writePrivateFile(layout.holder, `${JSON.stringify(holder)}\n`);
-  } catch (error) {
-    database.close();
+    db.close();
     throw error;
   }
-  const release = async () => {
-    if (!database.open) return;
-    await rm(layout.holder, { force: true }).catch(() => undefined);
-    database.close();
+  const renewal = setInterval(() => renew(path), RENEW_MS);
+  renewal.unref();
+  return {
+    check: () => {
+      const holder = readHolder(path);
+      if (holder?.nonce !== own.nonce) throw inUse(holder, 'lock_lost');
+    },
+    release: () => {
+      clearInterval(renewal);
+      if (readHolder(path)?.nonce === own.nonce) fs.rmSync(path, { force: true });
+      db.close();
+    },
   };
-  return { release, [Symbol.asyncDispose]: release };
 }
 
-function lockExclusively(database: SqliteDatabase): void {
-  database.pragma('busy_timeout = 0');
-  database.exec('BEGIN EXCLUSIVE');
+function takeSystemLock(folder: string): SqliteDatabase {
+  const path = join(folder, 'lock');
+  try {
+    makePrivate(path, '');
+  } catch (error) {
+    if (codeOf(error) !== 'EEXIST') throw error;
+  }
+  const db = openSqlite(path);
+  try {
+    db.pragma('busy_timeout = 0');
+    db.exec('BEGIN EXCLUSIVE');
+    return db;
+  } catch (error) {
+    db.close();
+    if (codeOf(error) === 'SQLITE_BUSY') throw inUse(readHolder(join(folder, 'holder.json')), 'locked');
+    throw error;
+  }
 }
 
-function isBusy(error: unknown): boolean {
-  return (
-    error instanceof Error &&
-    'code' in error &&
-    typeof error.code === 'string' &&
-    /^SQLITE_(BUSY|LOCKED)/.test(error.code)
-  );
+/** Somebody left holder.json. With the system's lock won, on this computer he is gone; on a share he may not be. */
+async function removeStaleHolder(path: string, own: LockHolder, options: LockOptions): Promise<void> {
+  const holder = readHolder(path);
+  if (holder === undefined) return fs.rmSync(path, { force: true });
+  const verdict = judgeHolder(holder, own);
+  const ours = holder.pid === own.pid && verdict === 'alive';
+  if (verdict === 'alive' && !ours) throw inUse(holder, 'locked');
+  if (verdict === 'elsewhere') await watch(path, holder, options);
+  // One winner: the name that we judged is moved away, and put back if it was another's by then.
+  const moved = `${path.slice(0, -'.json'.length)}.${holder.nonce.replace(/[^0-9a-f]/g, '')}`;
+  try {
+    fs.renameSync(path, moved);
+  } catch (error) {
+    if (codeOf(error) === 'ENOENT') throw inUse(undefined, 'locked');
+    throw error;
+  }
+  if (readHolder(moved)?.nonce !== holder.nonce) {
+    if (!fs.existsSync(path)) fs.renameSync(moved, path);
+    throw inUse(readHolder(path), 'locked');
+  }
+  fs.rmSync(moved, { force: true });
 }
 
-async function heldBy(layout: BackupLayout): Promise<IbkError> {
-  const holder = await readHolder(layout.holder);
+/** A holder on another computer renews its file every 20 s: one that does not for 90 s of our own clock is gone. */
+async function watch(path: string, holder: LockHolder, options: LockOptions): Promise<void> {
+  const { clock, signal } = options;
+  options.onWait?.(holder);
+  const begun = clock.monotonic();
+  const before = mtimeOf(path);
+  while (clock.monotonic() - begun < STALE_AFTER_MS) {
+    await clock.sleep(LOOK_EVERY_MS, signal);
+    if (mtimeOf(path) !== before || readHolder(path)?.nonce !== holder.nonce) throw inUse(readHolder(path), 'locked');
+  }
+}
+
+function writeHolder(path: string, own: LockHolder): void {
+  try {
+    makePrivate(path, `${JSON.stringify(own, undefined, 2)}\n`);
+  } catch (error) {
+    if (codeOf(error) === 'EEXIST') throw inUse(readHolder(path), 'locked');
+    throw error;
+  }
+}
+
+/** A new file of 0600 under any umask. @throws EEXIST */
+function makePrivate(path: string, text: string): void {
+  const fd = fs.openSync(path, 'wx', 0o600);
+  try {
+    if ((fs.fstatSync(fd).mode & 0o777) !== 0o600) fs.fchmodSync(fd, 0o600);
+    fs.writeSync(fd, text);
+  } catch (error) {
+    // A disk without modes refuses the change of a mode, and nothing else.
+    if (codeOf(error) !== 'EPERM' && codeOf(error) !== 'ENOTSUP') throw error;
+    fs.writeSync(fd, text);
+  } finally {
+    fs.closeSync(fd);
+  }
+}
+
+function renew(path: string): void {
+  try {
+    const now = new Date();
+    fs.utimesSync(path, now, now);
+  } catch {
+    // The check before the next head will see what happened.
+  }
+}
+
+function mtimeOf(path: string): number | undefined {
+  return fs.statSync(path, { throwIfNoEntry: false })?.mtimeMs;
+}
+
+function inUse(holder: LockHolder | undefined, reason: string): IbkError {
   const who =
     holder === undefined ? '' : `It runs on host ${holder.host}, process ${holder.pid}, since ${holder.since}. `;
   return new IbkError('in_use', 'Another ibk is writing to the backup of this device.', {
+    reason,
     meaning: `${who}Nothing was changed.`,
-    details: { host: holder?.host ?? null, pid: holder?.pid ?? null, since: holder?.since ?? null },
+    details: {
+      host: holder?.host ?? null,
+      pid: holder?.pid ?? null,
+      since: holder?.since ?? null,
+      command: holder?.command ?? null,
+    },
   });
-}
-
-async function readHolder(path: string): Promise<{ host: string; pid: number; since: string } | undefined> {
-  try {
-    const value: unknown = JSON.parse(await readFile(path, 'utf8'));
-    if (typeof value !== 'object' || value === null) return undefined;
-    const { host, pid: process, since } = value as Record<string, unknown>;
-    if (typeof host !== 'string' || typeof process !== 'number' || typeof since !== 'string') return undefined;
-    return { host: host.slice(0, 100), pid: process, since };
-  } catch {
-    return undefined;
-  }
 }

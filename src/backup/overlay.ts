@@ -1,193 +1,359 @@
 /**
- * What the device sees: the finished backup (the lower layer) with what it has just sent laid over it. This file holds the tree in memory and no disk.
+ * What the device sees: the folder with what it has sent, moved and removed in this run laid over it (docs/store.md 3). The folder itself is not touched.
  *
- * A folder is `opaque` when nothing of the lower layer shows through it. Children are kept by their folded name, so that two names that differ only in case
- * never meet: some file systems would merge them.
+ * Paths are relative to the device's folder, `''` is the folder. Failures that the device shall hear of are system errors:
+ * ENOENT, EEXIST (also a name that differs only in case from another), ENOTDIR, EISDIR, EINVAL (a name that not every disk can hold), ENOSPC.
  */
-import type { DevicePath } from './device-path.js';
+import { IbkError } from '../errors.js';
+import type { Catalog } from './catalog.js';
+import type { StoreContext } from './context.js';
+import { ancestorsOf, parentOf, type ReadableFile, systemError } from './file-system.js';
+import { isSameFile } from './identity.js';
+import { type BlobWriter, Incoming } from './incoming.js';
+import { foldPath, isInSnapshot, isLitter, isManagedName, judgeName } from './names.js';
+import { type OverlayEntry, type OverlayFile, OverlayIndex } from './overlay-index.js';
+import { identityOfStat } from './scan.js';
 
-export interface OverlayFile {
-  readonly kind: 'file';
+export interface OverlayNode {
   readonly name: string;
-  /** Number of the received content, or undefined when it is a file of the lower layer under another name. */
-  readonly blob: number | undefined;
-  /** Path in the lower layer, where `blob` is undefined. */
-  readonly lower: DevicePath | undefined;
+  readonly type: 'file' | 'directory' | 'other';
   readonly sizeBytes: number;
   readonly modifiedMs: number;
 }
 
-export interface OverlayFolder {
-  readonly kind: 'folder';
-  readonly name: string;
-  opaque: boolean;
-  readonly children: Map<string, OverlayNode>;
-}
-
-/** Hides what the lower layer has under this name. */
-export interface OverlayGone {
-  readonly kind: 'gone';
-  readonly name: string;
-}
-
-export type OverlayNode = OverlayFile | OverlayFolder | OverlayGone;
-
-export type Lookup =
-  | { readonly in: 'overlay'; readonly node: OverlayFile | OverlayFolder }
-  /** The overlay says nothing: whatever the lower layer has. */
-  | { readonly in: 'lower' }
-  | { readonly in: 'none' };
-
-export interface FileContent {
-  readonly blob: number | undefined;
-  readonly lower: DevicePath | undefined;
-  readonly sizeBytes: number;
-  readonly modifiedMs: number;
-}
-
-/** Named as Node names system errors, so that the device gets the same status for a failure of the overlay as of the disk. */
-export class OverlayError extends Error {
-  constructor(readonly code: 'ENOTDIR' | 'EISDIR' | 'EEXIST' | 'ENOENT') {
-    super(code);
-    this.name = 'OverlayError';
-  }
-}
-
-/** The name under which case-insensitive and normalising file systems would find it. */
-function fold(name: string): string {
-  return /^[0-9a-f]*$/.test(name) ? name : name.normalize('NFC').toLowerCase();
-}
-
-function components(path: DevicePath): string[] {
-  return path === '' ? [] : path.split('/');
-}
+/** The device is told less than there is: room for the records of the commit. */
+const KEPT_FREE_BYTES = 8 * 1024 * 1024;
 
 export class Overlay {
-  readonly root: OverlayFolder = { kind: 'folder', name: '', opaque: false, children: new Map() };
-  /** Gets the number of each received content that the overlay lets go of. */
-  readonly #released: (blob: number) => void;
+  readonly #ctx: StoreContext;
+  readonly #catalog: Catalog;
+  readonly index: OverlayIndex;
+  readonly incoming: Incoming;
+  readonly #folders = new Set<string>();
 
-  constructor(released: (blob: number) => void) {
-    this.#released = released;
+  /** `incoming/` must be empty. */
+  constructor(ctx: StoreContext, catalog: Catalog) {
+    this.#ctx = ctx;
+    this.#catalog = catalog;
+    const { fs, layout } = ctx;
+    fs.makeDirectory(layout.inOwn('incoming'));
+    const handle = fs.openDatabase(layout.inOwn('incoming/index.db'), 'scratch');
+    if (handle === undefined) throw systemError('ENOENT', 'index.db');
+    this.index = new OverlayIndex(handle);
+    this.incoming = new Incoming(fs, layout);
   }
 
-  find(path: DevicePath): Lookup {
-    let folder = this.root;
-    const parts = components(path);
-    for (const [index, part] of parts.entries()) {
-      const child = folder.children.get(fold(part));
-      if (child === undefined) return folder.opaque ? { in: 'none' } : { in: 'lower' };
-      if (child.kind === 'gone' || child.name !== part) return { in: 'none' };
-      if (child.kind === 'file') return index === parts.length - 1 ? { in: 'overlay', node: child } : { in: 'none' };
-      folder = child;
+  close(): void {
+    this.index.close();
+  }
+
+  freeBytes(): number {
+    return Math.max(0, this.#ctx.fs.freeBytes() - KEPT_FREE_BYTES);
+  }
+
+  /** Begins to receive `path`. What is there stays until `place`. */
+  begin(path: string): BlobWriter {
+    this.#checkTarget(path);
+    this.#checkNoFolder(path);
+    return this.incoming.begin();
+  }
+
+  /** The content is whole: it takes the place of what was there. */
+  place(path: string, writer: BlobWriter): void {
+    const { number, identity } = writer.finish();
+    const { size, mtimeUs, sha256 } = identity;
+    this.#putFile(path, { kind: 'file', blob: number, lower: null, size, mtimeUs, sha256 });
+  }
+
+  discard(writer: BlobWriter): void {
+    const number = writer.discard();
+    if (number !== undefined) this.incoming.remove(number);
+  }
+
+  /** @throws ENOENT, EISDIR; IbkError `in_use` when another program changed the file during this run */
+  open(path: string): ReadableFile {
+    const entry = this.index.get(path);
+    if (entry?.kind === 'dir' || path === '') throw systemError('EISDIR', path);
+    if (entry?.kind === 'file') return this.#openEntry(path, entry);
+    if (entry === undefined && this.#lowerVisible(path)) {
+      const file = this.#openLower(path);
+      if (file !== undefined) return file;
+      if (this.#lowerType(path) === 'directory') throw systemError('EISDIR', path);
     }
-    return { in: 'overlay', node: folder };
+    throw systemError('ENOENT', path);
   }
 
-  /** Puts a file at `path`, in place of a file or of nothing. Missing folders are made. @throws OverlayError */
-  putFile(path: DevicePath, content: FileContent): void {
-    const { folder, name } = this.#parent(path);
-    const old = folder.children.get(fold(name));
-    this.#refuseTwin(old, name);
-    if (old?.kind === 'folder') throw new OverlayError('EISDIR');
-    if (old?.kind === 'file' && old.blob !== undefined) this.#released(old.blob);
-    folder.children.set(fold(name), { kind: 'file', name, ...content });
+  /** The entries of a folder; none where there is no such folder. */
+  list(folder: string): OverlayNode[] {
+    const nodes = new Map<string, OverlayNode>();
+    const own = this.index.get(folder);
+    if (own?.kind === 'file' || own?.kind === 'gone') return [];
+    if (!(own?.kind === 'dir' && own.opaque) && this.#lowerVisible(folder)) {
+      for (const node of this.#listLower(folder)) nodes.set(node.name, node);
+    }
+    for (const { path, entry } of this.index.children(folder)) {
+      const name = path.slice(path.lastIndexOf('/') + 1);
+      if (entry.kind === 'gone') nodes.delete(name);
+      else nodes.set(name, nodeOf(name, entry, this.#ctx.now()));
+    }
+    return [...nodes.values()];
   }
 
-  /** The folder at `path`, made with its parents where it is missing. @throws OverlayError */
-  makeFolder(path: DevicePath): OverlayFolder {
-    let folder = this.root;
-    for (const part of components(path)) folder = this.#enter(folder, part);
-    return folder;
+  /** Names of the files in a folder, without a look at each: for the check of a manifest against what is there. */
+  fileNames(folder: string): Set<string> {
+    const { fs, layout } = this.#ctx;
+    const own = this.index.get(folder);
+    const names = new Set<string>();
+    if (own?.kind === 'file' || own?.kind === 'gone') return names;
+    if (!(own?.kind === 'dir' && own.opaque) && this.#lowerVisible(folder)) {
+      const entries = fs.list(folder === '' ? layout.folder : layout.inFolder(folder)) ?? [];
+      for (const { name, kind } of entries) if (kind === 'file') names.add(name);
+    }
+    for (const { path, entry } of this.index.children(folder)) {
+      const name = path.slice(path.lastIndexOf('/') + 1);
+      if (entry.kind === 'file') names.add(name);
+      else names.delete(name);
+    }
+    return names;
   }
 
-  /** Takes whatever is at `path` out of the view. */
-  remove(path: DevicePath): void {
-    const parts = components(path);
-    const name = parts.pop();
-    if (name === undefined) {
-      for (const child of this.root.children.values()) this.#release(child);
-      this.root.children.clear();
-      this.root.opaque = true;
+  /** How much of what was received is no longer where it was put, and the path of one such file. By reading folders, not by a look at each. */
+  lostContent(): { readonly lost: number; readonly first: string | undefined } {
+    const { fs, layout } = this.#ctx;
+    const there = new Set<string>();
+    for (const { name, kind } of fs.list(layout.inOwn('incoming')) ?? []) {
+      if (kind !== 'directory') continue;
+      for (const blob of fs.list(layout.inOwn(`incoming/${name}`)) ?? []) there.add(blob.name);
+    }
+    let lost = 0;
+    let first: string | undefined;
+    for (const { path, blob } of this.index.received()) {
+      if (there.has(String(blob))) continue;
+      lost += 1;
+      first ??= path;
+    }
+    return { lost, first };
+  }
+
+  typeOf(path: string): 'file' | 'directory' | undefined {
+    if (path === '') return 'directory';
+    const entry = this.index.get(path);
+    if (entry !== undefined) return entry.kind === 'gone' ? undefined : entry.kind === 'file' ? 'file' : 'directory';
+    return this.#lowerVisible(path) ? this.#lowerType(path) : undefined;
+  }
+
+  makeDirectory(path: string): void {
+    const type = this.typeOf(path);
+    if (type === 'directory') return;
+    if (type === 'file') throw systemError('EEXIST', path);
+    this.#checkTarget(path);
+    this.#makeParents(path);
+    const opaque = this.index.get(path)?.kind === 'gone';
+    this.index.put(path, foldOf(path), { kind: 'dir', opaque });
+  }
+
+  /** A file, or a folder with all it holds. A missing path is success. */
+  remove(path: string): void {
+    if (path === '') throw systemError('EINVAL', path);
+    this.#folders.clear();
+    const lower = this.#lowerVisible(path) && this.#lowerType(path) !== undefined;
+    const entry = this.index.get(path);
+    for (const below of this.index.below(path)) this.#drop(below.path, below.entry);
+    if (entry !== undefined) this.#drop(path, entry);
+    if (lower) this.index.put(path, null, { kind: 'gone' });
+  }
+
+  /** Onto a file or a folder: that one is replaced. @throws ENOENT, EINVAL for a folder into itself */
+  move(from: string, to: string): void {
+    if (from === to) return;
+    this.#checkPair(from, to);
+    const type = this.typeOf(from);
+    if (type === undefined) throw systemError('ENOENT', from);
+    this.#checkTarget(to);
+    if (type === 'file') {
+      this.#checkNoFolder(to);
+      this.#moveFile(from, to);
       return;
     }
-    let folder = this.root;
-    for (const part of parts) {
-      const child = folder.children.get(fold(part));
-      if (child === undefined && !folder.opaque) {
-        folder = this.#enter(folder, part);
-        continue;
-      }
-      if (child?.kind !== 'folder' || child.name !== part) return;
-      folder = child;
+    const tree = this.#tree(from);
+    if (this.typeOf(to) !== undefined) this.remove(to);
+    this.makeDirectory(to);
+    for (const { path, type: inner } of tree) {
+      const target = `${to}${path.slice(from.length)}`;
+      if (inner === 'directory') this.makeDirectory(target);
+      else this.#moveFile(path, target);
     }
-    const old = folder.children.get(fold(name));
-    if (old !== undefined && old.name !== name) return;
-    if (old !== undefined) this.#release(old);
-    this.#hide(folder, name);
+    this.remove(from);
   }
 
-  /** Takes the node at `path` out of the tree, to be put elsewhere. */
-  detach(path: DevicePath): OverlayFile | OverlayFolder {
-    const { folder, name } = this.#parent(path);
-    const node = folder.children.get(fold(name));
-    if (node === undefined || node.kind === 'gone' || node.name !== name) throw new OverlayError('ENOENT');
-    this.#hide(folder, name);
-    return node;
-  }
-
-  /** Puts a detached node at `path`; what was there is replaced, a folder with all it held. */
-  attach(path: DevicePath, node: OverlayFile | OverlayFolder): void {
-    const { folder, name } = this.#parent(path);
-    const old = folder.children.get(fold(name));
-    this.#refuseTwin(old, name);
-    if (old !== undefined) this.#release(old);
-    folder.children.set(fold(name), { ...node, name });
-  }
-
-  /** Everything in the overlay, parents first. */
-  *walk(folder: OverlayFolder = this.root, prefix = ''): Generator<{ path: DevicePath; node: OverlayNode }> {
-    for (const node of folder.children.values()) {
-      const path = (prefix === '' ? node.name : `${prefix}/${node.name}`) as DevicePath;
-      yield { path, node };
-      if (node.kind === 'folder') yield* this.walk(node, path);
+  /** @throws ENOENT, EINVAL for a folder into itself */
+  copy(from: string, to: string): void {
+    if (from === to) return;
+    this.#checkPair(from, to);
+    const type = this.typeOf(from);
+    if (type === undefined) throw systemError('ENOENT', from);
+    this.#checkTarget(to);
+    if (type === 'file') {
+      this.#checkNoFolder(to);
+      this.#copyFile(from, to);
+      return;
+    }
+    const tree = this.#tree(from);
+    if (this.typeOf(to) !== undefined) this.remove(to);
+    this.makeDirectory(to);
+    for (const { path, type: inner } of tree) {
+      const target = `${to}${path.slice(from.length)}`;
+      if (inner === 'directory') this.makeDirectory(target);
+      else this.#copyFile(path, target);
     }
   }
 
-  #parent(path: DevicePath): { folder: OverlayFolder; name: string } {
-    const cut = path.lastIndexOf('/');
-    const name = path.slice(cut + 1);
-    if (name === '') throw new OverlayError('EISDIR');
-    return { folder: this.makeFolder((cut < 0 ? '' : path.slice(0, cut)) as DevicePath), name };
+  #moveFile(from: string, to: string): void {
+    const entry = this.index.get(from);
+    const file = entry?.kind === 'file' ? entry : this.#referenceTo(from);
+    if (entry !== undefined) this.index.delete(from);
+    this.#putFile(to, file);
+    if (this.#lowerVisible(from) && this.#lowerType(from) !== undefined) this.index.put(from, null, { kind: 'gone' });
   }
 
-  #enter(folder: OverlayFolder, name: string): OverlayFolder {
-    const key = fold(name);
-    const child = folder.children.get(key);
-    this.#refuseTwin(child, name);
-    if (child?.kind === 'folder') return child;
-    if (child?.kind === 'file') throw new OverlayError('ENOTDIR');
-    const made: OverlayFolder = {
-      kind: 'folder',
-      name,
-      opaque: folder.opaque || child?.kind === 'gone',
-      children: new Map(),
-    };
-    folder.children.set(key, made);
-    return made;
+  #copyFile(from: string, to: string): void {
+    const entry = this.index.get(from);
+    const file = entry?.kind === 'file' ? entry : this.#referenceTo(from);
+    if (file.blob === null) {
+      this.#putFile(to, file);
+      return;
+    }
+    const { number, identity } = this.incoming.copyOf(this.#ctx.layout.blob(file.blob), file.sha256);
+    this.#putFile(to, { ...file, blob: number, mtimeUs: identity.mtimeUs });
   }
 
-  #refuseTwin(node: OverlayNode | undefined, name: string): void {
-    if (node !== undefined && node.kind !== 'gone' && node.name !== name) throw new OverlayError('EEXIST');
+  /** A file of the folder under another name: no bytes move before the commit. */
+  #referenceTo(path: string): OverlayFile {
+    const stat = this.#ctx.fs.stat(this.#ctx.layout.inFolder(path));
+    if (stat === undefined) throw systemError('ENOENT', path);
+    const known = this.#catalog.file(path) ?? identityOfStat(stat, null);
+    return { kind: 'file', blob: null, lower: path, size: known.size, mtimeUs: known.mtimeUs, sha256: known.sha256 };
   }
 
-  #hide(folder: OverlayFolder, name: string): void {
-    if (folder.opaque) folder.children.delete(fold(name));
-    else folder.children.set(fold(name), { kind: 'gone', name });
+  #putFile(path: string, file: OverlayFile): void {
+    this.#makeParents(path);
+    const before = this.index.get(path);
+    this.index.put(path, foldOf(path), file);
+    if (before?.kind === 'file' && before.blob !== null && before.blob !== file.blob) this.incoming.remove(before.blob);
   }
 
-  #release(node: OverlayNode): void {
-    if (node.kind === 'file' && node.blob !== undefined) this.#released(node.blob);
-    if (node.kind === 'folder') for (const child of node.children.values()) this.#release(child);
+  #drop(path: string, entry: OverlayEntry): void {
+    this.index.delete(path);
+    if (entry.kind === 'file' && entry.blob !== null) this.incoming.remove(entry.blob);
   }
+
+  #makeParents(path: string): void {
+    const up = parentOf(path);
+    if (this.#isFolder(up)) return;
+    if (this.typeOf(up) === 'file') throw systemError('ENOTDIR', path);
+    this.#makeParents(up);
+    this.index.put(up, foldOf(up), { kind: 'dir', opaque: this.index.get(up)?.kind === 'gone' });
+  }
+
+  /** The name can lie on every disk, under parents that are folders, and differs from all others in more than case. */
+  #checkTarget(path: string): void {
+    if (path === '') throw systemError('EISDIR', path);
+    const verdict = judgeName(path);
+    if (verdict === 'unstorable') throw systemError('EINVAL', path);
+    for (const up of ancestorsOf(path)) {
+      if (!this.#isFolder(up) && this.typeOf(up) === 'file') throw systemError('ENOTDIR', path);
+    }
+    if (verdict === 'apple') return;
+    for (const part of [path, ...ancestorsOf(path)]) {
+      if (part === '' || judgeName(part) === 'apple') continue;
+      const fold = foldPath(part);
+      const clash = this.index.pathWithFold(fold);
+      if (clash !== undefined && clash !== part) throw systemError('EEXIST', path);
+      const beside = this.list(parentOf(part)).map(({ name }) =>
+        parentOf(part) === '' ? name : `${parentOf(part)}/${name}`,
+      );
+      if (beside.some((other) => other !== part && foldPath(other) === fold)) throw systemError('EEXIST', path);
+    }
+  }
+
+  #checkPair(from: string, to: string): void {
+    if (from === '' || to === '') throw systemError('EINVAL', from);
+    if (to.startsWith(`${from}/`) || from.startsWith(`${to}/`)) throw systemError('EINVAL', from);
+  }
+
+  /** All files and folders below a folder, as the device sees them. */
+  #tree(folder: string): { readonly path: string; readonly type: OverlayNode['type'] }[] {
+    return this.list(folder).flatMap(({ name, type }) => {
+      const path = `${folder}/${name}`;
+      return type === 'directory' ? [{ path, type }, ...this.#tree(path)] : [{ path, type }];
+    });
+  }
+
+  /** A file cannot take the place of a folder, nor of a removed one of the lower layer: both would lie there until the commit is over. */
+  #checkNoFolder(path: string): void {
+    if (this.index.get(path)?.kind === 'dir') throw systemError('EISDIR', path);
+    // A payload's name is no folder's: that saves a stat for each file.
+    const inner = isInSnapshot(path) ? path.slice('Snapshot/'.length) : path;
+    if (!isManagedName(inner) && this.#lowerType(path) === 'directory') throw systemError('EISDIR', path);
+  }
+
+  /** The folder is there, as the device sees it. Remembered: a hundred thousand files lie in 256 of them. */
+  #isFolder(path: string): boolean {
+    if (path === '' || this.#folders.has(path)) return true;
+    if (this.typeOf(path) !== 'directory') return false;
+    this.#folders.add(path);
+    return true;
+  }
+
+  #openEntry(path: string, entry: OverlayFile): ReadableFile {
+    const { fs, layout } = this.#ctx;
+    const file = entry.blob === null ? this.#openLower(entry.lower ?? '') : fs.open(layout.blob(entry.blob));
+    if (file === undefined) throw systemError('ENOENT', path);
+    return file;
+  }
+
+  #openLower(path: string): ReadableFile | undefined {
+    const { fs, layout } = this.#ctx;
+    const file = fs.open(layout.inFolder(path));
+    if (file === undefined) return undefined;
+    const known = this.#catalog.file(path);
+    if (known === undefined || isSameFile(file, known)) return file;
+    file.close();
+    throw new IbkError('in_use', 'Another program changed the backup folder during this backup.', {
+      reason: 'foreign_change',
+      details: { path },
+    });
+  }
+
+  #lowerVisible(path: string): boolean {
+    return !isInSnapshot(path) && !this.index.hidesBelow(ancestorsOf(path));
+  }
+
+  #lowerType(path: string): 'file' | 'directory' | undefined {
+    const { fs, layout } = this.#ctx;
+    const kind = fs.stat(path === '' ? layout.folder : layout.inFolder(path))?.kind;
+    return kind === 'other' ? undefined : kind;
+  }
+
+  #listLower(folder: string): OverlayNode[] {
+    const { fs, layout } = this.#ctx;
+    const place = folder === '' ? layout.folder : layout.inFolder(folder);
+    const nodes: OverlayNode[] = [];
+    for (const { name, kind } of fs.list(place) ?? []) {
+      if (kind === 'other' || isLitter(name) || (folder === '' && isInSnapshot(name))) continue;
+      const stat = fs.stat(`${place}/${name}`);
+      if (stat === undefined || stat.kind === 'other') continue;
+      nodes.push({ name, type: stat.kind, sizeBytes: stat.sizeBytes, modifiedMs: stat.mtimeUs / 1000 });
+    }
+    return nodes;
+  }
+}
+
+function foldOf(path: string): string | null {
+  return judgeName(path) === 'apple' ? null : foldPath(path);
+}
+
+function nodeOf(name: string, entry: OverlayEntry, now: number): OverlayNode {
+  if (entry.kind !== 'file') return { name, type: 'directory', sizeBytes: 0, modifiedMs: now };
+  return { name, type: 'file', sizeBytes: entry.size, modifiedMs: entry.mtimeUs / 1000 };
 }

@@ -1,111 +1,149 @@
 /**
- * One device's place under a backup root, held for writing: locked, with an interrupted commit completed and the leftovers of an interrupted run dropped.
+ * One device's backups under a root: the newest in `<root>/<UDID>/`, earlier versions beside it, and one writer at a time (docs/store.md).
  *
- *   await using store = await openStore(root, udid, clock);
- *   store.earlier          what the phone will build on
- *   store.incoming         the phone writes here; nothing in <root>/<UDID>/ changes
- *   await store.check()    is what arrived a backup?
- *   await store.commit()   it takes its place
+ * Reading takes no lock and is right also while a backup commits. Writing goes through a lease.
  */
-import { rm, stat } from 'node:fs/promises';
+import { lstat } from 'node:fs/promises';
+import { join } from 'node:path';
 import { IbkError } from '../errors.js';
-import type { Clock } from '../io/clock.js';
+import { type Clock, systemClock } from '../io/clock.js';
 import { makePrivateFolder } from '../io/private-files.js';
-import { type CheckedBackup, checkIncoming } from './check.js';
-import { applyCommit, planCommit, readSealedCommit, sealCommit } from './commit.js';
-import { IncomingBackup } from './incoming.js';
-import { type BackupLayout, backupLayout } from './layout.js';
-import { type EarlierBackup, hideLeftovers } from './leftovers.js';
+import { type StoreContext, type StoreWarning, storeContext } from './context.js';
+import { onDisk } from './disk-errors.js';
+import { DiskFileSystem } from './disk-file-system.js';
+import { makeDirectories, type ReadableFile } from './file-system.js';
+import { readHistory, type StoredVersion, type StoreHistory } from './history.js';
+import { StoreLayout } from './layout.js';
+import { StoreLease } from './lease.js';
 import { acquireLock } from './lock.js';
+import type { LockHolder } from './lock-holder.js';
+import { recoverStore } from './recovery.js';
+import { VersionReader } from './resolve.js';
+import { type VerifyOptions, type VerifyResult, verifyVersion } from './verify.js';
 
-export interface BackupStore extends AsyncDisposable {
-  readonly layout: BackupLayout;
-  readonly earlier: EarlierBackup;
-  readonly incoming: IncomingBackup;
-  /** @throws IbkError `damaged` */
-  check(asked: ReadonlySet<string>): Promise<CheckedBackup>;
-  /** @throws a system error or an IbkError; before the list is sealed the earlier backup is untouched, after it the next start completes the commit */
-  commit(): Promise<void>;
-  /** Gives up what was received and was not committed, and lets go of the lock. Safe to call twice. */
-  close(): Promise<void>;
+export interface StoreOptions {
+  readonly clock?: Clock;
+  readonly onWarning?: (warning: StoreWarning) => void;
+  /** Tests: runs before each change of the disk. */
+  readonly beforeChange?: ((what: string) => void) | undefined;
 }
 
-/** @throws IbkError `in_use`, `unsafe`, `destination`, or a system error such as EACCES, EROFS, ENOSPC */
-export async function openStore(root: string, udid: string, clock: Clock): Promise<BackupStore> {
-  const layout = backupLayout(root, udid);
-  const lock = await acquireLock(layout, clock);
-  try {
-    await refuseOtherDisk(layout);
-    const interrupted = await readSealedCommit(layout);
-    if (interrupted !== undefined) await applyCommit(layout, interrupted);
-    await rm(layout.commitList, { force: true });
-    await rm(layout.incoming, { recursive: true, force: true });
-    const incoming = await IncomingBackup.create(layout);
-    const earlier = await hideLeftovers(layout, incoming);
-    return storeOf(layout, incoming, earlier, lock, clock);
-  } catch (error) {
-    await lock.release();
-    throw error;
+export interface LeaseOptions {
+  /** What it is for, in words for the next one who finds the store in use. */
+  readonly command: string;
+  readonly signal?: AbortSignal | undefined;
+  readonly onWait?: (holder: LockHolder) => void;
+}
+
+export class BackupStore {
+  readonly #root: string;
+  readonly #clock: Clock;
+  readonly #layout: StoreLayout;
+  readonly #options: StoreOptions;
+
+  /** @throws IbkError `unsafe` for a UDID that is not one */
+  constructor(root: string, udid: string, options: StoreOptions = {}) {
+    this.#root = root;
+    this.#clock = options.clock ?? systemClock;
+    this.#layout = new StoreLayout(udid);
+    this.#options = options;
   }
-}
 
-function storeOf(
-  layout: BackupLayout,
-  incoming: IncomingBackup,
-  earlier: EarlierBackup,
-  lock: { release(): Promise<void> },
-  clock: Clock,
-): BackupStore {
-  let sealed = false;
-  let closed = false;
-  const close = async () => {
-    if (closed) return;
-    closed = true;
-    try {
-      if (!sealed) await rm(layout.incoming, { recursive: true, force: true });
-    } finally {
-      await lock.release();
-    }
-  };
-  return {
-    layout,
-    earlier,
-    incoming,
-    check: (asked) => checkIncoming(incoming, asked),
-    commit: async () => {
-      const plan = await planCommit(incoming, earlier.leftovers, new Date(clock.now()));
-      await makePrivateFolder(layout.folder);
-      await sealCommit(layout, incoming, plan);
-      sealed = true;
-      await applyCommit(layout, plan).catch((error: unknown) => {
-        throw interrupted(error);
-      });
-    },
-    close,
-    [Symbol.asyncDispose]: close,
-  };
-}
-
-function interrupted(cause: unknown): IbkError {
-  const why = cause instanceof Error && 'code' in cause ? ` (${String(cause.code)})` : '';
-  return new IbkError('destination', `The backup is whole, but putting it in place stopped half way${why}.`, {
-    reason: 'commit_interrupted',
-    meaning: 'Nothing is lost: the next ibk backup to this folder completes it first.',
-    hint: 'See to the disk, then run: ibk backup',
-    cause,
-  });
-}
-
-/** `<UDID>/` may be a link to another disk; there a commit could not rename, and copying is not what its safety rests on. */
-async function refuseOtherDisk(layout: BackupLayout): Promise<void> {
-  const folder = await stat(layout.folder).catch(() => undefined);
-  if (folder === undefined) return;
-  if (!folder.isDirectory()) {
-    throw new IbkError('destination', `There is a file where the backup folder should be: ${layout.folder}.`, {
-      reason: 'not_a_folder',
+  /** Anew for each use: a file system remembers which folders it has seen to be no links. */
+  #context(fence?: () => void): StoreContext {
+    const { beforeChange, onWarning } = this.#options;
+    return storeContext(new DiskFileSystem(this.#root, { beforeChange }), this.#layout, {
+      now: () => this.#clock.now(),
+      ...(fence === undefined ? {} : { fence }),
+      ...(onWarning === undefined ? {} : { warn: onWarning }),
     });
   }
-  if (folder.dev === (await stat(layout.own)).dev) return;
+
+  /** Newest first; none where ibk has not written yet. @throws IbkError `damaged`, `incompatible` */
+  versions(): readonly StoredVersion[] {
+    return this.history()?.versions ?? [];
+  }
+
+  /** What the store holds and in what state it is; undefined where ibk has not written yet. @throws IbkError `damaged`, `incompatible` */
+  history(): StoreHistory | undefined {
+    return readHistory(this.#context());
+  }
+
+  /**
+   * Readers of one version, for as long as `work` runs: many files are read faster than by `open`.
+   * @throws IbkError as `open`
+   */
+  async reading<T>(work: (ctx: StoreContext, reader: VersionReader) => Promise<T>): Promise<T> {
+    const reader = new VersionReader(this.#context());
+    try {
+      return await work(this.#context(), reader);
+    } finally {
+      reader.close();
+    }
+  }
+
+  /**
+   * A file of a version, open for reading. The caller closes it.
+   * @throws IbkError `not_found`: no such version or file. `damaged`, reason `lost`: another program overwrote it. `in_use`: the store changed all the time
+   */
+  open(version: string, path: string): ReadableFile {
+    const reader = new VersionReader(this.#context());
+    try {
+      const reading = reader.open(version, path);
+      if (reading.state === 'found') return reading.file;
+      if (reading.state === 'lost') {
+        throw new IbkError('damaged', 'This file of the version was overwritten by another program.', {
+          reason: 'lost',
+          hint: 'ibk verify',
+          details: { version, path },
+        });
+      }
+      const what = reading.state === 'absent' ? 'file in this version' : 'version';
+      throw new IbkError('not_found', `There is no such ${what}.`, { details: { version, path } });
+    } finally {
+      reader.close();
+    }
+  }
+
+  /** Is every file of the version there, of its size, and (`readData`) of the bytes that were received? */
+  async verify(version: string, options: VerifyOptions = {}): Promise<VerifyResult> {
+    return this.reading((ctx, reader) => verifyVersion(ctx, reader, version, options));
+  }
+
+  /**
+   * The right to write: takes the lock, completes what a crash left, adopts what another program changed.
+   * @throws IbkError `in_use`, `damaged`, `incompatible`, `destination` (with the system's words)
+   */
+  async lease(options: LeaseOptions): Promise<StoreLease> {
+    const layout = this.#layout;
+    return onDisk(async () => {
+      await makePrivateFolder(this.#root);
+      makeDirectories(this.#context().fs, layout.own);
+      await refuseOtherDisk(join(this.#root, layout.folder), join(this.#root, layout.own));
+      const { command, signal, onWait } = options;
+      const lock = await acquireLock(join(this.#root, layout.own), { clock: this.#clock, command, signal, onWait });
+      try {
+        const ctx = this.#context(() => lock.check());
+        return new StoreLease(ctx, await recoverStore(ctx), lock, this.#root);
+      } catch (error) {
+        lock.release();
+        throw error;
+      }
+    });
+  }
+}
+
+/** A commit renames between the two. `<UDID>/` may be another disk's mount point, or a file. A link is refused by the file system itself. */
+async function refuseOtherDisk(folder: string, own: string): Promise<void> {
+  const there = await lstat(folder).catch(() => undefined);
+  if (there === undefined || there.isSymbolicLink()) return;
+  if (!there.isDirectory()) {
+    throw new IbkError('destination', `There is a file where the backup folder should be: ${folder}.`, {
+      reason: 'not_a_folder',
+      hint: 'Move it away, or choose another folder: ibk backup -o DIR',
+    });
+  }
+  if (there.dev === (await lstat(own)).dev) return;
   throw new IbkError('destination', 'The backup folder lies on another disk than its root.', {
     reason: 'other_disk',
     hint: 'Give the other disk as the root: ibk backup -o DIR',

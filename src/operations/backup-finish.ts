@@ -1,22 +1,21 @@
 /** The part of a backup that the phone is no longer needed for: is what arrived a backup, and into its place. */
-import { fileIdOf, isKnownName } from '../backup/device-path.js';
-import { shownDevicePath, shownReason } from './device-domains.js';
-import type { CheckedBackup } from '../backup/check.js';
-import type { BackupStore } from '../backup/store.js';
+import { type CheckedBackup, checkReceived } from '../backup/check.js';
+import type { CommitResult } from '../backup/commit.js';
+import type { StoreLease } from '../backup/lease.js';
+import { fileIdOf } from '../backup/names.js';
 import { IbkError } from '../errors.js';
 import { countOf } from '../figures.js';
 import type { FailedUpload } from '../protocol/devicelink/uploads.js';
 import type { ReceivedBackup } from './backup-receive.js';
 import type { BackupReporter } from './backup-reporter.js';
 import type { OperationContext } from './context.js';
-
-const NAMES_SHOWN = 3;
+import { shownDevicePath, shownReason } from './device-domains.js';
 
 export interface FinishOptions {
   readonly ctx: OperationContext;
   readonly udid: string;
   readonly noun: string;
-  readonly store: BackupStore;
+  readonly lease: StoreLease;
   readonly received: ReceivedBackup;
   readonly reporter: BackupReporter;
 }
@@ -24,7 +23,7 @@ export interface FinishOptions {
 export interface FinishedBackup {
   readonly encrypted: boolean;
   readonly filesTotal: number;
-  readonly bytesTotal: number | null;
+  readonly commit: CommitResult;
   readonly failures: readonly { readonly path: string; readonly message: string }[];
   readonly check: 'received' | 'manifest';
   readonly madeAt: Date;
@@ -32,28 +31,27 @@ export interface FinishedBackup {
 
 /** @throws IbkError `damaged` before anything has changed; `destination`; a system error */
 export async function finishBackup(options: FinishOptions): Promise<FinishedBackup> {
-  const { ctx, store, received, reporter } = options;
+  const { ctx, lease, received, reporter } = options;
   reporter.enter('check');
   const failedIds = new Set(received.failed.map(({ hostPath }) => fileIdOf(hostPath) ?? ''));
-  const checked = await store.check(failedIds);
+  const checked = await checkReceived(lease, failedIds);
   throwIfDamaged(checked, failedIds);
   const failures = named(options, checked);
-  warnOfUnknownNames(options);
-  const bytesTotal = store.earlier.state === 'none' ? payloadBytes(store) : null;
   // The last moment at which stopping leaves everything as it was.
   ctx.signal.throwIfAborted();
   reporter.enter('commit');
-  await store.commit();
+  const madeAt = checked.status.date ?? new Date(ctx.clock.now());
+  const commit = await lease.commit({ date: madeAt.getTime() });
   return {
     encrypted: checked.manifest.encrypted,
-    filesTotal: checked.files,
-    bytesTotal,
+    filesTotal: checked.files ?? commit.version.facts.files,
+    commit,
     failures: failures.map(({ devicePath, text }) => ({
       path: shownDevicePath(devicePath),
       message: shownReason(text),
     })),
     check: checked.depth,
-    madeAt: checked.status.date ?? new Date(ctx.clock.now()),
+    madeAt,
   };
 }
 
@@ -90,30 +88,4 @@ function named({ ctx, udid, noun, received }: FinishOptions, checked: CheckedBac
     });
   }
   return inside ?? [];
-}
-
-/** Kept, since a later iOS may have a reason for them; told, since nobody has seen one yet. */
-function warnOfUnknownNames({ ctx, udid, noun, store }: FinishOptions): void {
-  const names: string[] = [];
-  for (const { path, node } of store.incoming.overlay.walk()) {
-    if (node.kind === 'file' && !path.startsWith('Snapshot/') && !isKnownName(path)) names.push(path);
-  }
-  if (names.length === 0) return;
-  const more = names.length > NAMES_SHOWN ? ` and ${names.length - NAMES_SHOWN} more` : '';
-  ctx.onEvent({
-    type: 'warning',
-    udid,
-    reason: 'unknown_name',
-    message: `The ${noun} sent files that Apple's layout does not have: ${names.slice(0, NAMES_SHOWN).join(', ')}${more}.`,
-    hint: null,
-  });
-}
-
-/** Of a first backup everything has just arrived, so its size is known. */
-function payloadBytes(store: BackupStore): number {
-  let bytes = 0;
-  for (const { path, node } of store.incoming.overlay.walk()) {
-    if (node.kind === 'file' && !path.startsWith('Snapshot/') && fileIdOf(path) !== undefined) bytes += node.sizeBytes;
-  }
-  return bytes;
 }

@@ -1,6 +1,6 @@
 /** The part of a backup that needs the phone: services, sync lock, Info.plist, the request, and serving the phone until its final answer. */
-import { type DevicePath, fileIdOf } from '../backup/device-path.js';
-import type { BackupStore } from '../backup/store.js';
+import type { StoreLease } from '../backup/lease.js';
+import { fileIdOf } from '../backup/names.js';
 import { IbkError } from '../errors.js';
 import type { LinkEvents } from '../protocol/devicelink/serve.js';
 import { errnoName } from '../protocol/devicelink/status.js';
@@ -21,7 +21,7 @@ export interface ReceiveOptions {
   readonly ctx: OperationContext;
   readonly device: OpenedDevice;
   readonly session: BackupSession;
-  readonly store: BackupStore;
+  readonly lease: StoreLease;
   readonly full: boolean;
   readonly noun: string;
   readonly reporter: BackupReporter;
@@ -41,7 +41,7 @@ export interface ReceivedBackup {
  * @throws IbkError, or the system's error when this computer could not store something
  */
 export async function receiveBackup(options: ReceiveOptions): Promise<ReceivedBackup> {
-  const { ctx, device, session, store, reporter, noun, stop } = options;
+  const { ctx, device, session, lease, reporter, noun, stop } = options;
   const proxy = await session.openNotifications(ctx);
   const afc = await session.openAfc(ctx);
   const backup = await session.openBackup(ctx);
@@ -49,7 +49,7 @@ export async function receiveBackup(options: ReceiveOptions): Promise<ReceivedBa
   watch.start(proxy);
   try {
     await session.lockSync(ctx, afc, proxy);
-    await store.incoming.write('Info.plist' as DevicePath, await gatherInfoPlist(ctx, device, afc));
+    lease.write('Info.plist', await gatherInfoPlist(ctx, device, afc));
     await device.release();
     const served = new Served(options, watch);
     reporter.follow(backup.link, () => served.host.payloadFiles);
@@ -100,7 +100,7 @@ class Served {
   constructor(options: ReceiveOptions, watch: BackupWatch) {
     this.#options = options;
     this.#watch = watch;
-    this.host = new StoreHost(options.store);
+    this.host = new StoreHost(options.lease);
   }
 
   serve(backup: MobileBackup2): Promise<FinalAnswer> {

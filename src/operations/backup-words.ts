@@ -1,9 +1,9 @@
 /** The errors of a backup as a person needs them: what happened and when, whether the last good backup is safe, what to do. */
-import type { EarlierBackup } from '../backup/leftovers.js';
+import { diskFailure } from '../backup/disk-errors.js';
+import type { EarlierBackup } from '../backup/earlier.js';
 import { IbkError, type IbkErrorInit, type Phase } from '../errors.js';
 import type { Link } from '../events.js';
 import { formatBytes, formatDate, formatDuration, formatLimit, formatPercent, groupThousands } from '../figures.js';
-import { errnoName } from '../protocol/devicelink/status.js';
 
 const DOING: Readonly<Record<Phase, string>> = {
   connect: 'connecting',
@@ -19,6 +19,9 @@ const DOING: Readonly<Record<Phase, string>> = {
 /** What is known when a backup fails. */
 export interface Circumstances {
   readonly noun: string;
+  /** The device's. */
+  readonly name: string;
+  readonly nowMs: number;
   readonly link: Link;
   readonly phase: Phase;
   readonly percent: number | null;
@@ -35,8 +38,8 @@ export type LastGood =
 
 export function lastGoodOf(earlier: EarlierBackup): LastGood {
   if (earlier.state === 'none') return { kind: 'none' };
-  const madeAt = earlier.status?.date;
-  return earlier.state === 'finished' && madeAt !== undefined ? { kind: 'complete', madeAt } : { kind: 'incomplete' };
+  const { state, madeAt } = earlier;
+  return state === 'finished' && madeAt !== undefined ? { kind: 'complete', madeAt } : { kind: 'incomplete' };
 }
 
 /** The sentence that matters most. */
@@ -56,8 +59,7 @@ export function explainFailure(error: unknown, now: Circumstances): unknown {
   const said = retold(error, now);
   const meaning = said.meaning ?? error.meaning;
   const words = lastGoodWords(now.earlier, now.noun);
-  const all =
-    meaning === undefined ? words : said.order === 'last_good_first' ? `${words} ${meaning}` : `${meaning} ${words}`;
+  const all = said.order === 'alone' ? (meaning ?? words) : together(words, meaning, said.order);
   return new IbkError(error.code, said.message ?? error.message.replaceAll('iPhone', now.noun), {
     ...initOf(error),
     phase: error.phase ?? now.phase,
@@ -66,11 +68,16 @@ export function explainFailure(error: unknown, now: Circumstances): unknown {
   });
 }
 
+function together(words: string, meaning: string | undefined, order: Retold['order']): string {
+  if (meaning === undefined) return words;
+  return order === 'last_good_first' ? `${words} ${meaning}` : `${meaning} ${words}`;
+}
+
 interface Retold {
   readonly message?: string;
   readonly meaning?: string;
   readonly hint?: string;
-  readonly order?: 'last_good_first';
+  readonly order?: 'last_good_first' | 'alone';
 }
 
 function retold(error: IbkError, now: Circumstances): Retold {
@@ -102,6 +109,8 @@ function retold(error: IbkError, now: Circumstances): Retold {
         order: 'last_good_first',
         ...(arrived ? { meaning: `${arrived}; iOS decides whether it sends them again.` } : {}),
       };
+    case 'in_use':
+      return inUseWords(error, now);
     case 'unsafe': {
       const { path } = error.details;
       return typeof path === 'string' ? { meaning: `It named ${JSON.stringify(path)}. Nothing was written.` } : {};
@@ -122,6 +131,21 @@ function deviceErrorWords(error: IbkError, noun: string, doing: string): Retold 
   return { message: `The ${noun} sent something that cannot be read: ${why}` };
 }
 
+const DATE_LENGTH = '2026-11-21'.length;
+
+function inUseWords({ details }: IbkError, now: Circumstances): Retold {
+  const { host, pid, since } = details;
+  if (typeof host !== 'string' || typeof pid !== 'number' || typeof since !== 'string') return {};
+  const begun = new Date(since);
+  const at = Number.isNaN(begun.getTime()) ? since : formatDate(begun);
+  const time = at.startsWith(formatDate(new Date(now.nowMs)).slice(0, DATE_LENGTH)) ? at.slice(DATE_LENGTH).trim() : at;
+  return {
+    message: `Another ibk is writing to the backup of ${now.name}.`,
+    meaning: `It runs on host ${host}, process ${pid}, since ${time}. Nothing was changed.`,
+    order: 'alone',
+  };
+}
+
 function lostWords(error: IbkError, now: Circumstances): string {
   if (now.link === 'network') return `The ${now.noun} left the network`;
   return error.reason === 'detached' ? 'The cable came out' : `The connection to the ${now.noun} was lost`;
@@ -133,37 +157,20 @@ function initOf(error: IbkError): IbkErrorInit {
   return Object.fromEntries(Object.entries(all).filter(([, value]) => value !== undefined));
 }
 
-const DISK_WORDS: Readonly<Record<string, readonly [string, string]>> = {
-  ENOSPC: ['no_space', 'The disk of the backup is full'],
-  EDQUOT: ['no_space', 'The quota of the disk is used up'],
-  EROFS: ['read_only', 'The disk of the backup is read-only'],
-  EACCES: ['no_permission', 'The backup folder may not be written'],
-  EPERM: ['no_permission', 'The backup folder may not be written'],
-  EIO: ['disk_error', 'The disk of the backup has an error'],
-  ENOTDIR: ['not_a_folder', 'A part of the path of the backup is not a folder'],
-};
-
 /** A failure of this computer's disk. */
 function systemError(error: unknown, now: Circumstances): IbkError | undefined {
-  const name = errnoName(error) ?? sqliteAsErrno(error);
-  if (name === undefined || error instanceof IbkError) return undefined;
-  const [reason, words] = DISK_WORDS[name] ?? ['write_error', `The backup could not be written (${name})`];
+  const known = error instanceof IbkError && error.code === 'destination';
+  const failure = diskFailure(known ? error.cause : error);
+  if (failure === undefined || (known && error.reason === 'commit_interrupted')) return undefined;
+  const { reason, words, errno } = failure;
   return new IbkError('destination', `${words} while ${DOING[now.phase]}.`, {
     reason,
     phase: now.phase,
     meaning: lastGoodWords(now.earlier, now.noun),
     cause: error,
-    details: { errno: name },
+    details: { errno },
     ...(reason === 'no_space' ? { hint: 'Free space there, or choose another disk: ibk backup -o DIR' } : {}),
   });
-}
-
-/** The lock is an SQLite file: that it cannot be opened is the disk's doing. */
-function sqliteAsErrno(error: unknown): string | undefined {
-  if (!(error instanceof Error) || !('code' in error) || typeof error.code !== 'string') return undefined;
-  if (error.code.startsWith('SQLITE_CANTOPEN') || error.code.startsWith('SQLITE_READONLY')) return 'EACCES';
-  if (error.code.startsWith('SQLITE_FULL')) return 'ENOSPC';
-  return error.code.startsWith('SQLITE_IOERR') ? 'EIO' : undefined;
 }
 
 /** The phone's own arithmetic, told by what it asked to be freed. */

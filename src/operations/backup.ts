@@ -6,12 +6,16 @@
  * Nothing in `<root>/<UDID>/` changes before the phone has reported success and the check has passed.
  */
 import { join } from 'node:path';
-import { type BackupStore, openStore } from '../backup/store.js';
+import type { StoreWarning } from '../backup/context.js';
+import { type EarlierBackup, prepareEarlier } from '../backup/earlier.js';
+import type { VersionRecord } from '../backup/head-record.js';
+import type { LockHolder } from '../backup/lock-holder.js';
+import { BackupStore } from '../backup/store.js';
 import type { BackupKind, BackupSummary, DeviceFacts } from '../events.js';
 import { freeBytes } from '../io/disk-space.js';
 import type { OpenedDevice } from '../protocol/lockdown/device.js';
-import { finishBackup } from './backup-finish.js';
-import { receiveBackup } from './backup-receive.js';
+import { type FinishedBackup, finishBackup } from './backup-finish.js';
+import { type ReceivedBackup, receiveBackup } from './backup-receive.js';
 import { BackupReporter } from './backup-reporter.js';
 import { BackupSession } from './backup-session.js';
 import { type Circumstances, explainFailure, lastGoodOf, type LastGood } from './backup-words.js';
@@ -25,6 +29,8 @@ export interface BackupOptions {
   readonly root: string;
   /** Asks the phone to send everything. */
   readonly full: boolean;
+  /** Tests: runs before each change of the disk. */
+  readonly beforeChange?: ((what: string) => void) | undefined;
 }
 
 /**
@@ -64,6 +70,8 @@ class BackupRun {
   circumstances(): Circumstances {
     return {
       noun: this.#noun,
+      name: this.#device.name,
+      nowMs: this.#ctx.clock.now(),
       link: this.#device.entry.link,
       phase: this.#reporter.phase,
       percent: this.#reporter.percent,
@@ -84,14 +92,20 @@ class BackupRun {
     this.#noun = device.noun;
     const session = new BackupSession(device, this.#ctx.clock);
     try {
-      await using store = await openStore(root, device.udid, this.#ctx.clock);
-      this.#earlier = lastGoodOf(store.earlier);
-      const start = await this.#start(device, store);
+      using lease = await this.#store(device.udid).lease({
+        command: 'ibk backup',
+        signal: this.#ctx.signal,
+        onWait: (holder) => this.#warnOfOtherComputer(holder),
+      });
+      const before = lease.current;
+      const earlier = prepareEarlier(lease);
+      this.#earlier = lastGoodOf(earlier);
+      const start = await this.#start(device, earlier);
       const received = await receiveBackup({
         ctx: this.#ctx,
         device,
         session,
-        store,
+        lease,
         full: this.#options.full,
         noun: this.#noun,
         reporter: this.#reporter,
@@ -101,11 +115,11 @@ class BackupRun {
         ctx: this.#ctx,
         udid: device.udid,
         noun: this.#noun,
-        store,
+        lease,
         received,
         reporter: this.#reporter,
       });
-      return await this.#summarize(start, finished, received.files, received.bytes);
+      return await this.#summarize(start, finished, received, before);
     } finally {
       await session.release(true);
       this.#reporter.end();
@@ -113,7 +127,7 @@ class BackupRun {
   }
 
   /** What can be told before the phone has begun. */
-  async #start(device: OpenedDevice, store: BackupStore): Promise<Started> {
+  async #start(device: OpenedDevice, earlier: EarlierBackup): Promise<Started> {
     const willEncrypt = await device.getValue('com.apple.mobile.backup', 'WillEncrypt');
     const facts = factsOf({
       name: device.text('DeviceName') ?? this.#device.name,
@@ -122,56 +136,46 @@ class BackupRun {
     });
     const encrypted = willEncrypt === true;
     // A backup whose encryption has changed since is a full one again.
-    const continues = store.earlier.state === 'finished' && store.earlier.encrypted === encrypted;
+    const continues = earlier.state === 'finished' && earlier.encrypted === encrypted;
     const kind: BackupKind = this.#options.full || !continues ? 'full' : 'incremental';
     const { udid, entry } = this.#device;
     const { link } = entry;
     this.#ctx.onEvent({ type: 'start', udid, command: 'backup', kind, encrypted, link, device: facts });
-    if (store.earlier.state === 'unfinished') {
-      this.#ctx.onEvent({
-        type: 'warning',
-        udid,
-        reason: 'unfinished_backup',
-        message: `Another program left an unfinished backup there; the ${this.#noun} sends everything again.`,
-        hint: null,
-      });
-    } else if (store.earlier.leftovers.length > 0) {
-      this.#ctx.onEvent({
-        type: 'warning',
-        udid,
-        reason: 'leftovers',
-        message: `Another program left ${store.earlier.leftovers.join(', ')} in the backup folder; it is set aside.`,
-        hint: null,
-      });
+    if (earlier.state === 'unfinished') {
+      const message = `Another program left an unfinished backup there; the ${this.#noun} sends everything again.`;
+      this.#warn('unfinished_backup', message);
     }
     return { facts, kind, encrypted };
   }
 
   async #summarize(
     start: Started,
-    finished: Awaited<ReturnType<typeof finishBackup>>,
-    files: number,
-    bytes: number,
+    { commit, ...finished }: FinishedBackup,
+    received: ReceivedBackup,
+    before: VersionRecord | null,
   ): Promise<BackupSummary> {
     const { root } = this.#options;
+    const { payload } = commit.counts;
+    // What another program had left unfinished is not kept.
+    const previous = before?.complete === true ? before : null;
     const partial = finished.failures.length > 0;
     const summary: BackupSummary = {
       type: 'summary',
       udid: this.#device.udid,
       code: partial ? 'partial' : 'ok',
       exit: partial ? 3 : 0,
-      version: '',
-      previous: null,
-      filesAdded: 0,
-      filesChanged: 0,
-      filesRemoved: 0,
-      historyBytes: null,
+      version: commit.version.id,
+      previous: previous === null ? null : { version: previous.id, madeAt: new Date(previous.date) },
+      filesAdded: payload.added,
+      filesChanged: payload.replaced,
+      filesRemoved: payload.removed,
+      historyBytes: previous === null ? null : commit.counts.storedBytes,
       kind: start.kind,
       encrypted: finished.encrypted,
       filesTotal: finished.filesTotal,
-      bytesTotal: finished.bytesTotal,
-      filesReceived: files,
-      bytesReceived: bytes,
+      bytesTotal: commit.version.facts.bytes,
+      filesReceived: received.files,
+      bytesReceived: received.bytes,
       filesFailed: finished.failures.length,
       failures: finished.failures,
       check: finished.check,
@@ -187,16 +191,40 @@ class BackupRun {
     return summary;
   }
 
-  #warnOfPlainBackup(): void {
-    this.#ctx.onEvent({
-      type: 'warning',
-      udid: this.#device.udid,
-      reason: 'not_encrypted',
-      message: 'This backup is not encrypted.',
-      hint: 'Turn on backup encryption in Finder, iTunes or idevicebackup2.',
+  #store(udid: string): BackupStore {
+    const { root, beforeChange } = this.#options;
+    return new BackupStore(root, udid, {
+      clock: this.#ctx.clock,
+      onWarning: ({ kind, message }) => this.#warn(WARNING_REASONS[kind], message.replaceAll('iPhone', this.#noun)),
+      ...(beforeChange === undefined ? {} : { beforeChange }),
     });
   }
+
+  #warnOfPlainBackup(): void {
+    const hint = 'Turn on backup encryption in Finder, iTunes or idevicebackup2.';
+    this.#warn('not_encrypted', 'This backup is not encrypted.', hint);
+  }
+
+  /** On a share no system tells whether a process of another computer still runs. */
+  #warnOfOtherComputer({ host, since }: LockHolder): void {
+    const message = `ibk on host ${host} has used this backup since ${since}; watching for 90 s whether it still does.`;
+    this.#warn('waiting_for_lock', message);
+  }
+
+  #warn(reason: string, message: string, hint: string | null = null): void {
+    this.#ctx.onEvent({ type: 'warning', udid: this.#device.udid, reason, message, hint });
+  }
 }
+
+const WARNING_REASONS: Readonly<Record<StoreWarning['kind'], string>> = {
+  foreign_change: 'foreign_change',
+  snapshot_dropped: 'snapshot_dropped',
+  unknown_name: 'unknown_name',
+  list_kept: 'list_kept',
+  catalog_rebuilt: 'catalog_rebuilt',
+  unknown_folder: 'unknown_folder',
+  set_aside: 'leftovers',
+};
 
 interface Started {
   readonly facts: DeviceFacts;

@@ -2,7 +2,8 @@
 import { lstat, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describeBackup } from '../backup/describe.js';
-import { isDesktopLitter, udidOfFolder } from '../backup/layout.js';
+import { udidOfFolder } from '../backup/layout.js';
+import { isLitter } from '../backup/names.js';
 import { IbkError } from '../errors.js';
 import { modelName } from '../models.js';
 import type { BackupListing, ListedBackup } from './results.js';
@@ -66,7 +67,7 @@ export async function measureBackup(folder: string): Promise<{ bytes: number; fi
   let files = 0;
   for (const entry of await readdir(folder, { withFileTypes: true })) {
     const path = join(folder, entry.name);
-    if (isDesktopLitter(entry.name)) continue;
+    if (isLitter(entry.name)) continue;
     if (entry.isDirectory()) {
       const inner = await measureBackup(path);
       bytes += inner.bytes;

@@ -8,7 +8,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { execa } from 'execa';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { BackupStore } from '../../src/backup/store/store.js';
+import { BackupStore } from '../../src/backup/store.js';
 import { Random } from '../support/random.js';
 // @ts-expect-error plain JavaScript, shared with the process that is killed
 import * as phone from '../support/scripted-phone.js';

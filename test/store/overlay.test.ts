@@ -1,11 +1,11 @@
 /** What a device sees while it is being received, against the folder beneath. */
 import { beforeEach, expect, test } from 'vitest';
-import { commitOverlay } from '../../src/backup/store/commit.js';
-import { storeContext, type StoreWarning } from '../../src/backup/store/context.js';
-import { StoreLayout } from '../../src/backup/store/layout.js';
-import { Overlay } from '../../src/backup/store/overlay.js';
-import { type OpenedStore, recoverStore } from '../../src/backup/store/recovery.js';
-import { VersionReader } from '../../src/backup/store/resolve.js';
+import { commitOverlay } from '../../src/backup/commit.js';
+import { storeContext, type StoreWarning } from '../../src/backup/context.js';
+import { StoreLayout } from '../../src/backup/layout.js';
+import { Overlay } from '../../src/backup/overlay.js';
+import { type OpenedStore, recoverStore } from '../../src/backup/recovery.js';
+import { VersionReader } from '../../src/backup/resolve.js';
 import { MemoryFileSystem } from '../support/memory-file-system.js';
 import { Random } from '../support/random.js';
 
@@ -230,7 +230,7 @@ test('another program in the middle of the commit: both states are kept, and its
   expect(head.current).toMatchObject({ origin: 'foreign' });
   expect(inFolder('Manifest.db')).toBe('foreign manifest');
   const reader = new VersionReader(context());
-  const reading = reader.open(result.versionId, 'Manifest.db');
+  const reading = reader.open(result.version.id, 'Manifest.db');
   if (reading.state !== 'found') throw new Error(reading.state);
   const bytes = Buffer.alloc(reading.file.stat().sizeBytes);
   reading.file.read(bytes, 0);

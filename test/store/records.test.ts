@@ -7,9 +7,9 @@ import {
   mergeLists,
   readChangeList,
   verifyChangeList,
-} from '../../src/backup/store/change-list.js';
-import { comparePaths, isSafePath, judgeName } from '../../src/backup/store/names.js';
-import { isVersionId, newShortId, shortIdOf, versionId } from '../../src/backup/store/version-id.js';
+} from '../../src/backup/change-list.js';
+import { comparePaths, isSafePath, judgeName } from '../../src/backup/names.js';
+import { isVersionId, newShortId, shortIdOf, versionId } from '../../src/backup/version-id.js';
 import { MemoryFileSystem } from '../support/memory-file-system.js';
 import { Random } from '../support/random.js';
 

@@ -15,8 +15,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { execa } from 'execa';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import type { StoreWarning } from '../../src/backup/store/context.js';
-import { BackupStore } from '../../src/backup/store/store.js';
+import type { StoreWarning } from '../../src/backup/context.js';
+import { BackupStore } from '../../src/backup/store.js';
 // @ts-expect-error plain JavaScript, shared with the process that is killed
 import * as phone from '../support/scripted-phone.js';
 
@@ -42,7 +42,7 @@ async function backup(n: number): Promise<string> {
   const lease = await store.lease({ command: 'test' });
   try {
     await sendState(lease, n);
-    return (await lease.commit({ date: Date.UTC(2026, 0, 1, 0, n) })).versionId;
+    return (await lease.commit({ date: Date.UTC(2026, 0, 1, 0, n) })).version.id;
   } finally {
     lease.abort();
   }

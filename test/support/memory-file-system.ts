@@ -19,7 +19,7 @@ import {
   type StoreFileSystem,
   systemError,
   type WritableFile,
-} from '../../src/backup/store/file-system.js';
+} from '../../src/backup/file-system.js';
 import type { Random } from './random.js';
 
 export class Crash extends Error {}

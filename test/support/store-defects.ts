@@ -86,13 +86,13 @@ export async function engineWith(defect: Defect): Promise<{ engine: StoreEngine;
   const copy = await mkdtemp(join(tmpdir(), 'ibk-defect-'));
   const remove = () => rm(copy, { recursive: true, force: true });
   try {
-    await mkdir(join(copy, 'src/backup'), { recursive: true });
+    await mkdir(join(copy, 'src'), { recursive: true });
     await writeFile(join(copy, 'package.json'), '{"type":"module"}');
     await symlink(join(PROJECT, 'node_modules'), join(copy, 'node_modules'));
-    for (const part of ['src/errors.ts', 'src/plist', 'src/io', 'src/backup/store']) {
+    for (const part of ['src/errors.ts', 'src/plist', 'src/io', 'src/backup']) {
       await cp(join(PROJECT, part), join(copy, part), { recursive: true });
     }
-    const file = join(copy, 'src/backup/store', defect.file);
+    const file = join(copy, 'src/backup', defect.file);
     const text = await readFile(file, 'utf8');
     if (text.split(defect.find).length !== 2)
       throw new Error(`"${defect.name}": its place is not found once in ${defect.file}`);
@@ -100,7 +100,7 @@ export async function engineWith(defect: Defect): Promise<{ engine: StoreEngine;
       file,
       text.replace(defect.find, () => defect.replace),
     );
-    return { engine: await loadEngine(join(copy, 'src/backup/store')), remove };
+    return { engine: await loadEngine(join(copy, 'src/backup')), remove };
   } catch (error) {
     await remove();
     throw error;

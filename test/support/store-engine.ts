@@ -1,15 +1,15 @@
 /** The engine's modules, from the sources or from a copy of them with a defect put in. */
-import type * as AdoptModule from '../../src/backup/store/adopt.js';
-import type * as CommitModule from '../../src/backup/store/commit.js';
-import type * as ContextModule from '../../src/backup/store/context.js';
-import type * as HeadModule from '../../src/backup/store/head.js';
-import type * as ListModule from '../../src/backup/store/change-list.js';
-import type * as LayoutModule from '../../src/backup/store/layout.js';
-import type * as OverlayModule from '../../src/backup/store/overlay.js';
-import type * as RecoveryModule from '../../src/backup/store/recovery.js';
-import type * as ResolveModule from '../../src/backup/store/resolve.js';
-import type * as RetireModule from '../../src/backup/store/retire.js';
-import type * as SealModule from '../../src/backup/store/seal.js';
+import type * as AdoptModule from '../../src/backup/adopt.js';
+import type * as CommitModule from '../../src/backup/commit.js';
+import type * as ContextModule from '../../src/backup/context.js';
+import type * as HeadModule from '../../src/backup/head.js';
+import type * as ListModule from '../../src/backup/change-list.js';
+import type * as LayoutModule from '../../src/backup/layout.js';
+import type * as OverlayModule from '../../src/backup/overlay.js';
+import type * as RecoveryModule from '../../src/backup/recovery.js';
+import type * as ResolveModule from '../../src/backup/resolve.js';
+import type * as RetireModule from '../../src/backup/retire.js';
+import type * as SealModule from '../../src/backup/seal.js';
 
 export interface StoreEngine {
   readonly adopt: typeof AdoptModule;
@@ -43,4 +43,4 @@ export async function loadEngine(folder: string): Promise<StoreEngine> {
   };
 }
 
-export const SOURCES = new URL('../../src/backup/store', import.meta.url).pathname;
+export const SOURCES = new URL('../../src/backup', import.meta.url).pathname;

@@ -5,8 +5,8 @@
  * a lost catalog; a full disk at a random change, a crash at one, crashes inside recovery, another program between crash and recovery; readers that run step by step
  * between the writer's changes. Checked: I1 to I7 and I9.
  */
-import type { Head } from '../../src/backup/store/head-record.js';
-import type { Reading, VersionReader } from '../../src/backup/store/resolve.js';
+import type { Head } from '../../src/backup/head-record.js';
+import type { Reading, VersionReader } from '../../src/backup/resolve.js';
 import { Crash, type CrashKind, MemoryFileSystem, Violation } from './memory-file-system.js';
 import { Random } from './random.js';
 import type { StoreEngine } from './store-engine.js';
@@ -175,8 +175,8 @@ export class StoreWorld {
         this.#pending = { t: 'backup', tree };
         this.trace.push(`backup of ${tree.size}`);
         const { result } = await commit.commitOverlay(ctx, catalog, head, overlay, { date: this.#clock });
-        this.#want.set(result.versionId, tree);
-        this.#current = result.versionId;
+        this.#want.set(result.version.id, tree);
+        this.#current = result.version.id;
       } finally {
         overlay.close();
       }

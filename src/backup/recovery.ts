@@ -1,8 +1,8 @@
 /**
- * The start of every writing command: completes what a crash left, adopts what another program changed (store.md 8).
+ * The start of every writing command: completes what a crash left, adopts what another program changed (docs/store.md 8).
  * Readers never repair. An error here leaves a state that the next start goes on from.
  */
-import { IbkError } from '../../errors.js';
+import { IbkError } from '../errors.js';
 import { dropIncoming, runAdopt, settleFolder } from './adopt.js';
 import { setAside } from './aside.js';
 import type { Catalog } from './catalog.js';

@@ -2,7 +2,7 @@
  * The seal: did another program write into the folder since ibk last looked? At most 262 stats, 2 ms.
  *
  * Every known backup program replaces Status.plist and Manifest.* and renames payloads, so a run of one always shows. What it
- * cannot show, a file changed in place, F5 and the scan after it find (store.md 6).
+ * cannot show is a file changed in place, within the same size and time (docs/store.md 6).
  */
 import type { StoreContext } from './context.js';
 import type { Seal } from './head-record.js';

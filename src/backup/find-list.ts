@@ -1,5 +1,5 @@
 /** Where the list of a pending operation lies: in S, or already with the version it describes. */
-import { IbkError } from '../../errors.js';
+import { IbkError } from '../errors.js';
 import type { StoreContext } from './context.js';
 import type { AdoptOperation, CommitOperation } from './head-record.js';
 

@@ -4,12 +4,13 @@
  * `host` has the calls of Device Link's host interface, with paths as the device sends them.
  */
 import { join } from 'node:path';
-import { IbkError } from '../../errors.js';
+import { IbkError } from '../errors.js';
 import { dropIncoming } from './adopt.js';
 import { type CommitFacts, type CommitResult, commitOverlay } from './commit.js';
 import type { StoreContext } from './context.js';
-import { onDisk, plain } from './disk-errors.js';
+import { diskFailure, onDisk, plain } from './disk-errors.js';
 import { makeDirectories, type ReadableFile, systemError } from './file-system.js';
+import { headGenerations } from './head.js';
 import type { VersionRecord } from './head-record.js';
 import type { StoreLock } from './lock.js';
 import { Overlay, type OverlayNode } from './overlay.js';
@@ -105,23 +106,43 @@ export class StoreLease {
     }
   }
 
-  /** Where the content of `path` lies on this computer now: to be read only, and only until the commit. @throws ENOENT */
-  localPath(path: string): string {
+  /** @throws ENOENT */
+  sizeOf(path: string): number {
+    const file = this.overlay.open(path);
+    try {
+      return file.stat().sizeBytes;
+    } finally {
+      file.close();
+    }
+  }
+
+  /**
+   * A place on this computer with the content of `path`, for a reader that needs a name, such as SQLite. Never the file of the folder itself:
+   * that is copied first (a clone where the disk can). It is gone after the commit. @throws ENOENT
+   */
+  privatePath(path: string): string {
     const { layout } = this.#ctx;
     const entry = this.overlay.index.get(path);
     if (entry?.kind === 'file' && entry.blob !== null) return join(this.#root, layout.blob(entry.blob));
     if (this.overlay.typeOf(path) !== 'file') throw systemError('ENOENT', path);
-    return join(this.#root, layout.inFolder(entry?.kind === 'file' ? (entry.lower ?? path) : path));
+    const place = layout.inFolder(entry?.kind === 'file' ? (entry.lower ?? path) : path);
+    return join(this.#root, layout.blob(this.overlay.incoming.copyOf(place, null).number));
   }
 
-  /** Makes all that was received the current backup. On return it survives any crash. @throws as commitOverlay; IbkError `destination` */
+  /**
+   * Makes all that was received the current backup. On return it survives any crash.
+   * @throws as commitOverlay; IbkError `destination`, reason `commit_interrupted` when it is decided and the next start completes it
+   */
   async commit(facts: CommitFacts): Promise<CommitResult> {
     const { catalog } = this.#opened;
     return onDisk(async () => {
-      const { head, result } = await commitOverlay(this.#ctx, catalog, this.#opened.head, this.overlay, facts);
+      const done = commitOverlay(this.#ctx, catalog, this.#opened.head, this.overlay, facts);
+      const { head, result } = await done.catch((error: unknown) => {
+        throw this.#isUndecided() ? error : interrupted(error);
+      });
       this.#overlay = undefined;
       this.#opened.head = head;
-      if (head.current?.id === result.versionId) return result;
+      if (head.current?.id === result.version.id) return result;
       throw new IbkError('in_use', 'Another program wrote into the backup folder while this backup was put there.', {
         reason: 'foreign_change',
         meaning: 'This backup is kept as a version; the folder is as the other program left it.',
@@ -161,10 +182,10 @@ export class StoreLease {
     this.#lock.release();
   }
 
+  /** No newer head was begun: what was received belongs to nobody else yet. */
   #isUndecided(): boolean {
-    const { fs, layout } = this.#ctx;
-    const heads = (fs.list(layout.own) ?? []).filter(({ name }) => name.startsWith('head.')).map(({ name }) => name);
-    return heads.length === 1 && heads[0] === `head.${this.#opened.head.gen}`;
+    const [newest] = headGenerations(this.#ctx.fs, this.#ctx.layout);
+    return newest === this.#opened.head.gen;
   }
 
   #receive(path: string): LeaseSink {
@@ -185,6 +206,22 @@ export class StoreLease {
   #inside(path: string): string {
     return pathInFolder(this.#ctx.layout.udid, path);
   }
+}
+
+/** @param cause what stopped the second half of a commit, which the next start completes */
+function interrupted(cause: unknown): unknown {
+  const failure = diskFailure(cause);
+  if (failure === undefined) return cause;
+  return new IbkError(
+    'destination',
+    `The backup is whole, but putting it in place stopped half way (${failure.errno}).`,
+    {
+      reason: 'commit_interrupted',
+      meaning: 'Nothing is lost: the next ibk backup to this folder completes it first.',
+      hint: 'See to the disk, then run: ibk backup',
+      cause,
+    },
+  );
 }
 
 function sourceOf(file: ReadableFile): LeaseSource {

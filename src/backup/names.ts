@@ -35,6 +35,7 @@ const DOS_DEVICE = /^(?:con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³])(?:\..*)?$
 const UNSTORABLE = /[\u0000-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069\\:*?"<>|]/;
 const MAX_COMPONENT_BYTES = 255;
 const MAX_DEPTH = 8;
+export const FILE_ID = /^[0-9a-f]{40}$/;
 
 export function isMetadata(path: string): boolean {
   return METADATA.has(path);
@@ -57,6 +58,12 @@ export function isHashFolder(name: string): boolean {
 
 export function isInSnapshot(path: string): boolean {
   return path === SNAPSHOT || path.startsWith(`${SNAPSHOT}/`);
+}
+
+/** The fileID of a payload's path, else undefined. */
+export function fileIdOf(path: string): string | undefined {
+  const name = path.slice(path.lastIndexOf('/') + 1);
+  return FILE_ID.test(name) ? name : undefined;
 }
 
 /** What computers leave in folders; no part of a backup, never shown to a device. */

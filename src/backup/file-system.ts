@@ -5,7 +5,7 @@
  * Calls are synchronous where one call is measured at microseconds; those that wait for a disk are not.
  * Failures are Node's system errors (`code` is `ENOSPC`, `EIO`, …).
  */
-import type { SqliteDatabase } from '../../io/sqlite.js';
+import type { SqliteDatabase } from '../io/sqlite.js';
 
 export type EntryKind = 'file' | 'directory' | 'other';
 

@@ -17,14 +17,13 @@ import { identityOfStat } from './scan.js';
 import { ChangeTally } from './tally.js';
 
 const PAGE = 1_000;
+const NAMES_TOLD = 3;
 
 export interface WrittenChanges {
   readonly sha256: string;
   readonly counts: ChangeCounts;
   /** Received, but equal to what was in place. */
   readonly unchanged: number;
-  /** Numbers of the received files that the list brings in, in its order, with their sizes: what must be durable. */
-  readonly addedBytes: number;
 }
 
 /**
@@ -43,8 +42,8 @@ export async function writeChanges(
   ensureStatus(ctx, overlay);
   const writer = new ChangeListWriter(ctx.fs, path, { udid: ctx.layout.udid, from, to });
   const tally = new ChangeTally();
+  const unknown = new UnknownNames();
   let unchanged = 0;
-  let addedBytes = 0;
   let dropped = 0;
   try {
     for await (const { path: changed, file } of changes(ctx, overlay)) {
@@ -58,13 +57,7 @@ export async function writeChanges(
         continue;
       }
       tally.add(line);
-      addedBytes += line.new?.size ?? 0;
-      if (line.new !== null && !isManagedName(changed)) {
-        ctx.warn({
-          kind: 'unknown_name',
-          message: `The device sent a file with an unknown name: ${JSON.stringify(changed)}.`,
-        });
-      }
+      if (line.new !== null && !isManagedName(changed)) unknown.add(changed);
       writer.add(line);
     }
   } catch (error) {
@@ -72,9 +65,30 @@ export async function writeChanges(
     throw error;
   }
   if (dropped > 0) {
-    ctx.warn({ kind: 'snapshot_dropped', message: `The device left ${dropped} files in Snapshot; they were dropped.` });
+    ctx.warn({ kind: 'snapshot_dropped', message: `The iPhone left ${dropped} files in Snapshot; they were dropped.` });
   }
-  return { sha256: writer.finish().sha256, counts: tally.counts(), unchanged, addedBytes };
+  unknown.warn(ctx);
+  return { sha256: writer.finish().sha256, counts: tally.counts(), unchanged };
+}
+
+/** Kept, since a later iOS may have a reason for them; told, since nobody has seen one yet. */
+class UnknownNames {
+  readonly #first: string[] = [];
+  #count = 0;
+
+  add(path: string): void {
+    this.#count += 1;
+    if (this.#first.length < NAMES_TOLD) this.#first.push(path);
+  }
+
+  warn(ctx: StoreContext): void {
+    if (this.#count === 0) return;
+    const more = this.#count > this.#first.length ? ` and ${this.#count - this.#first.length} more` : '';
+    ctx.warn({
+      kind: 'unknown_name',
+      message: `The iPhone sent files that Apple's layout does not have: ${this.#first.join(', ')}${more}.`,
+    });
+  }
 }
 
 async function* changes(

@@ -9,7 +9,7 @@
  *
  * One transaction for the whole run: there is no journal, and a run that ends early throws the file away.
  */
-import type { SqliteDatabase } from '../../io/sqlite.js';
+import type { SqliteDatabase } from '../io/sqlite.js';
 import type { StoreDatabase } from './file-system.js';
 
 const SCHEMA = `
@@ -121,6 +121,12 @@ export class OverlayIndex {
   /** All entries deeper than `folder`, in order. */
   below(folder: string): { readonly path: string; readonly entry: OverlayEntry }[] {
     return toEntries(this.#below.all(`${folder}/`, `${folder}0`));
+  }
+
+  /** Every path with content of its own. The index must not be changed meanwhile. */
+  received(): IterableIterator<{ readonly path: string; readonly blob: number }> {
+    const sql = 'SELECT path, blob FROM entry WHERE blob IS NOT NULL';
+    return this.#handle.db.prepare<unknown[], { path: string; blob: number }>(sql).iterate();
   }
 
   /** Entries that hide something of the lower layer. */

@@ -1,11 +1,11 @@
 /**
- * Reading a file of a version, with no lock, right also while a commit runs (store.md 5 and 10).
+ * Reading a file of a version, with no lock, right also while a commit runs (docs/store.md 5 and 10).
  *
  * Read the head, find the places where the content may be, open the first that is there, read the head again: another generation, once more.
  * An open file never changes. A file of the folder counts only when it is what the catalog expects; other bytes are never returned.
  */
-import { IbkError } from '../../errors.js';
-import { openSqlite } from '../../io/sqlite.js';
+import { IbkError } from '../errors.js';
+import { openSqlite } from '../io/sqlite.js';
 import { Catalog, type CatalogLine } from './catalog.js';
 import { hasLines, listPath } from './catalog-sync.js';
 import { type FileIdentity, readChangeList } from './change-list.js';

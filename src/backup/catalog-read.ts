@@ -1,6 +1,6 @@
 /** A catalog for a reader that needs all paths of a version: the store's own, else one made for this time from lists and one scan. */
-import { IbkError } from '../../errors.js';
-import { openSqlite } from '../../io/sqlite.js';
+import { IbkError } from '../errors.js';
+import { openSqlite } from '../io/sqlite.js';
 import { Catalog } from './catalog.js';
 import { isInStep, rebuild } from './catalog-sync.js';
 import type { StoreContext } from './context.js';

@@ -1,4 +1,4 @@
-/** `holder.json`: who holds the lock of a store, for people, and for file systems whose locks do not work (store.md 10). */
+/** `holder.json`: who holds the lock of a store, for people, and for file systems whose locks do not work (docs/store.md 10). */
 import { randomBytes } from 'node:crypto';
 import * as fs from 'node:fs';
 import { hostname } from 'node:os';

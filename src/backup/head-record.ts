@@ -3,7 +3,7 @@
  *
  * On disk: two lines, one JSON object and the SHA-256 of that line in hex (head.ts).
  */
-import { IbkError } from '../../errors.js';
+import { IbkError } from '../errors.js';
 import { checkedVersionId, isDeltaName } from './layout.js';
 
 export const HEAD_FORMAT = 1;
@@ -76,7 +76,7 @@ interface ListedOperation {
   readonly next: VersionRecord;
 }
 
-/** An operation that has been decided, and that recovery completes (store.md 4, 6, 7). */
+/** An operation that has been decided, and that recovery completes (docs/store.md 4, 6, 7). */
 export type Operation =
   | ({ readonly t: 'commit'; readonly out: string | null; readonly phase: 1 | 2 } & ListedOperation)
   | ({ readonly t: 'adopt'; readonly out: string } & ListedOperation)

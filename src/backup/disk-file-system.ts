@@ -8,8 +8,8 @@ import { execFile } from 'node:child_process';
 import * as fs from 'node:fs';
 import { platform as systemPlatform } from 'node:os';
 import { dirname } from 'node:path';
-import { IbkError } from '../../errors.js';
-import { openSqlite, openSqliteReadOnly } from '../../io/sqlite.js';
+import { IbkError } from '../errors.js';
+import { openSqlite, openSqliteReadOnly } from '../io/sqlite.js';
 import {
   ancestorsOf,
   type DatabaseUse,
@@ -25,7 +25,7 @@ import {
 
 const FOLDER_MODE = 0o700;
 const FILE_MODE = 0o600;
-/** Some shares and Windows cannot sync a folder; safety then rests on their ordered metadata (store.md, assumption F3b). */
+/** Some shares and Windows cannot sync a folder; safety then rests on their ordered metadata (docs/store.md, assumption F3b). */
 const NO_FOLDER_SYNC: ReadonlySet<string> = new Set(['EPERM', 'EISDIR', 'EINVAL', 'EBADF', 'ENOTSUP', 'EACCES']);
 const PARALLEL_SYNCS = 8;
 const WINDOWS_RETRY_MS = 10_000;

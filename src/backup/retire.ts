@@ -1,11 +1,11 @@
 /**
- * Forgetting a version (store.md 7). The new head is the commit point; deletions come after it, and by one rule only:
+ * Forgetting a version (docs/store.md 7). The new head is the commit point; deletions come after it, and by one rule only:
  * a line of the retired list names the content, and no list of the head does.
  *
  * No content moves: in the middle of the chain the older neighbour gets a new list that also holds what only the retired one named,
  * and the lines keep their `at`.
  */
-import { IbkError } from '../../errors.js';
+import { IbkError } from '../errors.js';
 import type { Catalog } from './catalog.js';
 import { ChangeListWriter, mergeLists, readChangeList } from './change-list.js';
 import { listPath, syncCatalog } from './catalog-sync.js';

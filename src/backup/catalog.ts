@@ -11,7 +11,7 @@
  * One index seek finds the list that decides over a path, whatever the number of versions in between. A commit adds rows for its own changes only.
  * Readers open it beside the writer (ordinary SQLite locks, journal_mode=DELETE): what they check the folder against stands here.
  */
-import type { SqliteDatabase } from '../../io/sqlite.js';
+import type { SqliteDatabase } from '../io/sqlite.js';
 import type { ChangeLine, FileIdentity } from './change-list.js';
 import type { StoreDatabase } from './file-system.js';
 

@@ -1,9 +1,8 @@
 /** What every part of the engine is handed: one store on one disk, and what is injected for tests. */
-import { parsePlist } from '../../plist/codec.js';
-import { asDict, optionalBoolean, optionalDict, optionalString } from '../../plist/fields.js';
-import { isPlistDict } from '../../plist/value.js';
 import type { StoreFileSystem } from './file-system.js';
 import type { StoreLayout } from './layout.js';
+import { parseManifestPlist } from './manifest-plist.js';
+import { parseStatusPlist } from './status-plist.js';
 import { newShortId } from './version-id.js';
 
 /** What Status.plist and Manifest.plist say of a state. */
@@ -58,31 +57,24 @@ export function turnTaker(): () => Promise<void> | undefined {
   };
 }
 
-/** A Status.plist (protocol.md 6.4) that cannot be read describes an unfinished state; a Manifest.plist that cannot be read tells nothing. */
+/** A Status.plist that cannot be read describes an unfinished state; a Manifest.plist that cannot be read tells nothing. */
 export function describeState(status: Buffer | undefined, manifest: Buffer | undefined): StateDescription {
   return { ...describeStatus(status), ...describeManifest(manifest) };
 }
 
 function describeManifest(bytes: Buffer | undefined): Pick<StateDescription, 'ios' | 'encrypted'> {
-  if (bytes === undefined || bytes.length === 0) return {};
   try {
-    const dict = asDict(parsePlist(bytes, 'Manifest.plist', { maxBytes: bytes.length }), 'Manifest.plist');
-    const lockdown = optionalDict(dict, 'Lockdown');
-    const ios = lockdown === undefined ? undefined : optionalString(lockdown, 'ProductVersion');
-    return { ios, encrypted: optionalBoolean(dict, 'IsEncrypted') };
+    const manifest = bytes === undefined ? undefined : parseManifestPlist(bytes);
+    return { ios: manifest?.productVersion, encrypted: manifest?.encrypted };
   } catch {
     return {};
   }
 }
 
-function describeStatus(status: Buffer | undefined): StateDescription {
-  if (status === undefined || status.length === 0) return { date: undefined, complete: false };
+function describeStatus(bytes: Buffer | undefined): StateDescription {
   try {
-    const dict = parsePlist(status, 'Status.plist', { maxBytes: 1024 * 1024 });
-    if (!isPlistDict(dict)) return { date: undefined, complete: false };
-    const date = Object.hasOwn(dict, 'Date') ? dict['Date'] : undefined;
-    const state = Object.hasOwn(dict, 'SnapshotState') ? dict['SnapshotState'] : undefined;
-    return { date: date instanceof Date ? date.getTime() : undefined, complete: state === 'finished' };
+    const status = bytes === undefined ? undefined : parseStatusPlist(bytes);
+    return { date: status?.date?.getTime(), complete: status?.finished === true };
   } catch {
     return { date: undefined, complete: false };
   }

@@ -33,7 +33,10 @@ export async function setAside(ctx: StoreContext): Promise<readonly string[]> {
   removeFolders(ctx, 'Snapshot');
   await fs.syncDirectories([layout.folder, target]);
   const names = [...found, ...(snapshot.length > 0 ? ['Snapshot'] : [])];
-  ctx.warn({ kind: 'set_aside', message: `Leftovers of another program were set aside: ${names.join(', ')}.` });
+  ctx.warn({
+    kind: 'set_aside',
+    message: `Another program left ${names.join(', ')} in the backup folder; it is set aside.`,
+  });
   return names;
 }
 

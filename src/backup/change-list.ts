@@ -12,7 +12,7 @@
  * A path that the list does not name is the same in the next newer version. `src` matters only while the operation runs.
  */
 import { createHash } from 'node:crypto';
-import { IbkError } from '../../errors.js';
+import { IbkError } from '../errors.js';
 import { type StoreFileSystem, systemError, type WritableFile } from './file-system.js';
 import { isBlobName } from './layout.js';
 import { comparePaths, isSafePath } from './names.js';

@@ -5,7 +5,7 @@
  * The exclusive name is also the fence: a second writer that thinks it holds the lock fails on it.
  */
 import { createHash } from 'node:crypto';
-import { IbkError } from '../../errors.js';
+import { IbkError } from '../errors.js';
 import type { StoreContext } from './context.js';
 import { readWhole, type StoreFileSystem, systemError } from './file-system.js';
 import { checkedHead, HEAD_FORMAT, type Head } from './head-record.js';

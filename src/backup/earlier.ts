@@ -1,0 +1,41 @@
+/** What a new backup builds on: the state in the folder, as the phone will see it. */
+import type { StoreLease } from './lease.js';
+import { parseManifestPlist } from './manifest-plist.js';
+import { parseStatusPlist, SMALL_PLIST_LIMIT } from './status-plist.js';
+
+export interface EarlierBackup {
+  /** None: there is no backup folder, or nothing in it that could be one. */
+  readonly state: 'none' | 'finished' | 'unfinished';
+  /** When it was finished. */
+  readonly madeAt: Date | undefined;
+  readonly encrypted: boolean | undefined;
+}
+
+const DESCRIBING = ['Status.plist', 'Manifest.plist', 'Manifest.db', 'Manifest.mbdb'] as const;
+const MANIFEST_LIMIT = 64 * 1024 * 1024;
+
+/**
+ * Looks at the state in the folder. One that another program left unfinished is hidden from the phone as far as it describes itself: the phone then
+ * sends everything, instead of failing over it (libimobiledevice #1544, #1582).
+ */
+export function prepareEarlier(lease: StoreLease): EarlierBackup {
+  const { overlay } = lease;
+  const status = readable(() => parseStatusPlist(lease.readWhole('Status.plist', SMALL_PLIST_LIMIT)));
+  const manifest = readable(() => parseManifestPlist(lease.readWhole('Manifest.plist', MANIFEST_LIMIT)));
+  const present = DESCRIBING.filter((name) => overlay.typeOf(name) !== undefined);
+  const listed = present.includes('Manifest.db') || present.includes('Manifest.mbdb');
+  if (status?.finished === true && manifest !== undefined && listed) {
+    return { state: 'finished', madeAt: status.date, encrypted: manifest.encrypted };
+  }
+  for (const name of present) overlay.remove(name);
+  const state = present.length > 0 || lease.current !== null ? 'unfinished' : 'none';
+  return { state, madeAt: undefined, encrypted: undefined };
+}
+
+function readable<T>(read: () => T): T | undefined {
+  try {
+    return read();
+  } catch {
+    return undefined;
+  }
+}
