@@ -27,16 +27,18 @@ const { UDID, phoneState, sendState } = phone as {
 };
 const WORKER = new URL('../support/store-worker.js', import.meta.url).pathname;
 
+let home: string;
 let root: string;
 let store: BackupStore;
 let warnings: StoreWarning[];
 
 beforeEach(async () => {
-  root = await mkdtemp(join(tmpdir(), 'ibk-store-'));
+  home = await mkdtemp(join(tmpdir(), 'ibk-store-'));
+  root = join(home, 'root');
   warnings = [];
   store = new BackupStore(root, UDID, { onWarning: (warning) => warnings.push(warning) });
 });
-afterEach(() => rm(root, { recursive: true, force: true }));
+afterEach(() => rm(home, { recursive: true, force: true }));
 
 async function backup(n: number): Promise<string> {
   const lease = await store.lease({ command: 'test' });
