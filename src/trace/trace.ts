@@ -54,3 +54,8 @@ export interface TraceConnection {
 export interface Trace {
   open(layer: TraceLayer, service: string): TraceConnection;
 }
+
+/** The name that a message of the other side gives itself, if it can be one of the protocol's: the other side chooses these words. */
+export function constantName(name: unknown): string | undefined {
+  return typeof name === 'string' && /^\w{1,40}$/.test(name) ? name : undefined;
+}

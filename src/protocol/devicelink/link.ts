@@ -11,7 +11,7 @@ import { abortError, within } from '../../io/abort.js';
 import { ByteReader } from '../../io/byte-reader.js';
 import type { Clock } from '../../io/clock.js';
 import type { PlistDict, PlistValue } from '../../plist/value.js';
-import type { Trace, TraceConnection } from '../../trace/trace.js';
+import { constantName, type Trace, type TraceConnection } from '../../trace/trace.js';
 import { send } from '../connection.js';
 import type { Connection } from '../transport.js';
 import { type StreamPlace, streamEnding } from './downloads.js';
@@ -182,8 +182,7 @@ export class DeviceLink {
 }
 
 function messageName(value: PlistValue): string {
-  const name = Array.isArray(value) ? value[0] : undefined;
-  return typeof name === 'string' ? name : 'unreadable';
+  return constantName(Array.isArray(value) ? value[0] : undefined) ?? 'unreadable';
 }
 
 /** The device closed the conversation without a final answer. */
