@@ -10,6 +10,7 @@ import { choosingOption, nameKey, placeholderName } from './device-names.js';
 
 /** A name is worth a short wait only: what the device is really asked for later has the whole time. */
 const NAME_MS = 10_000;
+const MUXER_RETRY_MS = 1000;
 
 export type LinkChoice = Link | 'any';
 
@@ -70,34 +71,47 @@ export function groupByUdid(entries: readonly MuxDevice[], link: LinkChoice): Pr
   return present;
 }
 
-/** Tries again whenever a device is attached, until it succeeds or the time is over. */
+/**
+ * Tries again whenever a device is attached, until it succeeds or the time is over. A muxer that is not there is waited for as well: on Linux udev starts it
+ * with the first device, and it ends with the last (usbmuxd --systemd).
+ */
 async function waitFor(ctx: OperationContext, options: SelectOptions, waitMs: number): Promise<SelectedDevice[]> {
   const ended = new AbortController();
   const stop = () => ended.abort(ctx.signal.reason);
   ctx.signal.addEventListener('abort', stop, { once: true });
   throwIfAborted(ctx.signal);
-  let missing: unknown;
+  let missing: SelectedDevice[] | IbkError | undefined;
   const late = new IbkError('timeout', 'late');
   ctx.clock.sleep(waitMs, ended.signal).then(
     () => ended.abort(late),
     () => undefined,
   );
   try {
-    missing = await attempt(ctx, options);
-    if (Array.isArray(missing)) return missing;
-    for await (const event of ctx.muxer.listen({ signal: ended.signal })) {
-      if (event.kind !== 'attached') continue;
-      const found = await attempt(ctx, options);
-      if (Array.isArray(found)) return found;
-      missing = found;
+    for (;;) {
+      try {
+        missing = await attempt(ctx, options);
+        if (Array.isArray(missing)) return missing;
+        for await (const event of ctx.muxer.listen({ signal: ended.signal })) {
+          if (event.kind !== 'attached') continue;
+          missing = await attempt(ctx, options);
+          if (Array.isArray(missing)) return missing;
+        }
+      } catch (error) {
+        if (!isMuxerAway(error)) throw error;
+        missing = error;
+      }
+      await ctx.clock.sleep(MUXER_RETRY_MS, ended.signal);
     }
-    throw missing;
   } catch (error) {
     throw error === late ? missing : error;
   } finally {
     ctx.signal.removeEventListener('abort', stop);
     ended.abort();
   }
+}
+
+function isMuxerAway(error: unknown): error is IbkError {
+  return error instanceof IbkError && error.code === 'usbmuxd' && error.reason !== 'protocol';
 }
 
 async function attempt(ctx: OperationContext, options: SelectOptions): Promise<SelectedDevice[] | IbkError> {

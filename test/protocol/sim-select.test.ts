@@ -10,6 +10,7 @@ import { pairDevice } from '../../src/operations/pair.js';
 import { selectDevices } from '../../src/operations/select-device.js';
 import { buildXmlPlist } from '../../src/plist/codec.js';
 import { plistDict } from '../../src/plist/value.js';
+import { startSimulator } from '../../src/sim/index.js';
 import { type Bench, contextFor, hastyClock, startBench } from '../support/sim-bench.js';
 
 let root: string;
@@ -70,6 +71,21 @@ test('no device, at once or after waiting', async () => {
   const waiting = choose(600_000);
   empty.sim.phones[0]?.plug();
   expect(await waiting).toHaveLength(1);
+});
+
+test('a muxer that is not there yet is waited for: on Linux it starts with the first device', async () => {
+  const listen = `UNIX:${join(root, 'later.sock')}`;
+  const { ctx, abort } = contextFor(listen, { clientClock: hastyClock() });
+  await expect(selectDevices(ctx, { udids: [], link: 'any' })).rejects.toMatchObject({ code: 'usbmuxd' });
+  const inVain = selectDevices(ctx, { udids: [], link: 'any', waitMs: 3000 });
+  await expect(inVain).rejects.toMatchObject({ code: 'usbmuxd', reason: 'unreachable' });
+  const waiting = selectDevices(ctx, { udids: [], link: 'any', waitMs: 3_600_000 });
+  await using later = await startSimulator({ listen, files: 1, bytes: 1 });
+  expect((await waiting)[0]?.udid).toBe(later.phones[0]?.udid);
+  later.phones[0]?.unplug();
+  const again = selectDevices(ctx, { udids: [], link: 'any', waitMs: 3_600_000 });
+  abort.abort();
+  await expect(again).rejects.toMatchObject({ code: 'interrupted' });
 });
 
 test('the list: states, and names of phones that tell none from their last backup', async () => {
