@@ -90,6 +90,7 @@ class BackupRun {
       const received = await receiveBackup({
         ctx: this.#ctx,
         device,
+        entry: this.#device.entry,
         session,
         store,
         full: this.#options.full,
