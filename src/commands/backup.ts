@@ -4,7 +4,7 @@ import { backupDevices } from '../operations/backup-several.js';
 import { readLastBackup } from '../operations/last-backup.js';
 import type { OperationContext } from '../operations/context.js';
 import { planBackup } from '../operations/plan-backup.js';
-import { type SelectedDevice, selectDevices } from '../operations/select-device.js';
+import type { SelectedDevice } from '../operations/select-device.js';
 import { chooseView, tellsErrors, type ViewChoice } from '../ui/backup-options.js';
 import type { BackupView } from '../ui/backup-view.js';
 import { planDocument } from '../ui/documents.js';
@@ -13,6 +13,7 @@ import { jsonLine } from '../ui/ndjson.js';
 import { displayPath } from '../ui/paths.js';
 import { planLines } from '../ui/plan-screen.js';
 import type { KnownDevice } from '../ui/progress-state.js';
+import { chooseDevices } from './choose-devices.js';
 import type { CommandSpec } from './command.js';
 import { operationContext, type Session } from './session.js';
 
@@ -52,7 +53,7 @@ export const backupCommand: CommandSpec = {
     const { config, terminal, clock, signal, log } = session;
     let view: BackupView | undefined;
     const context = operationContext(session, (event) => view?.onEvent(event));
-    const devices = await selectDevices(context, { udids: config.udids, link: config.link, command: 'ibk backup' });
+    const devices = await chooseDevices(session, context, 'backup');
     const settings = { root: config.root, full: options.full === true, retries: config.retries };
     if (config.dryRun) return rehearse(context, devices, settings, session);
     const choice: ViewChoice = { ...config, log: log === undefined ? undefined : (line) => log.write(line) };

@@ -1,9 +1,9 @@
 import { deviceInfo } from '../operations/device-info.js';
-import { selectDevices } from '../operations/select-device.js';
 import { nullSink } from '../events.js';
 import { deviceDocument } from '../ui/documents.js';
 import { infoLines } from '../ui/info-screen.js';
 import { jsonLine } from '../ui/ndjson.js';
+import { chooseDevices } from './choose-devices.js';
 import type { CommandSpec } from './command.js';
 import { operationContext } from './session.js';
 
@@ -33,7 +33,7 @@ export const infoCommand: CommandSpec = {
   run: async (session) => {
     const { config, terminal, clock } = session;
     const context = operationContext(session, nullSink);
-    const devices = await selectDevices(context, { udids: config.udids, link: config.link });
+    const devices = await chooseDevices(session, context, 'info');
     for (const [index, device] of devices.entries()) {
       const info = await deviceInfo(context, device, { root: config.root });
       if (config.json) terminal.out.write(jsonLine(deviceDocument(info)));

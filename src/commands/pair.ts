@@ -1,12 +1,12 @@
 import type { OperationEvent } from '../events.js';
 import { listDevices } from '../operations/devices.js';
 import { pairDevice } from '../operations/pair.js';
-import { selectDevices } from '../operations/select-device.js';
-import { pairDocument } from '../ui/documents.js';
+import { dryRunDocument, pairDocument } from '../ui/documents.js';
 import { choosing } from '../ui/device-words.js';
 import { eventToJson, jsonLine } from '../ui/ndjson.js';
 import { pairView } from '../ui/pair-view.js';
 import { printable } from '../ui/text.js';
+import { chooseDevices } from './choose-devices.js';
 import type { CommandSpec } from './command.js';
 import { operationContext } from './session.js';
 
@@ -39,12 +39,12 @@ export const pairCommand: CommandSpec = {
     const { out, err } = terminal;
     let onEvent: (event: OperationEvent) => void = () => undefined;
     const context = operationContext(session, (event) => onEvent(event));
-    const select = { udids: config.udids, link: config.link, command: 'ibk pair' };
-    const devices = await selectDevices(context, select);
+    const devices = await chooseDevices(session, context, 'pair');
     const among = (await context.muxer.listDevices({ signal: session.signal })).length;
     for (const device of devices) {
       if (config.dryRun) {
-        out.line(`Would ask ${printable(device.name)} to trust this computer. Nothing was changed.`);
+        if (config.json) out.write(jsonLine(dryRunDocument('pair', device)));
+        else out.line(`Would ask ${printable(device.name)} to trust this computer. Nothing was changed.`);
         continue;
       }
       const [known] = await listDevices(context, { root: config.root, link: config.link }).then((all) =>

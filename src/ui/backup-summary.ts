@@ -7,9 +7,10 @@ import { hanging } from './errors.js';
 import { displayPath } from './paths.js';
 import type { JobState } from './progress-state.js';
 import type { Screen, Terminal } from './terminal.js';
-import { displayWidth, padEnd, printable, shorten } from './text.js';
+import { displayWidth, padEnd, printable, shorten, wrap } from './text.js';
 
 const LISTED_FAILURES = 10;
+const FACT_INDENT = 13;
 const GONE = /no such file/i;
 
 export function summaryLines(summary: BackupSummary, { err: screen, home }: Terminal, isFirst: boolean): string[] {
@@ -23,8 +24,14 @@ export function summaryLines(summary: BackupSummary, { err: screen, home }: Term
     ['Kept in', place],
     ...missingHeadline(summary, noun),
   ];
-  const rows = facts.map(([label, words]) => `  ${padEnd(label, 9)}  ${words}`);
+  const rows = facts.flatMap(([label, words]) => factLines(label, words, screen.width()));
   return [headline(summary, screen, isFirst), ...rows, ...failureLines(summary, screen, noun)];
+}
+
+/** Label and words; what does not fit goes on below the words. */
+function factLines(label: string, words: string, width: number | undefined): string[] {
+  const lines = wrap(words, width === undefined ? undefined : width - FACT_INDENT);
+  return lines.map((line, index) => `${padEnd(index === 0 ? `  ${label}` : '', FACT_INDENT)}${line}`);
 }
 
 function headline(summary: BackupSummary, { style, glyphs }: Screen, isFirst: boolean): string {
