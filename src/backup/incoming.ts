@@ -4,7 +4,7 @@
  * Failures are system errors or `OverlayError`s, named alike (ENOENT, EISDIR, EEXIST …).
  */
 import { constants, type Stats } from 'node:fs';
-import { copyFile, type FileHandle, lstat, open } from 'node:fs/promises';
+import { chmod, copyFile, type FileHandle, lstat, open } from 'node:fs/promises';
 import { makePrivateFolder } from '../io/private-files.js';
 import { Blobs, type BlobWriter } from './blobs.js';
 import type { DevicePath } from './device-path.js';
@@ -205,6 +205,8 @@ export class IncomingBackup {
     const from = source ?? (file.lower === undefined ? undefined : this.lower.path(file.lower));
     if (from === undefined) throw new OverlayError('ENOENT');
     await copyFile(from, this.blobs.path(number), constants.COPYFILE_FICLONE);
+    // A copy takes over the mode of its source, which another tool may have made readable for everybody.
+    await chmod(this.blobs.path(number), 0o600).catch(() => undefined);
     return { blob: number, lower: undefined, sizeBytes: file.sizeBytes, modifiedMs: file.modifiedMs };
   }
 
