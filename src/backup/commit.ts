@@ -7,8 +7,8 @@
  * List: one JSON object a line. First `{format, udid, aside}`, last `{sha256}` over all bytes before it, between them:
  * `{folder}`, `{put, blob}`, `{remove}`, `{aside}`; paths are relative to `<UDID>/`.
  */
-import { createHash } from 'node:crypto';
-import { lstatSync, renameSync, rmSync } from 'node:fs';
+import { createHash, randomBytes } from 'node:crypto';
+import { existsSync, lstatSync, renameSync, rmSync } from 'node:fs';
 import { readFile, rename, rm } from 'node:fs/promises';
 import { dirname, join, posix } from 'node:path';
 import { IbkError } from '../errors.js';
@@ -57,7 +57,7 @@ export async function planCommit(incoming: IncomingBackup, aside: readonly strin
     puts,
     removes: removes.filter((path) => !kept.has(path)),
     aside,
-    asideName: now.toISOString().replace(/[-:]/g, '').replace('T', '-').slice(0, 15),
+    asideName: `${now.toISOString().replace(/[-:]/g, '').replace('T', '-').slice(0, 15)}-${randomBytes(2).toString('hex')}`,
   };
 }
 
@@ -117,8 +117,12 @@ export async function applyCommit(layout: BackupLayout, plan: CommitPlan): Promi
   const blobs = new Blobs(layout.incoming, { fixModes: false });
   await makePrivateFolder(layout.folder);
   await setAside(layout, plan);
-  await rm(join(layout.folder, 'Status.plist'), { force: true });
-  await syncFolder(layout.folder);
+  const status = plan.puts.find(({ path }) => path === 'Status.plist');
+  // Once the new one is in place, an earlier attempt has done all but tidy up.
+  if (status === undefined || existsSync(blobs.path(status.blob))) {
+    await rm(join(layout.folder, 'Status.plist'), { force: true });
+    await syncFolder(layout.folder);
+  }
   await inSlices(plan.removes, (path) => rmSync(join(layout.folder, path), { force: true, recursive: true }));
   for (const folder of plan.folders) await makePrivateFolder(join(layout.folder, folder));
   const touched = new Set<string>();
@@ -157,6 +161,8 @@ async function setAside(layout: BackupLayout, plan: CommitPlan): Promise<void> {
   const place = join(layout.aside, plan.asideName);
   await makePrivateFolder(place);
   for (const name of plan.aside) {
+    // Done by an earlier attempt: what has that name now is the new backup's.
+    if (existsSync(join(place, name))) continue;
     await rename(join(layout.folder, name), join(place, name)).catch((error: unknown) => {
       if (!(error instanceof Error && 'code' in error && error.code === 'ENOENT')) throw error;
     });

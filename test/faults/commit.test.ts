@@ -188,7 +188,7 @@ test.each([
     await store.commit();
     await store.close();
     const [time = ''] = readdirSync(layout.aside);
-    expect(time).toMatch(/^\d{8}-\d{6}$/);
+    expect(time).toMatch(/^\d{8}-\d{6}-[0-9a-f]{4}$/);
     for (const name of kept) expect(readdirSync(join(layout.aside, time))).toContain(name);
     expect(readdirSync(layout.folder)).not.toContain('Snapshot');
     expect(readFileSync(join(layout.folder, 'Manifest.db'), 'utf8')).toBe('new');

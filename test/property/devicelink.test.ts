@@ -38,6 +38,7 @@ async function receive(bytes: Buffer, cuts: readonly number[]): Promise<{ host: 
     progress: new ProgressMeter(),
     log: undefined,
     onFailed: ({ hostPath }) => void failed.push(hostPath),
+    pauseStall: () => () => undefined,
     onHostFailure: (_path, error) => {
       throw error;
     },
