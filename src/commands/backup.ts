@@ -1,4 +1,4 @@
-import type { IbkError } from '../errors.js';
+import { asIbkError, type IbkError } from '../errors.js';
 import { type AttemptOptions, backupWithRetries } from '../operations/backup-attempts.js';
 import { backupDevices } from '../operations/backup-several.js';
 import { readLastBackup } from '../operations/last-backup.js';
@@ -8,7 +8,7 @@ import type { SelectedDevice } from '../operations/select-device.js';
 import { chooseView, tellsErrors, type ViewChoice } from '../ui/backup-options.js';
 import type { BackupView } from '../ui/backup-view.js';
 import { planDocument } from '../ui/documents.js';
-import { asIbkError, printError } from '../ui/errors.js';
+import { printError } from '../ui/errors.js';
 import { jsonLine } from '../ui/ndjson.js';
 import { displayPath } from '../ui/paths.js';
 import { planLines } from '../ui/plan-screen.js';
@@ -101,9 +101,9 @@ async function rehearse(
 
 function knownDevices(devices: readonly SelectedDevice[], root: string): Promise<KnownDevice[]> {
   return Promise.all(
-    devices.map(async ({ udid, name }) => {
+    devices.map(async ({ udid, name, productType }) => {
       const last = await readLastBackup(root, udid);
-      return { udid, name, isFirstBackup: last.kind === 'none' };
+      return { udid, name, productType, isFirstBackup: last.kind === 'none' };
     }),
   );
 }

@@ -107,7 +107,7 @@ async function loadFile(sources: ConfigSources): Promise<{ configFile: ConfigFil
     toml = await readFile(path, 'utf8');
   } catch (error) {
     exists = false;
-    const missing = error instanceof Error && 'code' in error && error.code === 'ENOENT';
+    const missing = error instanceof Error && 'code' in error && (error.code === 'ENOENT' || error.code === 'ENOTDIR');
     if (named || !missing) {
       throw new IbkError('usage', `The config file ${path} cannot be read.`, {
         hint: named ? 'Correct IBK_CONFIG, or unset it.' : 'Check its permissions.',

@@ -2,8 +2,7 @@
  * An error as people see it, in three parts: what happened, what it means, what to do; then, dim, its slug, exit code and
  * the device's own number. Anything that is not an IbkError is a bug of ours and says how to report it.
  */
-import { IbkError } from '../errors.js';
-import { VERSION } from '../version.js';
+import { asIbkError, type IbkError } from '../errors.js';
 import type { Screen } from './terminal.js';
 import { displayWidth, printableLines, wrap } from './text.js';
 
@@ -16,17 +15,6 @@ export interface ErrorView {
 
 export function printError(error: unknown, screen: Screen, view: ErrorView): void {
   for (const line of renderError(asIbkError(error), screen, view)) screen.line(line);
-}
-
-/** Wraps what nobody foresaw, so that text and JSON have one thing to show. */
-export function asIbkError(error: unknown): IbkError {
-  if (error instanceof IbkError) return error;
-  const words = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
-  return new IbkError('bug', `This is a bug in ibk ${VERSION}: ${words}`, {
-    meaning: 'Finished backups are not touched by it.',
-    hint: 'Report it with the file that this makes: ibk doctor --bundle FILE',
-    cause: error,
-  });
 }
 
 export function renderError(error: IbkError, screen: Screen, { debug }: ErrorView): string[] {

@@ -1,9 +1,11 @@
 /** Help texts, first contact, and the errors that need no device: what the built ibk writes, word for word. */
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
 import { join } from 'node:path';
+import { execa } from 'execa';
 import { afterAll, expect, test } from 'vitest';
 import { displayWidth } from '../../src/ui/text.js';
-import { runIbk, tempHome, transcript } from '../support/run-ibk.js';
+import { cleanEnvironment, IBK, runIbk, tempHome, transcript } from '../support/run-ibk.js';
 
 const home = tempHome();
 afterAll(() => rmSync(home, { recursive: true, force: true }));
@@ -85,4 +87,28 @@ test('a config file with mistakes: commands refuse, doctor shows them', async ()
   expect(texts[1]).toContain('line 3: unknown "stall-timout"');
   await expect(texts.join('\n')).toMatchFileSnapshot(golden('config-mistakes'));
   rmSync(other, { recursive: true });
+});
+
+test('answers that cannot be written are a failure; a home that is no folder is none', async () => {
+  const lost = await execa('sh', ['-c', `"${process.execPath}" "${IBK}" --help >/dev/full`], {
+    env: cleanEnvironment(home),
+    extendEnv: false,
+    reject: false,
+  });
+  expect(lost.exitCode).toBe(14);
+  expect(lost.stderr).toContain('The output could not be written: ENOSPC.');
+  expect((await runIbk(home, ['list', '-o', home], { env: { HOME: '/dev/null' } })).exit).toBe(0);
+});
+
+test('what nobody foresaw is told as a bug, with its exit code', async () => {
+  const listener = createServer().listen(join(home, 'silent'));
+  const ran = await runIbk(home, ['devices', '--watch'], {
+    env: {
+      USBMUXD_SOCKET_ADDRESS: `UNIX:${join(home, 'silent')}`,
+      NODE_OPTIONS: '--import=data:text/javascript,setTimeout(()=>{throw(new(RangeError)(`unforeseen`))},500)',
+    },
+  });
+  listener.close();
+  expect(ran.exit).toBe(70);
+  expect(ran.stderr).toMatch(/^✗ This is a bug in ibk [\d.]+: RangeError: unforeseen\n/);
 });

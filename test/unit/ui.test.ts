@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import { chooseBackups } from '../../src/commands/choose-backups.js';
-import { ERROR_CATALOG, type ErrorCode, IbkError } from '../../src/errors.js';
+import { asIbkError, ERROR_CATALOG, type ErrorCode, IbkError } from '../../src/errors.js';
 import type { ListedBackup } from '../../src/operations/results.js';
-import { asIbkError, printError } from '../../src/ui/errors.js';
+import { printError } from '../../src/ui/errors.js';
 import { jsonLine } from '../../src/ui/ndjson.js';
 import { displayPath, shellWord } from '../../src/ui/paths.js';
 import { confirm } from '../../src/ui/prompt.js';
