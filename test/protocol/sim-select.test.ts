@@ -11,6 +11,7 @@ import { selectDevices } from '../../src/operations/select-device.js';
 import { buildXmlPlist } from '../../src/plist/codec.js';
 import { plistDict } from '../../src/plist/value.js';
 import { startSimulator } from '../../src/sim/index.js';
+import type { LockState } from '../../src/sim/phone/phone.js';
 import { type Bench, contextFor, hastyClock, startBench } from '../support/sim-bench.js';
 
 let root: string;
@@ -114,6 +115,14 @@ test('the list: states, and names of phones that tell none from their last backu
   expect(info).toMatchObject({ trusted: true, backupsEncrypted: false, passcodeSet: true, locked: false });
   expect(info.serial).toBeTruthy();
   expect(info.storageBytes).toBeGreaterThan(info.freeBytes ?? Number.POSITIVE_INFINITY);
+  const lockedNow = async (lock: LockState) => {
+    const [phone] = bench.sim.phones;
+    if (phone !== undefined) phone.lock = lock;
+    return (await deviceInfo(bench.ctx, (await select(first?.udid ?? ''))[0]!, { root })).locked;
+  };
+  expect(await lockedNow('locked'), 'a dark screen is no hindrance').toBe(false);
+  expect(await lockedNow('not-unlocked')).toBe(true);
+  expect(await lockedNow('unlocked')).toBe(false);
 });
 
 test('watching: those there first, then as they come and go', async () => {
