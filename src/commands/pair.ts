@@ -1,6 +1,8 @@
+import { IbkError } from '../errors.js';
 import type { OperationEvent } from '../events.js';
-import { listDevices } from '../operations/devices.js';
-import { pairDevice } from '../operations/pair.js';
+import type { OperationContext } from '../operations/context.js';
+import { pairDevice, validatePairing } from '../operations/pair.js';
+import { presentDevices, type SelectedDevice } from '../operations/select-device.js';
 import { dryRunDocument, pairDocument } from '../ui/documents.js';
 import { choosing } from '../ui/device-words.js';
 import { eventToJson, jsonLine } from '../ui/ndjson.js';
@@ -40,17 +42,16 @@ export const pairCommand: CommandSpec = {
     let onEvent: (event: OperationEvent) => void = () => undefined;
     const context = operationContext(session, (event) => onEvent(event));
     const devices = await chooseDevices(session, context, 'pair');
-    const among = (await context.muxer.listDevices({ signal: session.signal })).length;
+    const among = (await presentDevices(context, 'any')).length;
     for (const device of devices) {
       if (config.dryRun) {
+        const trusts = await isTrusted(context, device);
+        const words = trusts ? 'NAME trusts this computer already' : 'Would ask NAME to trust this computer';
         if (config.json) out.write(jsonLine(dryRunDocument('pair', device)));
-        else out.line(`Would ask ${printable(device.name)} to trust this computer. Nothing was changed.`);
+        else out.line(`${words.replace('NAME', () => printable(device.name))}. Nothing was changed.`);
         continue;
       }
-      const [known] = await listDevices(context, { root: config.root, link: config.link }).then((all) =>
-        all.filter(({ udid }) => udid === device.udid),
-      );
-      const view = pairView(err, clock, known?.productType ?? undefined, config.quiet || config.json);
+      const view = pairView(err, clock, device.productType, config.quiet || config.json);
       onEvent = (event) => {
         if (config.progress === 'json') err.write(jsonLine(eventToJson(event, new Date(clock.now()))));
         else view.onEvent(event);
@@ -67,3 +68,13 @@ export const pairCommand: CommandSpec = {
     return 0;
   },
 };
+
+async function isTrusted(context: OperationContext, device: SelectedDevice): Promise<boolean> {
+  try {
+    await validatePairing(context, device);
+    return true;
+  } catch (error) {
+    if (error instanceof IbkError && error.code === 'not_paired') return false;
+    throw error;
+  }
+}

@@ -19,6 +19,8 @@ const DOING: Readonly<Record<Phase, string>> = {
 /** What is known when a backup fails. */
 export interface Circumstances {
   readonly noun: string;
+  /** The device's name. */
+  readonly name: string;
   readonly link: Link;
   readonly phase: Phase;
   readonly percent: number | null;
@@ -56,8 +58,9 @@ export function explainFailure(error: unknown, now: Circumstances): unknown {
   const said = retold(error, now);
   const meaning = said.meaning ?? error.meaning;
   const words = lastGoodWords(now.earlier, now.noun);
-  const all =
-    meaning === undefined ? words : said.order === 'last_good_first' ? `${words} ${meaning}` : `${meaning} ${words}`;
+  const told = [meaning ?? ''];
+  if (said.lastGood !== 'left_out') told.splice(said.lastGood === 'first' ? 0 : 1, 0, words);
+  const all = told.filter((sentence) => sentence !== '').join(' ');
   return new IbkError(error.code, said.message ?? error.message.replaceAll('iPhone', now.noun), {
     ...initOf(error),
     phase: error.phase ?? now.phase,
@@ -70,7 +73,8 @@ interface Retold {
   readonly message?: string;
   readonly meaning?: string;
   readonly hint?: string;
-  readonly order?: 'last_good_first';
+  /** Where the word about the last good backup stands; by default at the end. */
+  readonly lastGood?: 'first' | 'left_out';
 }
 
 function retold(error: IbkError, now: Circumstances): Retold {
@@ -97,10 +101,17 @@ function retold(error: IbkError, now: Circumstances): Retold {
     case 'interrupted':
     case 'terminated':
       return {
-        message: `Stopped by ${error.code === 'terminated' ? 'SIGTERM' : 'you'} while ${doing}, after ${formatDuration(now.elapsedSeconds)}.`,
+        message: `${error.message.replace(/\.$/, '')} while ${doing}, after ${formatDuration(now.elapsedSeconds)}.`,
         hint: 'ibk backup',
-        order: 'last_good_first',
+        lastGood: 'first',
         ...(arrived ? { meaning: `${arrived}; iOS decides whether it sends them again.` } : {}),
+      };
+    case 'in_use':
+      // Of the last good backup only the other ibk could tell.
+      return {
+        message: `Another ibk is writing to the backup of ${now.name}.`,
+        lastGood: 'left_out',
+        ...holderWords(error),
       };
     case 'unsafe': {
       const { path } = error.details;
@@ -111,6 +122,12 @@ function retold(error: IbkError, now: Circumstances): Retold {
     default:
       return {};
   }
+}
+
+function holderWords({ details: { host, pid, since } }: IbkError): Pick<Retold, 'meaning'> {
+  const began = new Date(typeof since === 'string' ? since : Number.NaN);
+  if (typeof host !== 'string' || typeof pid !== 'number' || Number.isNaN(began.getTime())) return {};
+  return { meaning: `It runs on host ${host}, process ${pid}, since ${formatDate(began)}. Nothing was changed.` };
 }
 
 function deviceErrorWords(error: IbkError, noun: string, doing: string): Retold {

@@ -64,6 +64,7 @@ class BackupRun {
   circumstances(): Circumstances {
     return {
       noun: this.#noun,
+      name: this.#device.name,
       link: this.#device.entry.link,
       phase: this.#reporter.phase,
       percent: this.#reporter.percent,
@@ -174,7 +175,7 @@ class BackupRun {
       receiveBytesPerSecond: this.#reporter.receiveRate(),
       madeAt: finished.madeAt,
       path: join(root, this.#device.udid),
-      freeBytes: await freeBytes(root),
+      freeBytes: await freeBytes(root).catch(() => null),
       device: start.facts,
     };
     if (!finished.encrypted) this.#warnOfPlainBackup();

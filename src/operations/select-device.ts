@@ -29,6 +29,8 @@ export interface SelectedDevice {
   readonly udid: string;
   /** The device's name if it tells one, else a placeholder with the beginning of its UDID. */
   readonly name: string;
+  /** `iPad14,1`, if it tells. */
+  readonly productType: string | undefined;
   /** All ways to it that the muxer lists, USB first. */
   readonly links: readonly Link[];
   /** The way that was chosen. */
@@ -131,7 +133,7 @@ async function choose(
   const names = new Names(ctx);
   const finish = async (device: PresentDevice): Promise<SelectedDevice> => ({
     ...device,
-    name: await names.of(device),
+    ...(await names.told(device)),
   });
   if (options.udids.some((typed) => typed.toLowerCase() === 'all')) {
     if (present.length === 0) throw noDevice(options);
@@ -182,19 +184,25 @@ async function match(
   throw noDevice(options, typed, present.length);
 }
 
-/** Names, asked for once, several at a time. A device that does not answer has the placeholder. */
+type Told = Pick<SelectedDevice, 'name' | 'productType'>;
+
+/** What devices call themselves, asked for once, several at a time. One that does not answer has the placeholder. */
 class Names {
-  readonly #known = new Map<string, Promise<string>>();
+  readonly #known = new Map<string, Promise<Told>>();
 
   constructor(readonly ctx: OperationContext) {}
 
-  of(device: PresentDevice): Promise<string> {
+  async of(device: PresentDevice): Promise<string> {
+    return (await this.told(device)).name;
+  }
+
+  told(device: PresentDevice): Promise<Told> {
     const known = this.#known.get(device.udid) ?? this.#ask(device);
     this.#known.set(device.udid, known);
     return known;
   }
 
-  async #ask({ entry, udid }: PresentDevice): Promise<string> {
+  async #ask({ entry, udid }: PresentDevice): Promise<Told> {
     try {
       const { timeouts } = this.ctx;
       const short = {
@@ -203,10 +211,10 @@ class Names {
       };
       const ctx = { ...this.ctx, timeouts: { ...timeouts, ...short } };
       const { name, productType } = await greetDevice(ctx, this.ctx.muxer, entry);
-      return name ?? placeholderName(udid, productType);
+      return { name: name ?? placeholderName(udid, productType), productType };
     } catch {
       if (this.ctx.signal.aborted) throw abortError(this.ctx.signal);
-      return placeholderName(udid, undefined);
+      return { name: placeholderName(udid, undefined), productType: undefined };
     }
   }
 }

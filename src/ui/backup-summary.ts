@@ -1,7 +1,7 @@
 /** What a finished backup leaves on the screen. */
 import { ERROR_CATALOG, type IbkError } from '../errors.js';
 import type { BackupSummary } from '../events.js';
-import { countOf, formatBytes, formatDate, formatDuration, formatRate } from '../figures.js';
+import { countOf, formatBytes, formatDate, formatDuration, formatRate, freeWords } from '../figures.js';
 import { deviceNoun } from './device-words.js';
 import { hanging } from './errors.js';
 import { displayPath } from './paths.js';
@@ -16,7 +16,7 @@ const GONE = /no such file/i;
 export function summaryLines(summary: BackupSummary, { err: screen, home }: Terminal, isFirst: boolean): string[] {
   const { glyphs } = screen;
   const noun = deviceNoun(summary.device.productType);
-  const place = `${displayPath(summary.path, home)} ${glyphs.dot} ${formatBytes(summary.freeBytes, 'down')} free`;
+  const place = `${displayPath(summary.path, home)} ${glyphs.dot} ${freeWords(summary.freeBytes)}`;
   const facts: [string, string][] = [
     ['Contents', contentsWords(summary, glyphs.dot)],
     ['Received', receivedWords(summary)],
