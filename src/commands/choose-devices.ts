@@ -18,7 +18,7 @@ export async function chooseDevices(
     try {
       return await selectDevices(context, { ...options, waitMs: 0 });
     } catch (error) {
-      if (!(error instanceof IbkError) || error.code !== 'no_device') throw error;
+      if (!(error instanceof IbkError) || !['no_device', 'usbmuxd'].includes(error.code)) throw error;
       const what = config.udids.length === 0 ? 'an iPhone or iPad' : 'the device';
       terminal.err.line(terminal.err.style.dim(`Waiting for ${what}, at most ${formatLimit(config.waitMs / 1000)}.`));
     }

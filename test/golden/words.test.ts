@@ -72,6 +72,9 @@ test('no usbmuxd', async () => {
   );
   for (const text of texts) expect(text).toContain('--- exit 29');
   await expect(texts.join('\n')).toMatchFileSnapshot(golden('no-usbmuxd'));
+  const waited = await runIbk(home, ['backup', '--wait', '1s']);
+  expect(waited.exit).toBe(29);
+  expect(waited.stderr).toMatch(/^Waiting for an iPhone or iPad, at most 1 s\.\n✗ usbmuxd cannot be reached/);
   const debug = await runIbk(home, ['pair', '--debug']);
   expect(debug.stderr).toMatch(/IbkError: usbmuxd cannot be reached[\s\S]*at .*\n/);
   expect((await runIbk(home, ['pair'])).stderr).not.toContain('    at ');
