@@ -135,8 +135,10 @@ async function choose(
     ...device,
     ...(await names.told(device)),
   });
-  if (options.udids.some((typed) => typed.toLowerCase() === 'all')) {
+  if (options.udids.some(isAll)) {
     if (present.length === 0) throw noDevice(options);
+    // One that was asked for by name and is not there is missed all the same.
+    for (const typed of options.udids) if (!isAll(typed)) await match(typed, present, names, options);
     return Promise.all(present.map(finish));
   }
   if (options.udids.length === 0) {
@@ -151,6 +153,10 @@ async function choose(
     if (!chosen.includes(device)) chosen.push(device);
   }
   return Promise.all(chosen.map(finish));
+}
+
+function isAll(typed: string): boolean {
+  return typed.toLowerCase() === 'all';
 }
 
 /** A whole UDID, then a whole name, then the beginning of a UDID, then the beginning of a name. */

@@ -30,13 +30,19 @@ test.each(HELP)('%s', async (name, args) => {
 });
 
 test('help is the same however it is asked for', async () => {
-  const [flag, short, word] = await Promise.all([
-    runIbk(home, ['backup', '--help']),
-    runIbk(home, ['backup', '-h']),
-    runIbk(home, ['help', 'backup']),
-  ]);
-  expect(short).toEqual(flag);
-  expect(word).toEqual(flag);
+  const [flag, ...others] = await Promise.all(
+    [
+      ['backup', '--help'],
+      ['backup', '-h'],
+      ['help', 'backup'],
+      // Asked for before the command it must not run the command.
+      ['-h', 'backup'],
+      ['--help', 'backup', '-q'],
+    ].map((args) => runIbk(home, args)),
+  );
+  for (const other of others) expect(other).toEqual(flag);
+  expect(await runIbk(home, ['-V', 'backup'])).toEqual(await runIbk(home, ['-V']));
+  expect(await runIbk(home, ['-h', 'sim'])).toEqual(await runIbk(home, ['sim', '--help']));
 });
 
 const MISTAKES: readonly (readonly string[])[] = [
@@ -46,6 +52,9 @@ const MISTAKES: readonly (readonly string[])[] = [
   ['backup', '--ful'],
   ['backup', '--wait'],
   ['backup', '--wait', '15'],
+  ['backup', '--timeout', '0'],
+  ['backup', '--full=yes'],
+  ['--json=no', 'devices'],
   ['devices', 'latest'],
   ['--json', 'bakcup'],
   ['-q'],

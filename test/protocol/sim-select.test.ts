@@ -43,6 +43,7 @@ test('a UDID in any spelling, its unique beginning, the name in any case, all; e
   expect((await select(old?.udid.slice(0, 7) ?? ''))[0]?.udid).toBe(old?.udid);
   expect((await select(second?.name.toUpperCase() ?? ''))[0]?.udid).toBe(second?.udid);
   expect((await select('all')).map((device) => device.udid)).toEqual(phones().map((phone) => phone.udid));
+  await expect(select('all', 'Nobody')).rejects.toMatchObject({ code: 'no_device', exit: 20 });
   expect(await select(udid, first?.name ?? '', udid)).toHaveLength(1);
 });
 
