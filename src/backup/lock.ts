@@ -4,7 +4,7 @@
  * The lock is an operating-system lock on an empty SQLite file: it ends with the process, so on a local disk nothing can be stale. Nobody else may open that
  * file, since closing it would drop the lock. `holder.json` only says who holds it.
  */
-import { readFile, rm } from 'node:fs/promises';
+import { open, readFile, rm } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { pid } from 'node:process';
 import { IbkError } from '../errors.js';
@@ -24,6 +24,7 @@ export interface BackupLock extends AsyncDisposable {
  */
 export async function acquireLock(layout: BackupLayout, clock: Clock): Promise<BackupLock> {
   await makePrivateFolder(layout.own);
+  await makePrivate(layout.lock);
   const database = openSqlite(layout.lock);
   try {
     lockExclusively(database);
@@ -45,6 +46,15 @@ export async function acquireLock(layout: BackupLayout, clock: Clock): Promise<B
     database.close();
   };
   return { release, [Symbol.asyncDispose]: release };
+}
+
+/** SQLite would make it readable for all. An existing one is not opened: closing it again would drop a lock that this process holds. */
+async function makePrivate(path: string): Promise<void> {
+  try {
+    await (await open(path, 'wx', 0o600)).close();
+  } catch (error) {
+    if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST')) throw error;
+  }
 }
 
 function lockExclusively(database: SqliteDatabase): void {

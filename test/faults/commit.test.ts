@@ -194,3 +194,21 @@ test.each([
     expect(readFileSync(join(layout.folder, 'Manifest.db'), 'utf8')).toBe('new');
   },
 );
+
+test('folders are 0700 and files 0600 under an odd umask too', async () => {
+  await using place = await temporaryRoot();
+  const root = join(place.path, 'root');
+  const umask = process.umask(0o377);
+  try {
+    const store = await openStore(root, UDID, systemClock);
+    await store.incoming.write(id('a') as DevicePath, Buffer.from('a'));
+    await store.incoming.write('Status.plist' as DevicePath, status('finished'));
+    await store.commit();
+    await store.close();
+  } finally {
+    process.umask(umask);
+  }
+  const modes = Object.entries(tree(join(root, UDID))).map(([name, what]) => `${name} ${what.slice(0, 10)}`);
+  expect(modes.filter((line) => !/ (?:folder 700|600 )/.test(line))).toEqual([]);
+  expect(modes).toHaveLength(3);
+});
