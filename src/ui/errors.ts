@@ -4,7 +4,7 @@
  */
 import { asIbkError, type IbkError } from '../errors.js';
 import type { Screen } from './terminal.js';
-import { displayWidth, printableLines, wrap } from './text.js';
+import { displayWidth, printableSentence, wrap } from './text.js';
 
 const WIDEST = 78;
 
@@ -24,7 +24,7 @@ export function renderError(error: IbkError, screen: Screen, { debug }: ErrorVie
   const lines = [
     ...hanging(glyphs.failed, error.message, room).map((line) => style.failed(line)),
     ...(error.meaning === undefined ? [] : hanging('', error.meaning, room)),
-    ...error.hint.split('\n').flatMap((hint) => hanging(glyphs.next, hint, room)),
+    ...hanging(glyphs.next, error.hint, room),
     style.dim(`  ${errorTail(error, glyphs.dot)}`),
   ];
   return debug ? [...lines, ...debugLines(error).map((line) => style.dim(`  ${line}`))] : lines;
@@ -40,7 +40,7 @@ export function errorTail(error: IbkError, dot: string): string {
 export function hanging(mark: string, text: string, width: number | undefined): string[] {
   const first = mark === '' ? '  ' : `${mark} `;
   const indent = ' '.repeat(displayWidth(first));
-  const broken = wrap(printableLines(text), width === undefined ? undefined : width - indent.length);
+  const broken = wrap(printableSentence(text), width === undefined ? undefined : width - indent.length);
   return broken.map((line, index) => `${index === 0 ? first : indent}${line}`);
 }
 
@@ -48,7 +48,7 @@ function debugLines(error: IbkError): string[] {
   const facts = Object.entries(error.details).map(([key, value]) => `${key}: ${JSON.stringify(value)}`);
   const at = error.phase === undefined ? [] : [`phase: ${error.phase}`];
   const finer = error.reason === undefined ? [] : [`reason: ${error.reason}`];
-  return [...at, ...finer, ...facts, ...stackOf(error)].flatMap((line) => printableLines(line).split('\n'));
+  return [...at, ...finer, ...facts, ...stackOf(error)].map(printableSentence);
 }
 
 function stackOf(error: Error): string[] {

@@ -18,12 +18,9 @@ export function printable(name: string): string {
   return /^\s|\s$/.test(safe) ? `"${safe}"` : safe;
 }
 
-/** Like `printable`, for text of several lines that we did not write ourselves: line feeds stay. */
-export function printableLines(text: string): string {
-  return bounded(text, LONGEST_TEXT)
-    .split('\n')
-    .map((line) => line.replace(UNSAFE, escapeCharacter))
-    .join('\n');
+/** Like `printable`, for a sentence that may hold such a name: it stays one line, or a name could write lines of advice. */
+export function printableSentence(text: string): string {
+  return bounded(text, LONGEST_TEXT).replace(UNSAFE, escapeCharacter);
 }
 
 /** No name that is worth reading is longer; paths have up to 1024 bytes. */

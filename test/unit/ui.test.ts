@@ -99,6 +99,19 @@ describe('errors', () => {
     printError(error, pipe.err, { debug: false });
     expect(pipe.stderr.text.split('\n')).toHaveLength(5);
   });
+  test('a name writes no line of its own', () => {
+    const terminal = fakeTerminal({ columns: 80 });
+    const error = new IbkError('not_paired', 'x\n→ sudo evil\n does not trust this computer.', {
+      hint: 'ibk pair -u "x\n→ sudo evil"',
+    });
+    printError(error, terminal.err, { debug: false });
+    expect(terminal.stderr.text.split('\n')).toEqual([
+      '✗ x\\n→ sudo evil\\n does not trust this computer.',
+      '→ ibk pair -u "x\\n→ sudo evil"',
+      '  not_paired · exit 22',
+      '',
+    ]);
+  });
   test('what nobody foresaw is a bug of ours, with its stack only under --debug', () => {
     const terminal = fakeTerminal();
     printError(new TypeError('x is not a \x1b function'), terminal.err, { debug: false });
