@@ -1,6 +1,5 @@
 /** Help texts, first contact, and the errors that need no device: what the built ibk writes, word for word. */
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { execa } from 'execa';
 import { afterAll, expect, test } from 'vitest';
@@ -113,14 +112,13 @@ test('answers that cannot be written are a failure; a home that is no folder is 
 });
 
 test('what nobody foresaw is told as a bug, with its exit code', async () => {
-  const listener = createServer().listen(join(home, 'silent'));
-  const ran = await runIbk(home, ['devices', '--watch'], {
+  // Fails in the background as soon as somebody listens for it.
+  const fail = 'setImmediate(()=>{throw(new(RangeError)(`unforeseen`))})';
+  const ran = await runIbk(home, ['devices'], {
     env: {
-      USBMUXD_SOCKET_ADDRESS: `UNIX:${join(home, 'silent')}`,
-      NODE_OPTIONS: '--import=data:text/javascript,setTimeout(()=>{throw(new(RangeError)(`unforeseen`))},500)',
+      NODE_OPTIONS: `--import=data:text/javascript,process.on('newListener',(n)=>n=='uncaughtException'&&${fail})`,
     },
   });
-  listener.close();
   expect(ran.exit).toBe(70);
   expect(ran.stderr).toMatch(/^✗ This is a bug in ibk [\d.]+: RangeError: unforeseen\n/);
 });
