@@ -14,7 +14,7 @@ import { displayPath } from '../ui/paths.js';
 import { planLines } from '../ui/plan-screen.js';
 import type { KnownDevice } from '../ui/progress-state.js';
 import { chooseDevices } from './choose-devices.js';
-import type { CommandSpec } from './command.js';
+import { type CommandSpec, DEVICE_CODES } from './command.js';
 import { operationContext, type Session } from './session.js';
 
 export const backupCommand: CommandSpec = {
@@ -28,24 +28,16 @@ export const backupCommand: CommandSpec = {
     ],
     note: 'The iPhone asks for its passcode at each backup (iOS 16.1 and later). iOS decides that; ibk tells you when it waits, for at most --passcode-timeout.',
     codes: [
+      ...DEVICE_CODES,
       'partial',
       'in_use',
       'damaged',
       'destination',
       'incompatible',
       'unsafe',
-      'no_device',
-      'ambiguous_device',
-      'not_paired',
-      'device_locked',
-      'connection_lost',
-      'device_error',
-      'timeout',
       'device_busy',
       'device_precondition',
-      'usbmuxd',
       'cancelled',
-      'interrupted',
     ],
   },
   options: ['--full'],

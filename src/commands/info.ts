@@ -4,7 +4,7 @@ import { deviceDocument } from '../ui/documents.js';
 import { infoLines } from '../ui/info-screen.js';
 import { jsonLine } from '../ui/ndjson.js';
 import { chooseDevices } from './choose-devices.js';
-import type { CommandSpec } from './command.js';
+import { type CommandSpec, DEVICE_CODES } from './command.js';
 import { operationContext } from './session.js';
 
 export const infoCommand: CommandSpec = {
@@ -17,17 +17,7 @@ export const infoCommand: CommandSpec = {
       ['ibk info -u "Anna\'s iPhone" --json', 'one of several, for scripts'],
     ],
     note: 'A device that does not trust this computer tells little: ibk pair. What a device does not tell is left out here and null in JSON.',
-    codes: [
-      'no_device',
-      'ambiguous_device',
-      'not_paired',
-      'device_locked',
-      'connection_lost',
-      'device_error',
-      'timeout',
-      'usbmuxd',
-      'interrupted',
-    ],
+    codes: DEVICE_CODES,
   },
   options: [],
   run: async (session) => {

@@ -9,7 +9,7 @@ import { eventToJson, jsonLine } from '../ui/ndjson.js';
 import { pairView } from '../ui/pair-view.js';
 import { printable } from '../ui/text.js';
 import { chooseDevices } from './choose-devices.js';
-import type { CommandSpec } from './command.js';
+import { type CommandSpec, DEVICE_CODES } from './command.js';
 import { operationContext } from './session.js';
 
 export const pairCommand: CommandSpec = {
@@ -22,18 +22,7 @@ export const pairCommand: CommandSpec = {
       ['ibk pair -u "iPad mini" --passcode-timeout 2m', 'one of several'],
     ],
     note: 'The first pairing needs the cable; the device must be unlocked. ibk backup pairs by itself if it has to. What is trusted stays so until it is undone: ibk unpair.',
-    codes: [
-      'no_device',
-      'ambiguous_device',
-      'not_paired',
-      'device_locked',
-      'connection_lost',
-      'device_error',
-      'timeout',
-      'device_precondition',
-      'usbmuxd',
-      'interrupted',
-    ],
+    codes: [...DEVICE_CODES, 'device_precondition'],
   },
   options: [],
   run: async (session) => {

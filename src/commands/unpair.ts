@@ -7,7 +7,7 @@ import { confirm } from '../ui/prompt.js';
 import type { Screen } from '../ui/terminal.js';
 import { printable } from '../ui/text.js';
 import { chooseDevices } from './choose-devices.js';
-import type { CommandSpec } from './command.js';
+import { type CommandSpec, DEVICE_CODES } from './command.js';
 import { operationContext } from './session.js';
 
 export const unpairCommand: CommandSpec = {
@@ -20,17 +20,7 @@ export const unpairCommand: CommandSpec = {
       ['ibk unpair -u all --yes', 'every device, for scripts'],
     ],
     note: 'Backups stay as they are. To back the device up again from this computer it has to trust it again, with its passcode: ibk pair.',
-    codes: [
-      'no_device',
-      'ambiguous_device',
-      'not_paired',
-      'device_locked',
-      'connection_lost',
-      'device_error',
-      'timeout',
-      'usbmuxd',
-      'interrupted',
-    ],
+    codes: DEVICE_CODES,
   },
   options: [],
   run: async (session) => {

@@ -42,8 +42,6 @@ export interface TraceConnection {
   message(direction: TraceDirection, name: string, value: PlistValue, bytes: number): void;
   /** A message that is no property list (AFC): only its name, numbers and size are kept. */
   packet(direction: TraceDirection, name: string, numbers: Readonly<Record<string, number>>, bytes: number): void;
-  /** One block of a file stream: its code and the size of what follows. */
-  block(direction: TraceDirection, code: number, bytes: number): void;
   file(direction: TraceDirection, file: TracedFile): void;
   /** Something about the connection itself, in words of ours (`tls`, `detached`), with numbers and constants. */
   note(name: string, facts?: Readonly<Record<string, string | number | boolean>>): void;
