@@ -9,13 +9,13 @@ import { readArguments, type Request, versionLine } from './commands/program.js'
 import type { Session } from './commands/session.js';
 import { type Config, configFileError, type Flags, resolveConfig } from './config/config.js';
 import { defaultConfigFile, defaultRoot } from './config/platform-paths.js';
-import { IbkError } from './errors.js';
+import { asIbkError, IbkError } from './errors.js';
 import { systemClock } from './io/clock.js';
 import { openTraceFile, type TraceFile } from './trace/recorder.js';
 import type { Trace } from './trace/trace.js';
 import { bothTraces, debugTrace } from './ui/debug-trace.js';
 import { errorDocument } from './ui/documents.js';
-import { asIbkError, errorTail, printError } from './ui/errors.js';
+import { errorTail, printError } from './ui/errors.js';
 import { firstContact, overview } from './ui/help.js';
 import { SHOW_CURSOR } from './ui/live.js';
 import { type LogFile, openLogFile } from './ui/log-file.js';
@@ -36,6 +36,8 @@ export async function main(): Promise<void> {
   watchStreams(stop);
   let terminal = terminalFor(earlyColor(args));
   const early = { json: wantsJson(args), debug: args.includes('--debug') };
+  // What even a task in the background has not caught: a bug of ours, told as one.
+  process.on('uncaughtException', (error) => exitAtOnce(report(error, terminal, early)));
   try {
     const request = readArguments(args, ALL_COMMANDS);
     if (request.kind !== 'command') process.exitCode = await answerDirectly(request, terminal);
@@ -160,7 +162,7 @@ function watchSignals(stop: AbortController): () => void {
   const handlers = [
     ['SIGINT', onSignal(new IbkError('interrupted', 'Stopped by you.'))],
     ['SIGTERM', onSignal(new IbkError('terminated', 'Stopped by SIGTERM.'))],
-    ['SIGHUP', onSignal(new IbkError('terminated', 'Stopped: the terminal was closed.'))],
+    ['SIGHUP', onSignal(new IbkError('terminated', 'Stopped by SIGHUP (the terminal was closed).'))],
   ] as const;
   for (const [name, handler] of handlers) process.on(name, handler);
   return () => {
@@ -173,11 +175,21 @@ function exitAtOnce(status: number): void {
   process.exit(status);
 }
 
-/** `ibk list | head`: when the reader has gone, a finite answer ends quietly and a job is stopped. */
+/**
+ * `ibk list | head`: when the reader has gone, a finite answer ends quietly and a job is stopped. Output that is lost for another reason (a full disk) is a
+ * failure, whatever the command thinks of it.
+ */
 function watchStreams(stop: AbortController): void {
-  process.stdout.on('error', () => {
-    process.exitCode ??= 0;
-    stop.abort(new IbkError('interrupted', 'Stopped: the reader of the output has gone.'));
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code === 'EPIPE') return stop.abort(new IbkError('interrupted', 'Stopped by its closed output.'));
+    const lost = new IbkError('destination', `The output could not be written: ${error.code ?? error.message}.`, {
+      hint: 'See to where it is written to, then run the same command again.',
+    });
+    process.once('exit', () => {
+      process.exitCode = lost.exit;
+    });
+    printError(lost, terminalFor('auto').err, { debug: false });
+    stop.abort(lost);
   });
   process.stderr.on('error', () => undefined);
 }

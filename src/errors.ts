@@ -5,6 +5,8 @@
  * README, each command's help and the JSON schemas are generated from, or tested against, this table: `short` is the
  * word or two that help has room for, `title` the line of a table.
  */
+import { VERSION } from './version.js';
+
 export const ERROR_CATALOG = {
   error: {
     exit: 1,
@@ -173,6 +175,17 @@ export class IbkError extends Error {
     if (this.stack !== undefined) error.stack = this.stack;
     return error;
   }
+}
+
+/** Wraps what nobody foresaw, so that text, JSON and a run over several devices say the same. */
+export function asIbkError(error: unknown): IbkError {
+  if (error instanceof IbkError) return error;
+  const words = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
+  return new IbkError('bug', `This is a bug in ibk ${VERSION}: ${words}`, {
+    meaning: 'Finished backups are not touched by it.',
+    hint: 'Report it with the file that this makes: ibk doctor --bundle FILE',
+    cause: error,
+  });
 }
 
 const RETRYABLE: ReadonlySet<ErrorCode> = new Set([

@@ -112,7 +112,8 @@ export interface BackupSummary {
   readonly receiveBytesPerSecond: number | null;
   readonly madeAt: Date;
   readonly path: string;
-  readonly freeBytes: number;
+  /** Null when the disk does not tell. */
+  readonly freeBytes: number | null;
   readonly device: DeviceFacts;
 }
 

@@ -30,6 +30,11 @@ export function formatBytes(bytes: number, rounding: Rounding = 'nearest'): stri
   return `${digits} ${UNITS[unit]}`;
 }
 
+/** `312 GB free`. */
+export function freeWords(bytes: number | null | undefined): string {
+  return bytes === null || bytes === undefined ? 'free space unknown' : `${formatBytes(bytes, 'down')} free`;
+}
+
 /** `48,917`: grouped by commas in every locale, since scripts and screenshots travel. */
 export function groupThousands(value: number): string {
   return String(Math.trunc(value)).replace(/\B(?=(\d{3})+$)/g, ',');

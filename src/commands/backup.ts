@@ -1,19 +1,20 @@
-import type { IbkError } from '../errors.js';
+import { asIbkError, type IbkError } from '../errors.js';
 import { type AttemptOptions, backupWithRetries } from '../operations/backup-attempts.js';
 import { backupDevices } from '../operations/backup-several.js';
 import { readLastBackup } from '../operations/last-backup.js';
 import type { OperationContext } from '../operations/context.js';
 import { planBackup } from '../operations/plan-backup.js';
-import { type SelectedDevice, selectDevices } from '../operations/select-device.js';
+import type { SelectedDevice } from '../operations/select-device.js';
 import { chooseView, tellsErrors, type ViewChoice } from '../ui/backup-options.js';
 import type { BackupView } from '../ui/backup-view.js';
 import { planDocument } from '../ui/documents.js';
-import { asIbkError, printError } from '../ui/errors.js';
+import { printError } from '../ui/errors.js';
 import { jsonLine } from '../ui/ndjson.js';
 import { displayPath } from '../ui/paths.js';
 import { planLines } from '../ui/plan-screen.js';
 import type { KnownDevice } from '../ui/progress-state.js';
-import type { CommandSpec } from './command.js';
+import { chooseDevices } from './choose-devices.js';
+import { type CommandSpec, DEVICE_CODES } from './command.js';
 import { operationContext, type Session } from './session.js';
 
 export const backupCommand: CommandSpec = {
@@ -27,24 +28,16 @@ export const backupCommand: CommandSpec = {
     ],
     note: 'The iPhone asks for its passcode at each backup (iOS 16.1 and later). iOS decides that; ibk tells you when it waits, for at most --passcode-timeout.',
     codes: [
+      ...DEVICE_CODES,
       'partial',
       'in_use',
       'damaged',
       'destination',
       'incompatible',
       'unsafe',
-      'no_device',
-      'ambiguous_device',
-      'not_paired',
-      'device_locked',
-      'connection_lost',
-      'device_error',
-      'timeout',
       'device_busy',
       'device_precondition',
-      'usbmuxd',
       'cancelled',
-      'interrupted',
     ],
   },
   options: ['--full'],
@@ -52,7 +45,7 @@ export const backupCommand: CommandSpec = {
     const { config, terminal, clock, signal, log } = session;
     let view: BackupView | undefined;
     const context = operationContext(session, (event) => view?.onEvent(event));
-    const devices = await selectDevices(context, { udids: config.udids, link: config.link, command: 'ibk backup' });
+    const devices = await chooseDevices(session, context, 'backup');
     const settings = { root: config.root, full: options.full === true, retries: config.retries };
     if (config.dryRun) return rehearse(context, devices, settings, session);
     const choice: ViewChoice = { ...config, log: log === undefined ? undefined : (line) => log.write(line) };
@@ -100,9 +93,9 @@ async function rehearse(
 
 function knownDevices(devices: readonly SelectedDevice[], root: string): Promise<KnownDevice[]> {
   return Promise.all(
-    devices.map(async ({ udid, name }) => {
+    devices.map(async ({ udid, name, productType }) => {
       const last = await readLastBackup(root, udid);
-      return { udid, name, isFirstBackup: last.kind === 'none' };
+      return { udid, name, productType, isFirstBackup: last.kind === 'none' };
     }),
   );
 }

@@ -1,5 +1,7 @@
 import { IbkError } from '../errors.js';
+import { nameKey } from '../operations/device-names.js';
 import type { BackupListing, ListedBackup } from '../operations/results.js';
+import { udidKey } from '../protocol/usbmux/udid.js';
 
 /**
  * The backups that `-u` names: by UDID (case and dash do not count), unique prefix of one, or name. None named, or `all`: all.
@@ -13,11 +15,11 @@ export function chooseBackups(listing: BackupListing, wanted: readonly string[])
 }
 
 function chooseOne(backups: readonly ListedBackup[], word: string): ListedBackup {
-  const id = plainUdid(word);
-  const name = plainName(word);
-  const exact = backups.filter((backup) => plainUdid(backup.udid) === id || plainName(backup.name) === name);
+  const id = udidKey(word);
+  const name = nameKey(word);
+  const exact = backups.filter((backup) => udidKey(backup.udid) === id || nameKey(backup.name) === name);
   const near = backups.filter(
-    (backup) => (id.length >= 4 && plainUdid(backup.udid).startsWith(id)) || plainName(backup.name).startsWith(name),
+    (backup) => (id.length >= 4 && udidKey(backup.udid).startsWith(id)) || nameKey(backup.name).startsWith(name),
   );
   const matches = exact.length > 0 ? exact : near;
   const [only, second] = matches;
@@ -32,7 +34,3 @@ function chooseOne(backups: readonly ListedBackup[], word: string): ListedBackup
   }
   return only;
 }
-
-const plainUdid = (text: string): string => text.replaceAll('-', '').toLowerCase();
-/** A curly apostrophe, as the iPhone writes it, may be typed straight. */
-const plainName = (text: string): string => text.replaceAll('’', "'").toLowerCase();

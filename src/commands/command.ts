@@ -2,12 +2,26 @@
 import type { Command } from 'commander';
 import { Option } from 'commander';
 import { type Flags, sharedOptions } from '../config/config.js';
+import type { ErrorCode } from '../errors.js';
 import type { SharedKey } from '../config/options.js';
 import type { CommandHelp } from '../ui/help.js';
 import type { Session } from './session.js';
 
 /** Options of the command itself, as commander gives them. */
 export type OwnOptions = Readonly<Record<string, string | boolean | undefined>>;
+
+/** What every command that talks to a chosen device can end with. */
+export const DEVICE_CODES: readonly ErrorCode[] = [
+  'no_device',
+  'ambiguous_device',
+  'not_paired',
+  'device_locked',
+  'connection_lost',
+  'device_error',
+  'timeout',
+  'usbmuxd',
+  'interrupted',
+];
 
 export interface CommandSpec {
   readonly help: CommandHelp;

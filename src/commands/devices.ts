@@ -4,6 +4,7 @@ import { listDevices, watchDevices } from '../operations/devices.js';
 import { deviceChangeLine, devicesDocument } from '../ui/documents.js';
 import { devicesAdvice, devicesTable, noDevicesLines, watchLine } from '../ui/devices-screen.js';
 import { jsonLine } from '../ui/ndjson.js';
+import { chooseDevices } from './choose-devices.js';
 import type { CommandSpec } from './command.js';
 import { operationContext, type Session } from './session.js';
 
@@ -26,7 +27,10 @@ export const devicesCommand: CommandSpec = {
 
 async function list(session: Session): Promise<number> {
   const { config, terminal, clock } = session;
-  const devices = await listDevices(operationContext(session, nullSink), { root: config.root, link: config.link });
+  const context = operationContext(session, nullSink);
+  const chosen = config.udids.length === 0 ? undefined : await chooseDevices(session, context, 'devices');
+  const all = await listDevices(context, { root: config.root, link: config.link });
+  const devices = all.filter(({ udid }) => chosen === undefined || chosen.some((each) => each.udid === udid));
   if (config.json) {
     terminal.out.write(jsonLine(devicesDocument(devices)));
     return 0;

@@ -4,7 +4,7 @@ import { doctorDocument } from '../ui/documents.js';
 import { doctorLines } from '../ui/doctor-screen.js';
 import { jsonLine } from '../ui/ndjson.js';
 import { displayPath } from '../ui/paths.js';
-import type { CommandSpec } from './command.js';
+import { type CommandSpec, DEVICE_CODES } from './command.js';
 import { writeBundle } from './doctor-bundle.js';
 import { operationContext } from './session.js';
 
@@ -18,19 +18,7 @@ export const doctorCommand: CommandSpec = {
       ['ibk doctor --bundle ibk-report.json', 'to send along with a bug report'],
     ],
     note: 'It changes nothing and asks nobody. A bundle holds no names, identifiers or secrets, but look at it before you send it.',
-    codes: [
-      'destination',
-      'no_device',
-      'ambiguous_device',
-      'not_paired',
-      'device_locked',
-      'connection_lost',
-      'device_error',
-      'timeout',
-      'device_busy',
-      'usbmuxd',
-      'interrupted',
-    ],
+    codes: [...DEVICE_CODES, 'destination', 'device_busy'],
   },
   options: ['--bundle <FILE>'],
   toleratesConfigProblems: true,

@@ -1,10 +1,10 @@
 import { deviceInfo } from '../operations/device-info.js';
-import { selectDevices } from '../operations/select-device.js';
 import { nullSink } from '../events.js';
 import { deviceDocument } from '../ui/documents.js';
 import { infoLines } from '../ui/info-screen.js';
 import { jsonLine } from '../ui/ndjson.js';
-import type { CommandSpec } from './command.js';
+import { chooseDevices } from './choose-devices.js';
+import { type CommandSpec, DEVICE_CODES } from './command.js';
 import { operationContext } from './session.js';
 
 export const infoCommand: CommandSpec = {
@@ -17,23 +17,13 @@ export const infoCommand: CommandSpec = {
       ['ibk info -u "Anna\'s iPhone" --json', 'one of several, for scripts'],
     ],
     note: 'A device that does not trust this computer tells little: ibk pair. What a device does not tell is left out here and null in JSON.',
-    codes: [
-      'no_device',
-      'ambiguous_device',
-      'not_paired',
-      'device_locked',
-      'connection_lost',
-      'device_error',
-      'timeout',
-      'usbmuxd',
-      'interrupted',
-    ],
+    codes: DEVICE_CODES,
   },
   options: [],
   run: async (session) => {
     const { config, terminal, clock } = session;
     const context = operationContext(session, nullSink);
-    const devices = await selectDevices(context, { udids: config.udids, link: config.link });
+    const devices = await chooseDevices(session, context, 'info');
     for (const [index, device] of devices.entries()) {
       const info = await deviceInfo(context, device, { root: config.root });
       if (config.json) terminal.out.write(jsonLine(deviceDocument(info)));

@@ -1,13 +1,15 @@
+import { IbkError } from '../errors.js';
 import type { OperationEvent } from '../events.js';
-import { listDevices } from '../operations/devices.js';
-import { pairDevice } from '../operations/pair.js';
-import { selectDevices } from '../operations/select-device.js';
-import { pairDocument } from '../ui/documents.js';
+import type { OperationContext } from '../operations/context.js';
+import { pairDevice, validatePairing } from '../operations/pair.js';
+import { presentDevices, type SelectedDevice } from '../operations/select-device.js';
+import { dryRunDocument, pairDocument } from '../ui/documents.js';
 import { choosing } from '../ui/device-words.js';
 import { eventToJson, jsonLine } from '../ui/ndjson.js';
 import { pairView } from '../ui/pair-view.js';
 import { printable } from '../ui/text.js';
-import type { CommandSpec } from './command.js';
+import { chooseDevices } from './choose-devices.js';
+import { type CommandSpec, DEVICE_CODES } from './command.js';
 import { operationContext } from './session.js';
 
 export const pairCommand: CommandSpec = {
@@ -20,18 +22,7 @@ export const pairCommand: CommandSpec = {
       ['ibk pair -u "iPad mini" --passcode-timeout 2m', 'one of several'],
     ],
     note: 'The first pairing needs the cable; the device must be unlocked. ibk backup pairs by itself if it has to. What is trusted stays so until it is undone: ibk unpair.',
-    codes: [
-      'no_device',
-      'ambiguous_device',
-      'not_paired',
-      'device_locked',
-      'connection_lost',
-      'device_error',
-      'timeout',
-      'device_precondition',
-      'usbmuxd',
-      'interrupted',
-    ],
+    codes: [...DEVICE_CODES, 'device_precondition'],
   },
   options: [],
   run: async (session) => {
@@ -39,18 +30,17 @@ export const pairCommand: CommandSpec = {
     const { out, err } = terminal;
     let onEvent: (event: OperationEvent) => void = () => undefined;
     const context = operationContext(session, (event) => onEvent(event));
-    const select = { udids: config.udids, link: config.link, command: 'ibk pair' };
-    const devices = await selectDevices(context, select);
-    const among = (await context.muxer.listDevices({ signal: session.signal })).length;
+    const devices = await chooseDevices(session, context, 'pair');
+    const among = (await presentDevices(context, 'any')).length;
     for (const device of devices) {
       if (config.dryRun) {
-        out.line(`Would ask ${printable(device.name)} to trust this computer. Nothing was changed.`);
+        const trusts = await isTrusted(context, device);
+        const words = trusts ? 'NAME trusts this computer already' : 'Would ask NAME to trust this computer';
+        if (config.json) out.write(jsonLine(dryRunDocument('pair', device)));
+        else out.line(`${words.replace('NAME', () => printable(device.name))}. Nothing was changed.`);
         continue;
       }
-      const [known] = await listDevices(context, { root: config.root, link: config.link }).then((all) =>
-        all.filter(({ udid }) => udid === device.udid),
-      );
-      const view = pairView(err, clock, known?.productType ?? undefined, config.quiet || config.json);
+      const view = pairView(err, clock, device.productType, config.quiet || config.json);
       onEvent = (event) => {
         if (config.progress === 'json') err.write(jsonLine(eventToJson(event, new Date(clock.now()))));
         else view.onEvent(event);
@@ -67,3 +57,13 @@ export const pairCommand: CommandSpec = {
     return 0;
   },
 };
+
+async function isTrusted(context: OperationContext, device: SelectedDevice): Promise<boolean> {
+  try {
+    await validatePairing(context, device);
+    return true;
+  } catch (error) {
+    if (error instanceof IbkError && error.code === 'not_paired') return false;
+    throw error;
+  }
+}

@@ -30,7 +30,9 @@ export function readArguments(args: readonly string[], specs: readonly CommandSp
     addSharedOptions(command);
     command.action(() => {
       const options: OwnOptions = command.opts();
-      if (options.help === true) request = { kind: 'help', lines: commandHelp(spec.help) };
+      const before = program.opts<{ help?: boolean; version?: boolean }>();
+      if (options.help === true || before.help) request = { kind: 'help', lines: commandHelp(spec.help) };
+      else if (before.version) request = { kind: 'version' };
       else {
         refuseArguments(command.args, name);
         request = { kind: 'command', spec, flags: typedFlags(program, command), options };
@@ -42,7 +44,8 @@ export function readArguments(args: readonly string[], specs: readonly CommandSp
     .allowUnknownOption()
     .allowExcessArguments()
     .action((_options: unknown, command: Command) => {
-      request = { kind: 'sim', args: command.args };
+      const { help } = program.opts<{ help?: boolean }>();
+      request = { kind: 'sim', args: help ? ['--help'] : command.args };
     });
   bare(program.command('help [command]')).action((name?: string) => {
     request = helpFor(name, specs);
@@ -100,6 +103,11 @@ function unknownOption(word: string, spec: CommandSpec | undefined): IbkError {
   const [flag = word] = word.split('=');
   const own = (spec?.options ?? []).map((each) => each.split(' ')[0] ?? '');
   const known = [...own, ...sharedOptions.map(({ key }) => `--${key}`), '--help', '--version'];
+  // Commander takes `--json=yes` for an option that it does not know.
+  if (flag !== word && known.includes(flag))
+    return new IbkError('usage', `The option ${flag} takes no value.`, {
+      hint: spec === undefined ? 'ibk --help' : `ibk ${spec.help.name} --help`,
+    });
   const meant = flag.startsWith('--') ? nearest(flag, known) : undefined;
   return new IbkError('usage', `Unknown option "${flag}".${meant === undefined ? '' : ` Did you mean ${meant}?`}`, {
     hint: spec === undefined ? 'ibk --help' : `ibk ${spec.help.name} --help`,

@@ -45,7 +45,7 @@ export async function runSim(options: RunOptions, streams: SimStreams): Promise<
     'error',
     `A real iPhone would not have accepted ${simulator.violations.length} of the things seen.`,
     {
-      meaning: simulator.violations.slice(0, 20).join('\n'),
+      meaning: simulator.violations.slice(0, 20).join('; '),
       hint: 'Correct the client, or report it if the simulator is wrong.',
       reason: 'violations',
     },

@@ -1,13 +1,13 @@
 import { nullSink } from '../events.js';
 import { unpairDevice } from '../operations/pair.js';
-import { selectDevices } from '../operations/select-device.js';
-import { unpairDocument } from '../ui/documents.js';
+import { dryRunDocument, unpairDocument } from '../ui/documents.js';
 import { jsonLine } from '../ui/ndjson.js';
 import { shellWord } from '../ui/paths.js';
 import { confirm } from '../ui/prompt.js';
 import type { Screen } from '../ui/terminal.js';
 import { printable } from '../ui/text.js';
-import type { CommandSpec } from './command.js';
+import { chooseDevices } from './choose-devices.js';
+import { type CommandSpec, DEVICE_CODES } from './command.js';
 import { operationContext } from './session.js';
 
 export const unpairCommand: CommandSpec = {
@@ -20,28 +20,19 @@ export const unpairCommand: CommandSpec = {
       ['ibk unpair -u all --yes', 'every device, for scripts'],
     ],
     note: 'Backups stay as they are. To back the device up again from this computer it has to trust it again, with its passcode: ibk pair.',
-    codes: [
-      'no_device',
-      'ambiguous_device',
-      'not_paired',
-      'device_locked',
-      'connection_lost',
-      'device_error',
-      'timeout',
-      'usbmuxd',
-      'interrupted',
-    ],
+    codes: DEVICE_CODES,
   },
   options: [],
   run: async (session) => {
     const { config, terminal, signal } = session;
     const { out, err } = terminal;
     const context = operationContext(session, nullSink);
-    const devices = await selectDevices(context, { udids: config.udids, link: config.link, command: 'ibk unpair' });
+    const devices = await chooseDevices(session, context, 'unpair');
     for (const device of devices) {
       const name = printable(device.name);
       if (config.dryRun) {
-        out.line(`Would make ${name} and this computer forget each other. Nothing was changed.`);
+        if (config.json) out.write(jsonLine(dryRunDocument('unpair', device)));
+        else out.line(`Would make ${name} and this computer forget each other. Nothing was changed.`);
         continue;
       }
       if (!config.yes) {

@@ -48,6 +48,8 @@ export interface ConfigFile {
   readonly problems: readonly FileProblem[];
 }
 
+const SHORTEST_LIMIT_MS = 1000;
+
 /** What was typed: text, a list for `udid`, true for a switch. */
 export type Flags = Readonly<Partial<Record<SharedKey, string | readonly string[] | boolean>>>;
 
@@ -71,9 +73,9 @@ export async function resolveConfig(sources: ConfigSources): Promise<Config> {
     link,
     usbmuxd: read.text('usbmuxd'),
     waitMs: read.duration('wait', 0),
-    timeoutMs: read.duration('timeout', 60_000),
-    stallMs: read.duration('stall-timeout', 15 * 60_000),
-    passcodeMs: read.duration('passcode-timeout', 5 * 60_000),
+    timeoutMs: read.limit('timeout', 60_000),
+    stallMs: read.limit('stall-timeout', 15 * 60_000),
+    passcodeMs: read.limit('passcode-timeout', 5 * 60_000),
     retries: read.count('retries', 0),
     json: read.switch('json'),
     progress: read.choice('progress', ['auto', 'bar', 'plain', 'json', 'none'] as const, 'auto'),
@@ -107,7 +109,7 @@ async function loadFile(sources: ConfigSources): Promise<{ configFile: ConfigFil
     toml = await readFile(path, 'utf8');
   } catch (error) {
     exists = false;
-    const missing = error instanceof Error && 'code' in error && error.code === 'ENOENT';
+    const missing = error instanceof Error && 'code' in error && (error.code === 'ENOENT' || error.code === 'ENOTDIR');
     if (named || !missing) {
       throw new IbkError('usage', `The config file ${path} cannot be read.`, {
         hint: named ? 'Correct IBK_CONFIG, or unset it.' : 'Check its permissions.',
@@ -178,6 +180,14 @@ class Reader {
 
   duration(key: SharedKey, otherwise: number): number {
     return this.#parse(key, parseDuration, 'is not a duration', 'Such as 90s, 15m, 2h or 3d') ?? otherwise;
+  }
+
+  /** A duration in which something must be able to happen: none would fail at once, and is not "no limit" either. */
+  limit(key: SharedKey, otherwise: number): number {
+    const found = this.#find(key);
+    const ms = this.duration(key, otherwise);
+    if (found === undefined || ms >= SHORTEST_LIMIT_MS) return ms;
+    return this.#refuse(found, 'is too short', 'At least 1s. Nothing waits for ever: the longest is 30d') ?? otherwise;
   }
 
   count(key: SharedKey, otherwise: number): number {

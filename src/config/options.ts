@@ -62,11 +62,6 @@ export const SHARED_OPTIONS = [
 
 export type SharedKey = (typeof SHARED_OPTIONS)[number]['key'];
 
-/** `--stall-timeout 45m`: for error texts, so that they name a flag that exists. */
-export function flagOf(key: SharedKey): string {
-  return `--${key}`;
-}
-
 export function findOption(key: string): SharedOption | undefined {
   return SHARED_OPTIONS.find((option) => option.key === key);
 }

@@ -6,7 +6,7 @@ import type { Clock } from './clock.js';
 export function abortError(signal: AbortSignal): IbkError {
   const reason: unknown = signal.reason;
   if (reason instanceof IbkError) return reason;
-  return new IbkError('interrupted', 'It was stopped before it had finished.', { cause: reason });
+  return new IbkError('interrupted', 'Stopped.', { cause: reason });
 }
 
 /** @throws IbkError the signal's reason */

@@ -12,7 +12,7 @@
  */
 import type { Readable } from 'node:stream';
 import { IbkError } from '../errors.js';
-import { abortError, throwIfAborted } from './abort.js';
+import { abortError } from './abort.js';
 
 const PAUSE_AT_BYTES = 1024 * 1024;
 const RESUME_BELOW_BYTES = 256 * 1024;
@@ -69,9 +69,11 @@ export class ByteReader {
     return joined;
   }
 
-  /** @throws IbkError `connection_lost` when the stream ends first; the signal's reason */
+  /**
+   * What is here already is given even if the signal has aborted: a last word counts although its sender has hung up.
+   * @throws IbkError `connection_lost` when the stream ends first; the signal's reason
+   */
   async exactly(length: number, signal?: AbortSignal): Promise<Buffer> {
-    throwIfAborted(signal);
     for (;;) {
       const bytes = this.take(length);
       if (bytes !== undefined) return bytes;
@@ -79,9 +81,8 @@ export class ByteReader {
     }
   }
 
-  /** @throws IbkError `connection_lost` when the stream ends first; the signal's reason */
+  /** As `exactly`, in the pieces that came. */
   async some(max: number, signal?: AbortSignal): Promise<Buffer> {
-    throwIfAborted(signal);
     if (this.#buffered === 0) await this.#wait(1, signal);
     const chunk = this.#chunks[this.#first] ?? EMPTY;
     return this.#view(chunk, Math.min(max, chunk.length - this.#offset));
@@ -133,6 +134,7 @@ export class ByteReader {
 
   #wait(need: number, signal: AbortSignal | undefined): Promise<void> {
     if (this.#waiter !== undefined || this.#detached) throw new TypeError('read during another read, or after rest()');
+    if (signal?.aborted) return Promise.reject(abortError(signal));
     if (this.#end !== undefined) return Promise.reject(this.#end);
     return new Promise((resolve, reject) => {
       const stop = () => {

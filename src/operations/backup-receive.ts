@@ -8,6 +8,7 @@ import type { FailedUpload } from '../protocol/devicelink/uploads.js';
 import type { OpenedDevice } from '../protocol/lockdown/device.js';
 import type { MobileBackup2 } from '../protocol/mobilebackup2/client.js';
 import { answerError, type FinalAnswer, neededBytes } from '../protocol/mobilebackup2/errors.js';
+import type { MuxDevice } from '../protocol/usbmux/messages.js';
 import { gatherInfoPlist } from './backup-info.js';
 import type { BackupReporter } from './backup-reporter.js';
 import type { BackupSession } from './backup-session.js';
@@ -20,6 +21,8 @@ import { StoreHost } from './store-host.js';
 export interface ReceiveOptions {
   readonly ctx: OperationContext;
   readonly device: OpenedDevice;
+  /** The muxer's entry of the connection that is used. */
+  readonly entry: MuxDevice;
   readonly session: BackupSession;
   readonly lease: StoreLease;
   readonly full: boolean;
@@ -41,7 +44,7 @@ export interface ReceivedBackup {
  * @throws IbkError, or the system's error when this computer could not store something
  */
 export async function receiveBackup(options: ReceiveOptions): Promise<ReceivedBackup> {
-  const { ctx, device, session, lease, reporter, noun, stop } = options;
+  const { ctx, device, entry, session, lease, reporter, noun, stop } = options;
   const proxy = await session.openNotifications(ctx);
   const afc = await session.openAfc(ctx);
   const backup = await session.openBackup(ctx);
@@ -61,7 +64,7 @@ export async function receiveBackup(options: ReceiveOptions): Promise<ReceivedBa
   } catch (error) {
     // After this the watch has heard everything that the phone had said, however its connections ended.
     await session.release(true);
-    throw watch.cancelled ?? (await lost(ctx, device, error));
+    throw watch.cancelled ?? (await lost(ctx, entry, error));
   } finally {
     await watch.end();
     reporter.end();
@@ -72,11 +75,11 @@ export async function receiveBackup(options: ReceiveOptions): Promise<ReceivedBa
  * The end of the stream without an answer: the link is gone, or the phone gave up while it is still there. The muxer knows; it has dropped a device by the
  * time its connections end.
  */
-async function lost(ctx: OperationContext, device: OpenedDevice, error: unknown): Promise<unknown> {
+async function lost(ctx: OperationContext, { deviceId }: MuxDevice, error: unknown): Promise<unknown> {
   if (!(error instanceof IbkError) || error.code !== 'connection_lost' || error.reason === 'detached') return error;
-  const { udid, link } = device.transport;
+  // Plugged in again at once it has another number.
   const there = await ctx.muxer.listDevices().then(
-    (devices) => devices.some((entry) => entry.udid === udid && entry.link === link),
+    (devices) => devices.some((each) => each.deviceId === deviceId),
     () => false,
   );
   if (!there) return new IbkError('connection_lost', error.message, { reason: 'detached', cause: error });

@@ -1,5 +1,5 @@
 /** Several devices at once, each on its own: one that fails does not stop the others. */
-import { type ErrorCode, ERROR_CATALOG, IbkError } from '../errors.js';
+import { asIbkError, type ErrorCode, ERROR_CATALOG } from '../errors.js';
 import type { SeveralSummary } from '../events.js';
 import { type AttemptOptions, backupWithRetries } from './backup-attempts.js';
 import type { OperationContext } from './context.js';
@@ -28,7 +28,7 @@ async function outcomeOf(ctx: OperationContext, device: SelectedDevice, options:
     const { code, exit } = await backupWithRetries(ctx, device, options);
     return { udid, code, exit };
   } catch (error) {
-    const known = error instanceof IbkError ? error : bugError(error);
+    const known = asIbkError(error);
     ctx.onEvent({ type: 'error', udid, error: known });
     return { udid, code: known.code, exit: known.exit };
   }
@@ -42,10 +42,4 @@ export function commonResult(outcomes: readonly Outcome[]): { code: ErrorCode | 
   const [only] = codes;
   if (codes.size === 1 && only !== undefined && only !== 'ok') return { code: only, exit: ERROR_CATALOG[only].exit };
   return { code: 'error', exit: ERROR_CATALOG.error.exit };
-}
-
-/** The others still finish; what was not foreseen is reported as the bug that it is. */
-function bugError(cause: unknown): IbkError {
-  const message = cause instanceof Error ? cause.message : String(cause);
-  return new IbkError('bug', `ibk failed in a way that was not foreseen: ${message}`, { cause });
 }

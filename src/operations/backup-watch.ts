@@ -57,8 +57,11 @@ export class BackupWatch {
     }
   }
 
+  /**
+   * The same notification comes when an app asks for Face ID or the passcode: only between the request and the first file is it taken for the backup's own.
+   */
   #passcodeShown(): void {
-    if (this.#answered !== undefined) return;
+    if (this.#answered !== undefined || this.#options.reporter.phase !== 'scan') return;
     const { ctx, reporter, pauseStall, stop, noun } = this.#options;
     const resume = pauseStall();
     const waiting = new AbortController();

@@ -59,7 +59,9 @@ export function explainFailure(error: unknown, now: Circumstances): unknown {
   const said = retold(error, now);
   const meaning = said.meaning ?? error.meaning;
   const words = lastGoodWords(now.earlier, now.noun);
-  const all = said.order === 'alone' ? (meaning ?? words) : together(words, meaning, said.order);
+  const told = [meaning ?? ''];
+  if (said.lastGood !== 'left_out') told.splice(said.lastGood === 'first' ? 0 : 1, 0, words);
+  const all = told.filter((sentence) => sentence !== '').join(' ');
   return new IbkError(error.code, said.message ?? error.message.replaceAll('iPhone', now.noun), {
     ...initOf(error),
     phase: error.phase ?? now.phase,
@@ -68,16 +70,12 @@ export function explainFailure(error: unknown, now: Circumstances): unknown {
   });
 }
 
-function together(words: string, meaning: string | undefined, order: Retold['order']): string {
-  if (meaning === undefined) return words;
-  return order === 'last_good_first' ? `${words} ${meaning}` : `${meaning} ${words}`;
-}
-
 interface Retold {
   readonly message?: string;
   readonly meaning?: string;
   readonly hint?: string;
-  readonly order?: 'last_good_first' | 'alone';
+  /** Where the word about the last good backup stands; by default at the end. */
+  readonly lastGood?: 'first' | 'left_out';
 }
 
 function retold(error: IbkError, now: Circumstances): Retold {
@@ -104,9 +102,9 @@ function retold(error: IbkError, now: Circumstances): Retold {
     case 'interrupted':
     case 'terminated':
       return {
-        message: `Stopped by ${error.code === 'terminated' ? 'SIGTERM' : 'you'} while ${doing}, after ${formatDuration(now.elapsedSeconds)}.`,
+        message: `${error.message.replace(/\.$/, '')} while ${doing}, after ${formatDuration(now.elapsedSeconds)}.`,
         hint: 'ibk backup',
-        order: 'last_good_first',
+        lastGood: 'first',
         ...(arrived ? { meaning: `${arrived}; iOS decides whether it sends them again.` } : {}),
       };
     case 'in_use':
@@ -135,14 +133,15 @@ const DATE_LENGTH = '2026-11-21'.length;
 
 function inUseWords({ details }: IbkError, now: Circumstances): Retold {
   const { host, pid, since } = details;
-  if (typeof host !== 'string' || typeof pid !== 'number' || typeof since !== 'string') return {};
+  if (typeof host !== 'string' || typeof pid !== 'number' || typeof since !== 'string') return { lastGood: 'left_out' };
   const begun = new Date(since);
   const at = Number.isNaN(begun.getTime()) ? since : formatDate(begun);
   const time = at.startsWith(formatDate(new Date(now.nowMs)).slice(0, DATE_LENGTH)) ? at.slice(DATE_LENGTH).trim() : at;
   return {
     message: `Another ibk is writing to the backup of ${now.name}.`,
     meaning: `It runs on host ${host}, process ${pid}, since ${time}. Nothing was changed.`,
-    order: 'alone',
+    // Of the last good backup only the other ibk could tell.
+    lastGood: 'left_out',
   };
 }
 

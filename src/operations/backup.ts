@@ -104,6 +104,7 @@ class BackupRun {
       const received = await receiveBackup({
         ctx: this.#ctx,
         device,
+        entry: this.#device.entry,
         session,
         lease,
         full: this.#options.full,
@@ -183,7 +184,7 @@ class BackupRun {
       receiveBytesPerSecond: this.#reporter.receiveRate(),
       madeAt: finished.madeAt,
       path: join(root, this.#device.udid),
-      freeBytes: await freeBytes(root),
+      freeBytes: await freeBytes(root).catch(() => null),
       device: start.facts,
     };
     if (!finished.encrypted) this.#warnOfPlainBackup();

@@ -1,8 +1,8 @@
 /** Can a backup be kept there? Looks only; nothing is made or written. */
 import { constants, type Stats } from 'node:fs';
-import { access, readdir, stat, statfs } from 'node:fs/promises';
+import { access, readdir, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { formatBytes } from '../figures.js';
+import { freeBytes } from '../io/disk-space.js';
 
 export interface Destination {
   /** Why no backup can be kept there, in words, with what to do; undefined when one can. */
@@ -18,13 +18,11 @@ const MOUNT_PARENTS = /^(\/mnt|\/media|\/run\/media|\/Volumes|\/net)(\/|$)/;
 /** Never throws. */
 export async function inspectDestination(root: string): Promise<Destination> {
   const at = await nearestExisting(root);
-  if (at === undefined) return problem(root, `${root} cannot be reached`, 'Choose another folder: -o DIR', false);
+  if (at === undefined) return problem(`${root} cannot be reached`, 'Choose another folder: -o DIR', false);
   const exists = at.path === root;
-  if (!at.stats.isDirectory())
-    return problem(root, `${at.path} is not a folder`, 'Choose another folder: -o DIR', exists);
+  if (!at.stats.isDirectory()) return problem(`${at.path} is not a folder`, 'Choose another folder: -o DIR', exists);
   if (await isMissingMount(root, at.path, at.stats))
     return problem(
-      root,
       `${at.path} is an empty folder, nothing is mounted there`,
       'mount the share, then run ibk doctor again',
       exists,
@@ -33,16 +31,16 @@ export async function inspectDestination(root: string): Promise<Destination> {
     () => undefined,
     (error: NodeJS.ErrnoException) => error,
   );
-  const freeBytes = await free(at.path);
-  if (writable === undefined) return { problem: undefined, freeBytes, exists };
+  const free = await freeBytes(at.path).catch(() => undefined);
+  if (writable === undefined) return { problem: undefined, freeBytes: free, exists };
   const why = writable.code === 'EROFS' ? 'is read-only' : 'is not writable for you';
   return {
-    ...problem(root, `${at.path} ${why}`, 'Change its permissions, or choose another folder: -o DIR', exists),
-    freeBytes,
+    ...problem(`${at.path} ${why}`, 'Change its permissions, or choose another folder: -o DIR', exists),
+    freeBytes: free,
   };
 }
 
-function problem(_root: string, message: string, hint: string, exists: boolean): Destination {
+function problem(message: string, hint: string, exists: boolean): Destination {
   return { problem: { message, hint }, freeBytes: undefined, exists };
 }
 
@@ -59,18 +57,4 @@ async function isMissingMount(root: string, path: string, stats: Stats): Promise
   const system = await stat('/').catch(() => undefined);
   if (system === undefined || system.dev !== stats.dev) return false;
   return (await readdir(path).catch(() => ['?'])).length === 0;
-}
-
-async function free(path: string): Promise<number | undefined> {
-  try {
-    const { bavail, bsize } = await statfs(path);
-    return bavail * bsize;
-  } catch {
-    return undefined;
-  }
-}
-
-/** `312 GB free`. */
-export function freeWords(freeBytes: number | undefined): string {
-  return freeBytes === undefined ? 'free space unknown' : `${formatBytes(freeBytes, 'down')} free`;
 }

@@ -11,7 +11,7 @@ import type { DeviceInfo } from './results.js';
 import type { SelectedDevice } from './select-device.js';
 
 /** What only a trusted device tells. */
-type TrustedFacts = Omit<DeviceInfo, 'udid' | 'facts' | 'links' | 'trusted' | 'lastBackup'>;
+type TrustedFacts = Omit<DeviceInfo, 'udid' | 'facts' | 'links' | 'trusted' | 'locked' | 'lastBackup'>;
 
 const UNKNOWN: TrustedFacts = {
   build: null,
@@ -25,7 +25,6 @@ const UNKNOWN: TrustedFacts = {
   backupsEncrypted: null,
   findMy: null,
   passcodeSet: null,
-  locked: null,
 };
 
 /**
@@ -49,6 +48,7 @@ export async function deviceInfo(
     facts: factsOf(met),
     links: selected.links,
     trusted: met.trusted,
+    locked: met.trusted ? met.state === 'locked' : null,
     lastBackup: await readLastBackup(options.root, selected.udid),
   };
 }
@@ -72,7 +72,6 @@ async function ask(ctx: OperationContext, device: OpenedDevice): Promise<Trusted
     backupsEncrypted: boolean(encrypted ?? false),
     findMy: boolean(findMy),
     passcodeSet: passcodeSet ?? null,
-    locked: boolean(field(device.values, 'PasswordProtected')),
   };
 }
 

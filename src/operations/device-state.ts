@@ -34,7 +34,7 @@ export async function meetDevice(
   look: (device: OpenedDevice) => Promise<void> = async () => {},
 ): Promise<Acquaintance> {
   try {
-    const selected = { ...present, name: placeholderName(present.udid, undefined) };
+    const selected = { ...present, name: placeholderName(present.udid, undefined), productType: undefined };
     await using held = await openSelected(ctx, selected, { pair: 'never' });
     const { device } = held;
     const problem = await problemOf(device);

@@ -21,9 +21,8 @@ export interface ListDevicesOptions {
  */
 export async function listDevices(ctx: OperationContext, options: ListDevicesOptions): Promise<ListedDevice[]> {
   const link = options.link ?? 'any';
-  const present = await presentDevices(ctx, link);
-  const found =
-    present.length === 0 && ctx.timeouts.waitMs > 0 ? await selectDevices(ctx, { udids: ['all'], link }) : present;
+  const waits = ctx.timeouts.waitMs > 0;
+  const found = waits ? await selectDevices(ctx, { udids: ['all'], link }) : await presentDevices(ctx, link);
   return Promise.all(found.map((device) => listOne(ctx, device, options.root)));
 }
 

@@ -3,13 +3,13 @@
  * It asks nothing of a person and changes nothing. What depends on a failed check is `skipped`.
  */
 import { type ErrorCode, IbkError, ERROR_CATALOG } from '../errors.js';
-import { formatAgo, formatBytes } from '../figures.js';
+import { formatAgo, formatBytes, freeWords } from '../figures.js';
 import { field } from '../plist/fields.js';
 import { isPlistDict, type PlistDict } from '../plist/value.js';
 import type { OpenedDevice } from '../protocol/lockdown/device.js';
 import { muxerName } from '../protocol/usbmux/unreachable.js';
 import type { OperationContext } from './context.js';
-import { inspectDestination, freeWords } from './destination.js';
+import { inspectDestination } from './destination.js';
 import { choosingOption } from './device-names.js';
 import { type Acquaintance, meetDevice } from './device-state.js';
 import { readLastBackup } from './last-backup.js';

@@ -37,8 +37,14 @@ export async function planBackup(
     encrypted,
     needsPasscode: await asksPasscode(ctx, held.device),
     lastBackup: await readLastBackup(root, device.udid),
-    lastBackupBytes: found === undefined ? null : (await measureBackup(folder)).bytes,
-    freeBytes: await freeBytes(root),
+    lastBackupBytes:
+      found === undefined
+        ? null
+        : await measureBackup(folder).then(
+            ({ bytes }) => bytes,
+            () => null,
+          ),
+    freeBytes: await freeBytes(root).catch(() => null),
   };
 }
 

@@ -41,6 +41,7 @@ export interface DeviceInfo {
   readonly backupsEncrypted: boolean | null;
   readonly findMy: boolean | null;
   readonly passcodeSet: boolean | null;
+  /** Not unlocked since it started; a screen that is locked now is no hindrance. */
   readonly locked: boolean | null;
   readonly lastBackup: LastBackup;
 }
@@ -110,5 +111,5 @@ export interface BackupPlan {
   /** What it would build on. */
   readonly lastBackup: LastBackup;
   readonly lastBackupBytes: number | null;
-  readonly freeBytes: number;
+  readonly freeBytes: number | null;
 }

@@ -10,6 +10,7 @@ import { choosingOption, nameKey, placeholderName } from './device-names.js';
 
 /** A name is worth a short wait only: what the device is really asked for later has the whole time. */
 const NAME_MS = 10_000;
+const MUXER_RETRY_MS = 1000;
 
 export type LinkChoice = Link | 'any';
 
@@ -28,6 +29,8 @@ export interface SelectedDevice {
   readonly udid: string;
   /** The device's name if it tells one, else a placeholder with the beginning of its UDID. */
   readonly name: string;
+  /** `iPad14,1`, if it tells. */
+  readonly productType: string | undefined;
   /** All ways to it that the muxer lists, USB first. */
   readonly links: readonly Link[];
   /** The way that was chosen. */
@@ -70,34 +73,47 @@ export function groupByUdid(entries: readonly MuxDevice[], link: LinkChoice): Pr
   return present;
 }
 
-/** Tries again whenever a device is attached, until it succeeds or the time is over. */
+/**
+ * Tries again whenever a device is attached, until it succeeds or the time is over. A muxer that is not there is waited for as well: on Linux udev starts it
+ * with the first device, and it ends with the last (usbmuxd --systemd).
+ */
 async function waitFor(ctx: OperationContext, options: SelectOptions, waitMs: number): Promise<SelectedDevice[]> {
   const ended = new AbortController();
   const stop = () => ended.abort(ctx.signal.reason);
   ctx.signal.addEventListener('abort', stop, { once: true });
   throwIfAborted(ctx.signal);
-  let missing: unknown;
+  let missing: SelectedDevice[] | IbkError | undefined;
   const late = new IbkError('timeout', 'late');
   ctx.clock.sleep(waitMs, ended.signal).then(
     () => ended.abort(late),
     () => undefined,
   );
   try {
-    missing = await attempt(ctx, options);
-    if (Array.isArray(missing)) return missing;
-    for await (const event of ctx.muxer.listen({ signal: ended.signal })) {
-      if (event.kind !== 'attached') continue;
-      const found = await attempt(ctx, options);
-      if (Array.isArray(found)) return found;
-      missing = found;
+    for (;;) {
+      try {
+        missing = await attempt(ctx, options);
+        if (Array.isArray(missing)) return missing;
+        for await (const event of ctx.muxer.listen({ signal: ended.signal })) {
+          if (event.kind !== 'attached') continue;
+          missing = await attempt(ctx, options);
+          if (Array.isArray(missing)) return missing;
+        }
+      } catch (error) {
+        if (!isMuxerAway(error)) throw error;
+        missing = error;
+      }
+      await ctx.clock.sleep(MUXER_RETRY_MS, ended.signal);
     }
-    throw missing;
   } catch (error) {
     throw error === late ? missing : error;
   } finally {
     ctx.signal.removeEventListener('abort', stop);
     ended.abort();
   }
+}
+
+function isMuxerAway(error: unknown): error is IbkError {
+  return error instanceof IbkError && error.code === 'usbmuxd' && error.reason !== 'protocol';
 }
 
 async function attempt(ctx: OperationContext, options: SelectOptions): Promise<SelectedDevice[] | IbkError> {
@@ -117,10 +133,12 @@ async function choose(
   const names = new Names(ctx);
   const finish = async (device: PresentDevice): Promise<SelectedDevice> => ({
     ...device,
-    name: await names.of(device),
+    ...(await names.told(device)),
   });
-  if (options.udids.some((typed) => typed.toLowerCase() === 'all')) {
+  if (options.udids.some(isAll)) {
     if (present.length === 0) throw noDevice(options);
+    // One that was asked for by name and is not there is missed all the same.
+    for (const typed of options.udids) if (!isAll(typed)) await match(typed, present, names, options);
     return Promise.all(present.map(finish));
   }
   if (options.udids.length === 0) {
@@ -135,6 +153,10 @@ async function choose(
     if (!chosen.includes(device)) chosen.push(device);
   }
   return Promise.all(chosen.map(finish));
+}
+
+function isAll(typed: string): boolean {
+  return typed.toLowerCase() === 'all';
 }
 
 /** A whole UDID, then a whole name, then the beginning of a UDID, then the beginning of a name. */
@@ -168,19 +190,25 @@ async function match(
   throw noDevice(options, typed, present.length);
 }
 
-/** Names, asked for once, several at a time. A device that does not answer has the placeholder. */
+type Told = Pick<SelectedDevice, 'name' | 'productType'>;
+
+/** What devices call themselves, asked for once, several at a time. One that does not answer has the placeholder. */
 class Names {
-  readonly #known = new Map<string, Promise<string>>();
+  readonly #known = new Map<string, Promise<Told>>();
 
   constructor(readonly ctx: OperationContext) {}
 
-  of(device: PresentDevice): Promise<string> {
+  async of(device: PresentDevice): Promise<string> {
+    return (await this.told(device)).name;
+  }
+
+  told(device: PresentDevice): Promise<Told> {
     const known = this.#known.get(device.udid) ?? this.#ask(device);
     this.#known.set(device.udid, known);
     return known;
   }
 
-  async #ask({ entry, udid }: PresentDevice): Promise<string> {
+  async #ask({ entry, udid }: PresentDevice): Promise<Told> {
     try {
       const { timeouts } = this.ctx;
       const short = {
@@ -189,10 +217,10 @@ class Names {
       };
       const ctx = { ...this.ctx, timeouts: { ...timeouts, ...short } };
       const { name, productType } = await greetDevice(ctx, this.ctx.muxer, entry);
-      return name ?? placeholderName(udid, productType);
+      return { name: name ?? placeholderName(udid, productType), productType };
     } catch {
       if (this.ctx.signal.aborted) throw abortError(this.ctx.signal);
-      return placeholderName(udid, undefined);
+      return { name: placeholderName(udid, undefined), productType: undefined };
     }
   }
 }

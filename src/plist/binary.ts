@@ -6,7 +6,7 @@
  *     object:  marker byte, high nibble = kind, low nibble = size or 0xF with an integer object after it
  *
  * Every count is checked against the bytes that are really there before anything is allocated; cycles and shared containers are bounded by
- * depth and by the number of values in the result. Kinds and limits as CoreFoundation writes them, checked against plistutil.
+ * depth and by the number of values in the result; texts that overlap each other, by the length of the document. Kinds and limits as CoreFoundation writes them, checked against plistutil.
  */
 import { PlistReal, PlistUid, type PlistDict, type PlistValue } from './value.js';
 
@@ -36,6 +36,8 @@ class Decoder {
   /** Scalars already decoded, by object number: keys repeat in every entry of a listing. */
   readonly #scalars = new Map<number, PlistValue>();
   #values = 0;
+  /** Bytes of text decoded so far. In an honest document each byte belongs to one object, so there is never more text than document. */
+  #textBytes = 0;
 
   constructor(bytes: Buffer, bounds: DecodeBounds) {
     if (bytes.length < 8 + 1 + TRAILER_BYTES) throw new Error('too short');
@@ -99,17 +101,17 @@ class Decoder {
       }
       case 0x5: {
         const { length, start } = this.#length(at, low);
-        return this.#slice(start, length).toString('latin1');
+        return this.#text(start, length).toString('latin1');
       }
       case 0x6: {
         const { length, start } = this.#length(at, low);
-        return Buffer.from(this.#slice(start, length * 2))
+        return Buffer.from(this.#text(start, length * 2))
           .swap16()
           .toString('utf16le');
       }
       case 0x7: {
         const { length, start } = this.#length(at, low);
-        return this.#slice(start, length).toString('utf8');
+        return this.#text(start, length).toString('utf8');
       }
       case 0x8: {
         const size = low + 1;
@@ -166,6 +168,14 @@ class Decoder {
     if (!(start >= 8 && length >= 0 && start + length <= this.#table))
       throw new Error('a value that runs past the end');
     return this.#bytes.subarray(start, start + length);
+  }
+
+  /** A slice that is about to be copied. Without the sum, a few megabytes of overlapping texts would become gigabytes. */
+  #text(start: number, length: number): Buffer {
+    const bytes = this.#slice(start, length);
+    this.#textBytes += length;
+    if (this.#textBytes > this.#table) throw new Error('texts that overlap');
+    return bytes;
   }
 
   #uint(at: number, size: number): number {

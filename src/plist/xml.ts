@@ -277,6 +277,11 @@ function formatReal(value: number): string {
   return `${short}e${exponent.startsWith('-') ? '-' : '+'}${digits}`;
 }
 
+/** What XML cannot hold, not even as an entity. Left out: strict readers (expat) refuse the whole document for one of them. */
+const FORBIDDEN = /[\u0000-\u0008\u000b\u000c\u000e-\u001f\ufffe\uffff]/g;
+
 function escapeXml(text: string): string {
-  return text.replace(/[&<>]/g, (character) => (character === '&' ? '&amp;' : character === '<' ? '&lt;' : '&gt;'));
+  return text
+    .replace(FORBIDDEN, '')
+    .replace(/[&<>]/g, (character) => (character === '&' ? '&amp;' : character === '<' ? '&lt;' : '&gt;'));
 }

@@ -11,7 +11,7 @@ import { ByteReader } from '../io/byte-reader.js';
 import { buildXmlPlist, parsePlist } from '../plist/codec.js';
 import { asDict, optionalString } from '../plist/fields.js';
 import type { PlistDict } from '../plist/value.js';
-import type { TraceConnection, TraceLayer } from '../trace/trace.js';
+import { constantName, type TraceConnection, type TraceLayer } from '../trace/trace.js';
 import { send } from './connection.js';
 import type { ProtocolContext } from './context.js';
 import type { Connection } from './transport.js';
@@ -31,6 +31,7 @@ export class PlistChannel {
   readonly #service: string;
   readonly #log: TraceConnection | undefined;
   readonly #reader: ByteReader;
+  #closed = false;
 
   constructor(connection: Connection, ctx: ProtocolContext, layer: TraceLayer, service: string, log?: TraceConnection) {
     this.connection = connection;
@@ -54,9 +55,17 @@ export class PlistChannel {
     await this.#bounded(options, (signal) => send(this.connection, [head, body], signal));
   }
 
-  /** The next message. @throws IbkError `timeout`, `connection_lost`, `device_error` for what is no message */
+  /**
+   * The next message. A wait that fails closes the channel: an answer that comes too late would be taken for that of the next request.
+   * @throws IbkError `timeout`, `connection_lost`, `device_error` for what is no message
+   */
   async receive(options: WaitOptions = {}): Promise<PlistDict> {
-    return this.#bounded(options, (signal) => this.#read(signal));
+    try {
+      return await this.#bounded(options, (signal) => this.#read(signal));
+    } catch (error) {
+      this.close('failed');
+      throw error;
+    }
   }
 
   /** Words of ours for the trace. */
@@ -71,7 +80,10 @@ export class PlistChannel {
     return this.connection;
   }
 
+  /** Safe to call twice. */
   close(why = 'done'): void {
+    if (this.#closed) return;
+    this.#closed = true;
     this.#log?.close(why);
     this.connection.close();
   }
@@ -86,8 +98,7 @@ export class PlistChannel {
     const what = `The answer of ${this.#service}`;
     const message = asDict(parsePlist(body, what, { maxBytes: MOST_BYTES }), what);
     const name = ['Request', 'Command', 'Status', 'Error'].map((key) => optionalString(message, key)).find(Boolean);
-    // A device chooses these words; only what looks like a constant becomes the record's name.
-    this.#log?.message('received', /^\w{1,40}$/.test(name ?? '') ? String(name) : 'answer', message, length);
+    this.#log?.message('received', constantName(name) ?? 'answer', message, length);
     return message;
   }
 

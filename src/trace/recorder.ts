@@ -1,6 +1,6 @@
 /**
  * Writes a trace as NDJSON into a file that only its owner can read. First line: {"v":1,"type":"trace",…}; then one record a line:
- * {"time_ms","connection","layer","direction","event",…}, with `event` one of open, message, packet, block, file, note, close.
+ * {"time_ms","connection","layer","direction","event",…}, with `event` one of open, message, packet, file, note, close.
  */
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
@@ -90,10 +90,6 @@ class RecordedConnection implements TraceConnection {
 
   packet(direction: TraceDirection, name: string, numbers: Readonly<Record<string, number>>, bytes: number): void {
     this.#record('packet', { direction, name, bytes, numbers });
-  }
-
-  block(direction: TraceDirection, code: number, bytes: number): void {
-    this.#record('block', { direction, code, bytes });
   }
 
   file(direction: TraceDirection, file: TracedFile): void {

@@ -42,8 +42,6 @@ export interface TraceConnection {
   message(direction: TraceDirection, name: string, value: PlistValue, bytes: number): void;
   /** A message that is no property list (AFC): only its name, numbers and size are kept. */
   packet(direction: TraceDirection, name: string, numbers: Readonly<Record<string, number>>, bytes: number): void;
-  /** One block of a file stream: its code and the size of what follows. */
-  block(direction: TraceDirection, code: number, bytes: number): void;
   file(direction: TraceDirection, file: TracedFile): void;
   /** Something about the connection itself, in words of ours (`tls`, `detached`), with numbers and constants. */
   note(name: string, facts?: Readonly<Record<string, string | number | boolean>>): void;
@@ -53,4 +51,9 @@ export interface TraceConnection {
 
 export interface Trace {
   open(layer: TraceLayer, service: string): TraceConnection;
+}
+
+/** The name that a message of the other side gives itself, if it can be one of the protocol's: the other side chooses these words. */
+export function constantName(name: unknown): string | undefined {
+  return typeof name === 'string' && /^\w{1,40}$/.test(name) ? name : undefined;
 }

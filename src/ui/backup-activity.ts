@@ -19,6 +19,8 @@ const WIDEST = 75;
 const BAR_CELLS = 40;
 const DETAIL_COLUMN = 42;
 const SILENCE_WORTH_TELLING_S = 60;
+/** How long iOS shows its passcode prompt, about (libimobiledevice #1380); `--passcode-timeout` may be less. */
+export const IOS_WAITS_SECONDS = 180;
 
 export interface ActivityContext {
   readonly screen: Screen;
@@ -103,7 +105,11 @@ function promptLine(
   if (event.prompt === 'trust') {
     return justify(`${mark} Look at the ${noun}: tap Trust, then enter its passcode.`, waiting, width);
   }
-  return `${mark} Enter the passcode on the ${noun}  ${waiting}, iOS gives up at about 3:00`;
+  const limit =
+    event.timeoutSeconds < IOS_WAITS_SECONDS
+      ? `ibk gives up at ${formatCounter(event.timeoutSeconds)}`
+      : 'iOS gives up at about 3:00';
+  return `${mark} Enter the passcode on the ${noun}  ${waiting}, ${limit}`;
 }
 
 function receiving(job: JobState, context: ActivityContext, spinner: string, width: number): [string, string?] {

@@ -1,21 +1,22 @@
 /** What a finished backup leaves on the screen. */
 import { ERROR_CATALOG, type IbkError } from '../errors.js';
 import type { BackupSummary } from '../events.js';
-import { countOf, formatBytes, formatDate, formatDuration, formatRate } from '../figures.js';
+import { countOf, formatBytes, formatDate, formatDuration, formatRate, freeWords } from '../figures.js';
 import { deviceNoun } from './device-words.js';
 import { hanging } from './errors.js';
 import { displayPath } from './paths.js';
 import type { JobState } from './progress-state.js';
 import type { Screen, Terminal } from './terminal.js';
-import { displayWidth, padEnd, printable, shorten } from './text.js';
+import { displayWidth, padEnd, printable, shorten, wrap } from './text.js';
 
 const LISTED_FAILURES = 10;
+const FACT_INDENT = 13;
 const GONE = /no such file/i;
 
 export function summaryLines(summary: BackupSummary, { err: screen, home }: Terminal, isFirst: boolean): string[] {
   const { glyphs } = screen;
   const noun = deviceNoun(summary.device.productType);
-  const place = `${displayPath(summary.path, home)} ${glyphs.dot} ${formatBytes(summary.freeBytes, 'down')} free`;
+  const place = `${displayPath(summary.path, home)} ${glyphs.dot} ${freeWords(summary.freeBytes)}`;
   const facts: [string, string][] = [
     ['Contents', contentsWords(summary, glyphs.dot)],
     ['Received', receivedWords(summary)],
@@ -23,8 +24,14 @@ export function summaryLines(summary: BackupSummary, { err: screen, home }: Term
     ['Kept in', place],
     ...missingHeadline(summary, noun),
   ];
-  const rows = facts.map(([label, words]) => `  ${padEnd(label, 9)}  ${words}`);
+  const rows = facts.flatMap(([label, words]) => factLines(label, words, screen.width()));
   return [headline(summary, screen, isFirst), ...rows, ...failureLines(summary, screen, noun)];
+}
+
+/** Label and words; what does not fit goes on below the words. */
+function factLines(label: string, words: string, width: number | undefined): string[] {
+  const lines = wrap(words, width === undefined ? undefined : width - FACT_INDENT);
+  return lines.map((line, index) => `${padEnd(index === 0 ? `  ${label}` : '', FACT_INDENT)}${line}`);
 }
 
 function headline(summary: BackupSummary, { style, glyphs }: Screen, isFirst: boolean): string {

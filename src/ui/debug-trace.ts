@@ -20,7 +20,6 @@ export function debugTrace(write: (line: string) => void, clock: Clock, layers: 
       return {
         message: (direction, name, _value, bytes) => say(`${direction} ${name}, ${bytes} B`),
         packet: (direction, name, _numbers, bytes) => say(`${direction} ${name}, ${bytes} B`),
-        block: () => undefined,
         file: (direction, { bytes, code }) => say(`${direction} file, ${bytes} B, code ${code}`),
         note: (name, facts) => say(facts === undefined ? name : `${name} ${JSON.stringify(facts)}`),
         close: (why) => say(`close ${why}`),
@@ -32,7 +31,6 @@ export function debugTrace(write: (line: string) => void, clock: Clock, layers: 
 const SILENT: TraceConnection = {
   message: () => undefined,
   packet: () => undefined,
-  block: () => undefined,
   file: () => undefined,
   note: () => undefined,
   close: () => undefined,
@@ -42,26 +40,14 @@ const SILENT: TraceConnection = {
 export function bothTraces(first: Trace, second: Trace): Trace {
   return {
     open: (layer, service) => {
-      const pair = [first.open(layer, service), second.open(layer, service)] as const;
+      const pair = [first.open(layer, service), second.open(layer, service)];
+      const tell = (what: (each: TraceConnection) => void) => pair.forEach(what);
       return {
-        message: (...args) => {
-          for (const each of pair) each.message(...args);
-        },
-        packet: (...args) => {
-          for (const each of pair) each.packet(...args);
-        },
-        block: (...args) => {
-          for (const each of pair) each.block(...args);
-        },
-        file: (...args) => {
-          for (const each of pair) each.file(...args);
-        },
-        note: (...args) => {
-          for (const each of pair) each.note(...args);
-        },
-        close: (...args) => {
-          for (const each of pair) each.close(...args);
-        },
+        message: (...args) => tell((each) => each.message(...args)),
+        packet: (...args) => tell((each) => each.packet(...args)),
+        file: (...args) => tell((each) => each.file(...args)),
+        note: (...args) => tell((each) => each.note(...args)),
+        close: (...args) => tell((each) => each.close(...args)),
       };
     },
   };

@@ -35,7 +35,7 @@ function inOneColumn(checks: readonly DoctorCheck[], screen: Screen): string[] {
   const shown = checks.filter(({ state }) => state !== 'skipped');
   const lines = shown.flatMap((check) => {
     const head = `${paintedMark(check, screen)} ${padEnd(LABELS[check.check], LABEL + GAP - 1)}`;
-    const hints = check.hint === null || check.state === 'ok' ? [] : check.hint.split('\n');
+    const hints = check.hint === null || check.state === 'ok' ? [] : [check.hint];
     return [
       `${head}${messageOf(check)}`.trimEnd(),
       ...hints.flatMap((hint) =>
@@ -88,7 +88,7 @@ function footer({ checks, exit }: DoctorReport, { glyphs, style }: Screen): stri
   const failed = checks.filter(({ state }) => state === 'fail');
   const [first] = failed;
   if (first === undefined) return ['Everything is ready: ibk backup'];
-  const next = first.hint === null ? '' : ` First: ${first.hint.split('\n')[0]}`;
+  const next = first.hint === null ? '' : ` First: ${printable(first.hint)}`;
   const count = failed.length === 1 ? '1 problem.' : `${failed.length} problems.`;
   return [`${style.failed(count)}${next} ${glyphs.dot} exit ${exit}`];
 }

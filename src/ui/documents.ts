@@ -147,6 +147,14 @@ export function pairDocument(device: { readonly udid: string; readonly name: str
   return { v: 1, type: 'pair', udid: device.udid, name: device.name, trusted: true, already };
 }
 
+/** What `pair` or `unpair` would do. */
+export function dryRunDocument(
+  command: 'pair' | 'unpair',
+  { udid, name }: { readonly udid: string; readonly name: string },
+): Json {
+  return { v: 1, type: 'dry_run', command, udid, name };
+}
+
 export function unpairDocument(device: { readonly udid: string; readonly name: string }): Json {
   return { v: 1, type: 'unpair', udid: device.udid, name: device.name, trusted: false };
 }

@@ -2,10 +2,9 @@
  * An error as people see it, in three parts: what happened, what it means, what to do; then, dim, its slug, exit code and
  * the device's own number. Anything that is not an IbkError is a bug of ours and says how to report it.
  */
-import { IbkError } from '../errors.js';
-import { VERSION } from '../version.js';
+import { asIbkError, type IbkError } from '../errors.js';
 import type { Screen } from './terminal.js';
-import { displayWidth, printableLines, wrap } from './text.js';
+import { displayWidth, printableSentence, wrap } from './text.js';
 
 const WIDEST = 78;
 
@@ -18,17 +17,6 @@ export function printError(error: unknown, screen: Screen, view: ErrorView): voi
   for (const line of renderError(asIbkError(error), screen, view)) screen.line(line);
 }
 
-/** Wraps what nobody foresaw, so that text and JSON have one thing to show. */
-export function asIbkError(error: unknown): IbkError {
-  if (error instanceof IbkError) return error;
-  const words = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
-  return new IbkError('bug', `This is a bug in ibk ${VERSION}: ${words}`, {
-    meaning: 'Finished backups are not touched by it.',
-    hint: 'Report it with the file that this makes: ibk doctor --bundle FILE',
-    cause: error,
-  });
-}
-
 export function renderError(error: IbkError, screen: Screen, { debug }: ErrorView): string[] {
   const { style, glyphs } = screen;
   const width = screen.width();
@@ -36,7 +24,7 @@ export function renderError(error: IbkError, screen: Screen, { debug }: ErrorVie
   const lines = [
     ...hanging(glyphs.failed, error.message, room).map((line) => style.failed(line)),
     ...(error.meaning === undefined ? [] : hanging('', error.meaning, room)),
-    ...error.hint.split('\n').flatMap((hint) => hanging(glyphs.next, hint, room)),
+    ...hanging(glyphs.next, error.hint, room),
     style.dim(`  ${errorTail(error, glyphs.dot)}`),
   ];
   return debug ? [...lines, ...debugLines(error).map((line) => style.dim(`  ${line}`))] : lines;
@@ -52,7 +40,7 @@ export function errorTail(error: IbkError, dot: string): string {
 export function hanging(mark: string, text: string, width: number | undefined): string[] {
   const first = mark === '' ? '  ' : `${mark} `;
   const indent = ' '.repeat(displayWidth(first));
-  const broken = wrap(printableLines(text), width === undefined ? undefined : width - indent.length);
+  const broken = wrap(printableSentence(text), width === undefined ? undefined : width - indent.length);
   return broken.map((line, index) => `${index === 0 ? first : indent}${line}`);
 }
 
@@ -60,7 +48,7 @@ function debugLines(error: IbkError): string[] {
   const facts = Object.entries(error.details).map(([key, value]) => `${key}: ${JSON.stringify(value)}`);
   const at = error.phase === undefined ? [] : [`phase: ${error.phase}`];
   const finer = error.reason === undefined ? [] : [`reason: ${error.reason}`];
-  return [...at, ...finer, ...facts, ...stackOf(error)].flatMap((line) => printableLines(line).split('\n'));
+  return [...at, ...finer, ...facts, ...stackOf(error)].map(printableSentence);
 }
 
 function stackOf(error: Error): string[] {

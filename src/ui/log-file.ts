@@ -3,6 +3,7 @@ import { createWriteStream } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { IbkError } from '../errors.js';
 import { formatDate, formatTimeOfDay } from '../figures.js';
+import { printable } from './text.js';
 
 export interface LogFile {
   /** A line that has its date already. */
@@ -30,7 +31,7 @@ export async function openLogFile(path: string): Promise<LogFile> {
   };
   return {
     write,
-    note: (words, now) => write(`${formatDate(now).slice(0, 10)} ${formatTimeOfDay(now)} ${words}`),
+    note: (words, now) => write(`${formatDate(now).slice(0, 10)} ${formatTimeOfDay(now)} ${printable(words)}`),
     close: () => new Promise((resolve) => (broken ? resolve() : out.end(resolve))),
   };
 }

@@ -5,12 +5,13 @@ import {
   formatBytes,
   formatDate,
   formatDuration,
+  formatLimit,
   formatPercent,
   formatRate,
   formatTimeOfDay,
 } from '../figures.js';
 import { failureWords } from './backup-summary.js';
-import { silentSeconds } from './backup-activity.js';
+import { IOS_WAITS_SECONDS, silentSeconds } from './backup-activity.js';
 import { deviceNoun, linkWords } from './device-words.js';
 import type { JobState } from './progress-state.js';
 import { printable } from './text.js';
@@ -23,10 +24,12 @@ export function changeWords(event: OperationEvent, job: JobState): string | unde
     case 'start':
       return `backup started, ${event.kind}, ${linkWords([event.link])}, ${event.encrypted ? 'encrypted' : 'not encrypted'}`;
     case 'prompt':
-      if (event.state === 'answered') return event.prompt === 'trust' ? 'trusts this computer' : 'passcode entered';
+      // Answered may be refused: what came of it is told by what follows.
+      if (event.state === 'answered')
+        return event.prompt === 'trust' ? 'Trust was answered' : 'passcode prompt answered';
       return event.prompt === 'trust'
         ? 'tap Trust on it, then enter its passcode'
-        : 'enter the passcode on it, iOS waits about 3 min';
+        : `enter the passcode on it, ${event.timeoutSeconds < IOS_WAITS_SECONDS ? `ibk waits ${formatLimit(event.timeoutSeconds)}` : 'iOS waits about 3 min'}`;
     case 'phase':
       return event.phase === 'receive' ||
         event.phase === 'connect' ||

@@ -1,5 +1,5 @@
 /** `ibk backup --dry-run`: what would happen. The phone's backup service is not started, so nobody knows the size yet. */
-import { formatBytes, formatDate } from '../figures.js';
+import { formatBytes, formatDate, freeWords } from '../figures.js';
 import type { BackupPlan } from '../operations/results.js';
 import { deviceNoun, linkWords } from './device-words.js';
 import { displayPath } from './paths.js';
@@ -18,7 +18,7 @@ export function planLines(plan: BackupPlan, { out: screen, home }: Terminal): st
   const rows = [
     ['Kind', kindWords(plan)],
     ['Encrypted', needs === '' ? encrypted : `${padEnd(encrypted, FIRST_FIELD)}${needs}`],
-    ['Disk', `${formatBytes(plan.freeBytes, 'down')} free; the size is known once the ${noun} has scanned`],
+    ['Disk', `${freeWords(plan.freeBytes)}; the size is known once the ${noun} has scanned`],
   ] as const;
   return [
     `Would back up ${screen.style.strong(printable(name))} (${facts}) to ${displayPath(plan.root, home)}`,

@@ -14,16 +14,21 @@ const UNSAFE = /[\u0000-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066
  * Quoted only if it begins or ends with a space, which nobody would see.
  */
 export function printable(name: string): string {
-  const safe = name.replace(UNSAFE, escapeCharacter);
+  const safe = bounded(name, LONGEST_NAME).replace(UNSAFE, escapeCharacter);
   return /^\s|\s$/.test(safe) ? `"${safe}"` : safe;
 }
 
-/** Like `printable`, for text of several lines that we did not write ourselves: line feeds stay. */
-export function printableLines(text: string): string {
-  return text
-    .split('\n')
-    .map((line) => line.replace(UNSAFE, escapeCharacter))
-    .join('\n');
+/** Like `printable`, for a sentence that may hold such a name: it stays one line, or a name could write lines of advice. */
+export function printableSentence(text: string): string {
+  return bounded(text, LONGEST_TEXT).replace(UNSAFE, escapeCharacter);
+}
+
+/** No name that is worth reading is longer; paths have up to 1024 bytes. */
+const LONGEST_NAME = 2000;
+const LONGEST_TEXT = 20_000;
+
+function bounded(text: string, longest: number): string {
+  return text.length <= longest ? text : `${text.slice(0, longest)}…`;
 }
 
 function escapeCharacter(character: string): string {

@@ -33,6 +33,7 @@ test('every document and line fits its schema, and every schema is used', async 
     expect(await json('devices')).toEqual({ types: ['devices'], exit: 0 });
     expect(await json('backup', '-n')).toEqual({ types: ['error'], exit: 22 });
     expect(await json('doctor')).toEqual({ types: ['doctor'], exit: 22 });
+    expect(await json('pair', '-n')).toEqual({ types: ['dry_run'], exit: 0 });
     expect(await json('pair')).toEqual({ types: ['pair'], exit: 0 });
     expect(await json('backup', '-n')).toEqual({ types: ['backup_plan'], exit: 0 });
     const full = await json('backup');

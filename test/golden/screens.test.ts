@@ -1,12 +1,16 @@
 /** A session with a simulated phone, told as text: what each command writes when it is piped, word for word. */
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, expect, test } from 'vitest';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { controlSimulator } from '../../src/sim/index.js';
 import { plugIn } from '../support/phone.js';
 import { tempHome, transcript } from '../support/run-ibk.js';
 
-const home = tempHome();
-afterAll(() => rmSync(home, { recursive: true, force: true }));
+let home: string;
+beforeEach(() => {
+  home = tempHome();
+});
+afterEach(() => rmSync(home, { recursive: true, force: true }));
 const golden = (name: string) => `../../fixtures/golden/${name}.txt`;
 
 test('from the first look to the second backup', async () => {
@@ -56,6 +60,33 @@ test('two phones', async () => {
   ])
     texts.push(transcript(args, await phone.ibk(args), home));
   await expect(texts.join('\n')).toMatchFileSnapshot(golden('two-phones'));
+});
+
+test('no phone', async () => {
+  await using phone = await plugIn(home);
+  await controlSimulator(phone.sim.listen, 'unplug', {});
+  const texts: string[] = [];
+  for (const args of [
+    ['devices'],
+    ['devices', '--json'],
+    ['devices', '--wait', '1s'],
+    ['backup'],
+    ['backup', '--wait', '1s'],
+    ['doctor'],
+    ['info', '-u', 'Anna'],
+  ])
+    texts.push(transcript(args, await phone.ibk(args), home));
+  await expect(texts.join('\n')).toMatchFileSnapshot(golden('no-phone'));
+});
+
+test('over Wi-Fi, and both ways', async () => {
+  await using phone = await plugIn(home, { scenarios: ['usb-and-network', 'paired'] });
+  const texts: string[] = [];
+  for (const args of [['devices'], ['backup', '--network', '-n'], ['backup', '-n'], ['info']])
+    texts.push(transcript(args, await phone.ibk(args), home));
+  await using wireless = await plugIn(home, { scenarios: ['network'] });
+  for (const args of [['pair'], ['backup', '--usb']]) texts.push(transcript(args, await wireless.ibk(args), home));
+  await expect(texts.join('\n')).toMatchFileSnapshot(golden('links'));
 });
 
 test('unfinished backups of other programs are listed as such', async () => {

@@ -1,9 +1,10 @@
 /** Help texts, first contact, and the errors that need no device: what the built ibk writes, word for word. */
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { execa } from 'execa';
 import { afterAll, expect, test } from 'vitest';
 import { displayWidth } from '../../src/ui/text.js';
-import { runIbk, tempHome, transcript } from '../support/run-ibk.js';
+import { cleanEnvironment, IBK, runIbk, tempHome, transcript } from '../support/run-ibk.js';
 
 const home = tempHome();
 afterAll(() => rmSync(home, { recursive: true, force: true }));
@@ -28,13 +29,19 @@ test.each(HELP)('%s', async (name, args) => {
 });
 
 test('help is the same however it is asked for', async () => {
-  const [flag, short, word] = await Promise.all([
-    runIbk(home, ['backup', '--help']),
-    runIbk(home, ['backup', '-h']),
-    runIbk(home, ['help', 'backup']),
-  ]);
-  expect(short).toEqual(flag);
-  expect(word).toEqual(flag);
+  const [flag, ...others] = await Promise.all(
+    [
+      ['backup', '--help'],
+      ['backup', '-h'],
+      ['help', 'backup'],
+      // Asked for before the command it must not run the command.
+      ['-h', 'backup'],
+      ['--help', 'backup', '-q'],
+    ].map((args) => runIbk(home, args)),
+  );
+  for (const other of others) expect(other).toEqual(flag);
+  expect(await runIbk(home, ['-V', 'backup'])).toEqual(await runIbk(home, ['-V']));
+  expect(await runIbk(home, ['-h', 'sim'])).toEqual(await runIbk(home, ['sim', '--help']));
 });
 
 const MISTAKES: readonly (readonly string[])[] = [
@@ -44,6 +51,9 @@ const MISTAKES: readonly (readonly string[])[] = [
   ['backup', '--ful'],
   ['backup', '--wait'],
   ['backup', '--wait', '15'],
+  ['backup', '--timeout', '0'],
+  ['backup', '--full=yes'],
+  ['--json=no', 'devices'],
   ['devices', 'latest'],
   ['--json', 'bakcup'],
   ['-q'],
@@ -70,6 +80,9 @@ test('no usbmuxd', async () => {
   );
   for (const text of texts) expect(text).toContain('--- exit 29');
   await expect(texts.join('\n')).toMatchFileSnapshot(golden('no-usbmuxd'));
+  const waited = await runIbk(home, ['backup', '--wait', '1s']);
+  expect(waited.exit).toBe(29);
+  expect(waited.stderr).toMatch(/^Waiting for an iPhone or iPad, at most 1 s\.\n✗ usbmuxd cannot be reached/);
   const debug = await runIbk(home, ['pair', '--debug']);
   expect(debug.stderr).toMatch(/IbkError: usbmuxd cannot be reached[\s\S]*at .*\n/);
   expect((await runIbk(home, ['pair'])).stderr).not.toContain('    at ');
@@ -85,4 +98,27 @@ test('a config file with mistakes: commands refuse, doctor shows them', async ()
   expect(texts[1]).toContain('line 3: unknown "stall-timout"');
   await expect(texts.join('\n')).toMatchFileSnapshot(golden('config-mistakes'));
   rmSync(other, { recursive: true });
+});
+
+test('answers that cannot be written are a failure; a home that is no folder is none', async () => {
+  const lost = await execa('sh', ['-c', `"${process.execPath}" "${IBK}" --help >/dev/full`], {
+    env: cleanEnvironment(home),
+    extendEnv: false,
+    reject: false,
+  });
+  expect(lost.exitCode).toBe(14);
+  expect(lost.stderr).toContain('The output could not be written: ENOSPC.');
+  expect((await runIbk(home, ['list', '-o', home], { env: { HOME: '/dev/null' } })).exit).toBe(0);
+});
+
+test('what nobody foresaw is told as a bug, with its exit code', async () => {
+  // Fails in the background as soon as somebody listens for it.
+  const fail = 'setImmediate(()=>{throw(new(RangeError)(`unforeseen`))})';
+  const ran = await runIbk(home, ['devices'], {
+    env: {
+      NODE_OPTIONS: `--import=data:text/javascript,process.on('newListener',(n)=>n=='uncaughtException'&&${fail})`,
+    },
+  });
+  expect(ran.exit).toBe(70);
+  expect(ran.stderr).toMatch(/^✗ This is a bug in ibk [\d.]+: RangeError: unforeseen\n/);
 });

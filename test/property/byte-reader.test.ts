@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { PassThrough } from 'node:stream';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
@@ -96,4 +97,16 @@ test('more than a mebibyte unread pauses the stream, and reading on resumes it',
   for await (const view of reader.body(total - 1)) got += view.length;
   expect(got).toBe(total);
   await writing;
+});
+
+test('what came before the end is still read, although the signal has aborted', async () => {
+  const stream = new PassThrough();
+  const reader = new ByteReader(stream);
+  const ended = once(stream, 'end');
+  stream.end('last word');
+  await ended;
+  const gone = AbortSignal.abort(new IbkError('connection_lost', 'gone'));
+  expect((await reader.exactly(4, gone)).toString()).toBe('last');
+  expect((await reader.some(9, gone)).toString()).toBe(' word');
+  await expect(reader.exactly(1, gone)).rejects.toThrow('gone');
 });

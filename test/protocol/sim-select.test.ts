@@ -10,6 +10,8 @@ import { pairDevice } from '../../src/operations/pair.js';
 import { selectDevices } from '../../src/operations/select-device.js';
 import { buildXmlPlist } from '../../src/plist/codec.js';
 import { plistDict } from '../../src/plist/value.js';
+import { startSimulator } from '../../src/sim/index.js';
+import type { LockState } from '../../src/sim/phone/phone.js';
 import { type Bench, contextFor, hastyClock, startBench } from '../support/sim-bench.js';
 
 let root: string;
@@ -41,6 +43,7 @@ test('a UDID in any spelling, its unique beginning, the name in any case, all; e
   expect((await select(old?.udid.slice(0, 7) ?? ''))[0]?.udid).toBe(old?.udid);
   expect((await select(second?.name.toUpperCase() ?? ''))[0]?.udid).toBe(second?.udid);
   expect((await select('all')).map((device) => device.udid)).toEqual(phones().map((phone) => phone.udid));
+  await expect(select('all', 'Nobody')).rejects.toMatchObject({ code: 'no_device', exit: 20 });
   expect(await select(udid, first?.name ?? '', udid)).toHaveLength(1);
 });
 
@@ -72,6 +75,21 @@ test('no device, at once or after waiting', async () => {
   expect(await waiting).toHaveLength(1);
 });
 
+test('a muxer that is not there yet is waited for: on Linux it starts with the first device', async () => {
+  const listen = `UNIX:${join(root, 'later.sock')}`;
+  const { ctx, abort } = contextFor(listen, { clientClock: hastyClock() });
+  await expect(selectDevices(ctx, { udids: [], link: 'any' })).rejects.toMatchObject({ code: 'usbmuxd' });
+  const inVain = selectDevices(ctx, { udids: [], link: 'any', waitMs: 3000 });
+  await expect(inVain).rejects.toMatchObject({ code: 'usbmuxd', reason: 'unreachable' });
+  const waiting = selectDevices(ctx, { udids: [], link: 'any', waitMs: 3_600_000 });
+  await using later = await startSimulator({ listen, files: 1, bytes: 1 });
+  expect((await waiting)[0]?.udid).toBe(later.phones[0]?.udid);
+  later.phones[0]?.unplug();
+  const again = selectDevices(ctx, { udids: [], link: 'any', waitMs: 3_600_000 });
+  abort.abort();
+  await expect(again).rejects.toMatchObject({ code: 'interrupted' });
+});
+
 test('the list: states, and names of phones that tell none from their last backup', async () => {
   const [first, second, old] = phones();
   await pairDevice(bench.ctx, (await select(first?.udid ?? ''))[0]!);
@@ -98,6 +116,14 @@ test('the list: states, and names of phones that tell none from their last backu
   expect(info).toMatchObject({ trusted: true, backupsEncrypted: false, passcodeSet: true, locked: false });
   expect(info.serial).toBeTruthy();
   expect(info.storageBytes).toBeGreaterThan(info.freeBytes ?? Number.POSITIVE_INFINITY);
+  const lockedNow = async (lock: LockState) => {
+    const [phone] = bench.sim.phones;
+    if (phone !== undefined) phone.lock = lock;
+    return (await deviceInfo(bench.ctx, (await select(first?.udid ?? ''))[0]!, { root })).locked;
+  };
+  expect(await lockedNow('locked'), 'a dark screen is no hindrance').toBe(false);
+  expect(await lockedNow('not-unlocked')).toBe(true);
+  expect(await lockedNow('unlocked')).toBe(false);
 });
 
 test('watching: those there first, then as they come and go', async () => {

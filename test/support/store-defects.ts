@@ -89,7 +89,7 @@ export async function engineWith(defect: Defect): Promise<{ engine: StoreEngine;
     await mkdir(join(copy, 'src'), { recursive: true });
     await writeFile(join(copy, 'package.json'), '{"type":"module"}');
     await symlink(join(PROJECT, 'node_modules'), join(copy, 'node_modules'));
-    for (const part of ['src/errors.ts', 'src/plist', 'src/io', 'src/backup']) {
+    for (const part of ['src/errors.ts', 'src/version.ts', 'src/plist', 'src/io', 'src/backup']) {
       await cp(join(PROJECT, part), join(copy, part), { recursive: true });
     }
     const file = join(copy, 'src/backup', defect.file);

@@ -240,7 +240,7 @@ test('in a log: a line at each change, then every 30 s', async () => {
   expect(lines.map((line) => line.replace(/^\d\d(?=:\d\d:\d\d )/, 'HH'))).toEqual([
     "HH:02:19 Anna's iPhone: backup started, incremental, USB, encrypted",
     "HH:02:20 Anna's iPhone: enter the passcode on it, iOS waits about 3 min",
-    "HH:02:40 Anna's iPhone: passcode entered",
+    "HH:02:40 Anna's iPhone: passcode prompt answered",
     "HH:02:40 Anna's iPhone: scanning",
     "HH:03:10 Anna's iPhone: scanning, 30 s so far",
     "HH:03:40 Anna's iPhone: scanning, 1 min 00 s so far",

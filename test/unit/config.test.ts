@@ -126,6 +126,8 @@ describe('refusals', () => {
   test.each([
     [{ wait: '15' }, {}, '--wait "15" is not a duration.'],
     [{}, { IBK_RETRIES: 'many' }, 'IBK_RETRIES "many" is not a whole number.'],
+    [{ timeout: '0' }, {}, '--timeout "0" is too short.'],
+    [{}, { IBK_STALL_TIMEOUT: '0.5s' }, 'IBK_STALL_TIMEOUT "0.5s" is too short.'],
     [{ progress: 'loud' }, {}, '--progress "loud" is not known.'],
     [{ out: '' }, {}, '--out is empty.'],
     [{ udid: [''] }, {}, '--udid is empty.'],

@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import { chooseBackups } from '../../src/commands/choose-backups.js';
-import { ERROR_CATALOG, type ErrorCode, IbkError } from '../../src/errors.js';
+import { asIbkError, ERROR_CATALOG, type ErrorCode, IbkError } from '../../src/errors.js';
 import type { ListedBackup } from '../../src/operations/results.js';
-import { asIbkError, printError } from '../../src/ui/errors.js';
+import { printError } from '../../src/ui/errors.js';
 import { jsonLine } from '../../src/ui/ndjson.js';
 import { displayPath, shellWord } from '../../src/ui/paths.js';
 import { confirm } from '../../src/ui/prompt.js';
@@ -98,6 +98,19 @@ describe('errors', () => {
     const pipe = fakeTerminal();
     printError(error, pipe.err, { debug: false });
     expect(pipe.stderr.text.split('\n')).toHaveLength(5);
+  });
+  test('a name writes no line of its own', () => {
+    const terminal = fakeTerminal({ columns: 80 });
+    const error = new IbkError('not_paired', 'x\n→ sudo evil\n does not trust this computer.', {
+      hint: 'ibk pair -u "x\n→ sudo evil"',
+    });
+    printError(error, terminal.err, { debug: false });
+    expect(terminal.stderr.text.split('\n')).toEqual([
+      '✗ x\\n→ sudo evil\\n does not trust this computer.',
+      '→ ibk pair -u "x\\n→ sudo evil"',
+      '  not_paired · exit 22',
+      '',
+    ]);
   });
   test('what nobody foresaw is a bug of ours, with its stack only under --debug', () => {
     const terminal = fakeTerminal();

@@ -11,7 +11,7 @@ import { abortError, within } from '../../io/abort.js';
 import { ByteReader } from '../../io/byte-reader.js';
 import type { Clock } from '../../io/clock.js';
 import type { PlistDict, PlistValue } from '../../plist/value.js';
-import type { Trace, TraceConnection } from '../../trace/trace.js';
+import { constantName, type Trace, type TraceConnection } from '../../trace/trace.js';
 import { send } from '../connection.js';
 import type { Connection } from '../transport.js';
 import { type StreamPlace, streamEnding } from './downloads.js';
@@ -39,6 +39,8 @@ export class DeviceLink {
   readonly #reader: ByteReader;
   readonly #options: LinkOptions;
   readonly #guard: StallGuard;
+  /** Silence counts from here on: before the request it is our turn, and what is gathered then takes its time. */
+  readonly #begin: () => void;
   readonly #signal: AbortSignal;
   readonly #progress = new ProgressMeter();
   readonly #place: StreamPlace = { inStream: false, inFile: false };
@@ -51,6 +53,7 @@ export class DeviceLink {
     this.#options = options;
     this.#reader = new ByteReader(connection.stream);
     this.#guard = new StallGuard(options.clock, options.stallMs, () => this.#reader.received + this.#written);
+    this.#begin = this.#guard.pause();
     this.#signal = AbortSignal.any([options.signal, connection.closed, this.#guard.signal]);
     this.#log = options.trace?.open('devicelink', 'com.apple.mobilebackup2');
   }
@@ -109,6 +112,7 @@ export class DeviceLink {
    */
   async exchange(request: PlistDict, host: DeviceLinkHost, events: LinkEvents): Promise<PlistDict> {
     const signal = this.#signal;
+    this.#begin();
     await this.#send(processMessage(request), signal);
     for (;;) {
       const received = await this.#receive(MESSAGE_LIMIT, signal);
@@ -182,8 +186,7 @@ export class DeviceLink {
 }
 
 function messageName(value: PlistValue): string {
-  const name = Array.isArray(value) ? value[0] : undefined;
-  return typeof name === 'string' ? name : 'unreadable';
+  return constantName(Array.isArray(value) ? value[0] : undefined) ?? 'unreadable';
 }
 
 /** The device closed the conversation without a final answer. */

@@ -44,6 +44,8 @@ export interface UploadContext {
   readonly progress: ProgressMeter;
   readonly log: TraceConnection | undefined;
   readonly onFailed: (file: FailedUpload) => void;
+  /** Silence does not count until the returned function is called: it is the host that is waited for. */
+  readonly pauseStall: () => () => void;
   /** The host could not take a file: its path and the failure. An error that must end the run is thrown from here. */
   readonly onHostFailure: (path: string, error: unknown) => void;
 }
@@ -176,7 +178,9 @@ class Target {
   #guarded(step: () => Promise<void> | undefined | void): Promise<void> | undefined {
     try {
       const waiting = step();
-      return waiting instanceof Promise ? waiting.catch((error: unknown) => this.#fail(error)) : undefined;
+      if (!(waiting instanceof Promise)) return undefined;
+      const resume = this.#context.pauseStall();
+      return waiting.catch((error: unknown) => this.#fail(error)).finally(resume);
     } catch (error) {
       return this.#fail(error);
     }

@@ -12,13 +12,14 @@
  * used, and one that turns out to be stale is replaced and the request repeated, once. Services may be started in parallel.
  */
 import { IbkError } from '../../errors.js';
-import { type PlistDict, type PlistValue, isPlistDict, plistDict } from '../../plist/value.js';
+import type { PlistDict, PlistValue } from '../../plist/value.js';
 import { optionalString } from '../../plist/fields.js';
 import type { ProtocolContext } from '../context.js';
 import type { WaitOptions } from '../plist-channel.js';
 import type { Connection, Transport } from '../transport.js';
 import type { PairRecord } from '../usbmux/pair-record.js';
 import { isStaleSession } from './errors.js';
+import { boundedFacts } from './facts.js';
 import type { IosVersion } from './ios-version.js';
 import { decodeStartedService, type StartedService } from './messages.js';
 import { type LockdownConversation, type OpenedSession, openSession, otherRange, nounOf } from './session.js';
@@ -68,9 +69,9 @@ export class OpenedDevice implements AsyncDisposable {
     this.#lastUse = ctx.clock.monotonic();
   }
 
-  /** A fact that is a string, or undefined. */
+  /** A fact that is a string and not empty, or undefined. */
   text(key: string): string | undefined {
-    return optionalString(this.values, key);
+    return optionalString(this.values, key) || undefined;
   }
 
   /** One value, or with no key all of a domain; undefined when the device has none. */
@@ -196,7 +197,7 @@ export async function openDevice(
   try {
     if (!opened.isRecordedPeer) warnOfStranger(ctx, transport.udid, opened);
     const all = await opened.conversation.getValue(undefined, undefined, options);
-    const values = isPlistDict(all) ? all : plistDict();
+    const values = boundedFacts(all);
     return new OpenedDevice(ctx, transport, record, opened, values);
   } catch (error) {
     opened.conversation.close('failed');

@@ -1,12 +1,13 @@
 /** A conversation with lockdownd: from the first connection to an open session. */
 import { IbkError } from '../../errors.js';
 import { field, optionalString } from '../../plist/fields.js';
-import { isPlistDict, type PlistDict, type PlistValue, plistDict } from '../../plist/value.js';
+import type { PlistDict, PlistValue } from '../../plist/value.js';
 import type { ProtocolContext } from '../context.js';
 import { PlistChannel, type WaitOptions } from '../plist-channel.js';
 import type { Transport } from '../transport.js';
 import type { PairRecord } from '../usbmux/pair-record.js';
 import { isLockdownError, lockdownError } from './errors.js';
+import { boundedFact, boundedFacts } from './facts.js';
 import { type IosVersion, parseIosVersion } from './ios-version.js';
 import {
   decodeStartedSession,
@@ -94,9 +95,10 @@ export class LockdownConversation {
   /** What is told without a session: one request where the device answers it, else the two values that the next steps need. */
   async greet(options: WaitOptions = {}): Promise<Greeting> {
     const all = await this.getValue(undefined, undefined, options);
-    const values = isPlistDict(all) ? all : plistDict();
+    const values = boundedFacts(all);
     const told = async (key: string) => {
-      const value = field(values, key) ?? (await this.getValue(undefined, key, options));
+      const asked = field(values, key) ?? (await this.getValue(undefined, key, options));
+      const value = typeof asked === 'string' ? boundedFact(asked) : asked;
       if (value !== undefined) values[key] = value;
       return typeof value === 'string' ? value : undefined;
     };

@@ -6,7 +6,8 @@
  */
 import { randomUUID } from 'node:crypto';
 import { IbkError } from '../../errors.js';
-import { asData, field, optionalString } from '../../plist/fields.js';
+import { formatLimit } from '../../figures.js';
+import { asData, field } from '../../plist/fields.js';
 import { plistDict } from '../../plist/value.js';
 import type { ProtocolContext } from '../context.js';
 import type { WaitOptions } from '../plist-channel.js';
@@ -141,7 +142,7 @@ async function requestPair(
 }
 
 function notAnswered(noun: string, seconds: number): IbkError {
-  return new IbkError('not_paired', `Trust was not answered on the ${noun} within ${seconds} s.`, {
+  return new IbkError('not_paired', `Trust was not answered on the ${noun} within ${formatLimit(seconds)}.`, {
     meaning: 'Without it no backup is possible. Nothing was changed.',
     hint: 'Unlock it, tap Trust and enter its passcode, then run: ibk pair',
     reason: 'trust_timeout',
@@ -186,9 +187,4 @@ async function forgetUs(
   } finally {
     conversation.close();
   }
-}
-
-/** Facts for the listing of a device that is not trusted. */
-export function greetingText(greeting: Greeting, key: string): string | undefined {
-  return optionalString(greeting.values, key);
 }

@@ -8,8 +8,6 @@ import type { Connection } from '../transport.js';
 import { type FinalAnswer, readFinalAnswer } from './errors.js';
 import { type BackupRequest, backupRequest, helloRequest } from './requests.js';
 
-export const MOBILEBACKUP2_SERVICE = 'com.apple.mobilebackup2';
-
 export class MobileBackup2 {
   readonly link: DeviceLink;
 

@@ -181,7 +181,10 @@ export class Afc {
     const { clock, timeouts, signal: outer } = this.#ctx;
     const timeoutMs = options.timeoutMs ?? timeouts.answerMs;
     const onTimeout = () =>
-      new IbkError('timeout', 'AFC on the device did not answer in time.', { details: { service: SERVICE.afc } });
+      new IbkError('timeout', `AFC on the device did not answer within ${Math.ceil(timeoutMs / 1000)} s.`, {
+        hint: 'Unlock it, or give it more time: --timeout 3m',
+        details: { service: SERVICE.afc },
+      });
     const run = () =>
       within({ clock, timeoutMs, signal: options.signal ?? outer, onTimeout }, (signal) =>
         this.#exchange(name, parameters, numbers, payload, signal),

@@ -4,7 +4,7 @@
  */
 import { IbkError } from '../../errors.js';
 import { asArray, asDict, field, optionalString } from '../../plist/fields.js';
-import { plistDict } from '../../plist/value.js';
+import { type PlistValue, plistDict } from '../../plist/value.js';
 import type { ProtocolContext } from '../context.js';
 import type { OpenedDevice, StartServiceOptions } from '../lockdown/device.js';
 import { PlistChannel } from '../plist-channel.js';
@@ -20,6 +20,10 @@ export interface InstalledApp {
 /** A phone holds hundreds; both limits are far beyond any. */
 const MOST_APPS = 20_000;
 const MOST_PIECES = 20_000;
+const MOST_ID_LENGTH = 1000;
+/** A SINF has a few KiB, metadata some tens. What is larger, and what comes after so many in all, is left out: it is kept in memory. */
+const MOST_PART_BYTES = 1024 * 1024;
+const MOST_BYTES = 16 * 1024 * 1024;
 
 /** @throws IbkError `device_error` for an error of the service; as `OpenedDevice.startService` */
 export async function listUserApps(
@@ -43,6 +47,13 @@ async function browse(channel: PlistChannel, signal: AbortSignal | undefined): P
   });
   await channel.send('Browse', plistDict({ Command: 'Browse', ClientOptions }), { signal });
   const apps: InstalledApp[] = [];
+  let left = MOST_BYTES;
+  const data = (value: PlistValue | undefined): Buffer | undefined => {
+    if (!Buffer.isBuffer(value) || value.length > Math.min(left, MOST_PART_BYTES)) return undefined;
+    left -= value.length;
+    // A copy: the view would keep the whole answer.
+    return Buffer.from(value);
+  };
   for (let piece = 0; piece < MOST_PIECES && apps.length <= MOST_APPS; piece++) {
     const answer = await channel.receive({ signal });
     if (field(answer, 'Error') !== undefined)
@@ -51,14 +62,10 @@ async function browse(channel: PlistChannel, signal: AbortSignal | undefined): P
     for (const entry of list === undefined ? [] : asArray(list, 'CurrentList')) {
       const app = asDict(entry, 'CurrentList entry');
       const bundleId = optionalString(app, 'CFBundleIdentifier');
-      if (bundleId === undefined) continue;
+      if (bundleId === undefined || bundleId.length > MOST_ID_LENGTH) continue;
       apps.push({ bundleId, sinf: data(field(app, 'ApplicationSINF')), metadata: data(field(app, 'iTunesMetadata')) });
     }
     if (optionalString(answer, 'Status') === 'Complete') return apps;
   }
   throw new IbkError('device_error', 'The device listed apps without end.', { reason: 'protocol' });
-}
-
-function data(value: unknown): Buffer | undefined {
-  return Buffer.isBuffer(value) ? value : undefined;
 }

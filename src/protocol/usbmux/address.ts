@@ -61,8 +61,3 @@ export function describeMuxAddress(address: MuxAddress): string {
   if (address.kind === 'unix') return address.path;
   return address.host.includes(':') ? `[${address.host}]:${address.port}` : `${address.host}:${address.port}`;
 }
-
-/** The value for USBMUXD_SOCKET_ADDRESS in the form that most clients take. */
-export function muxAddressVariable(address: MuxAddress): string {
-  return address.kind === 'unix' ? `UNIX:${address.path}` : describeMuxAddress(address);
-}

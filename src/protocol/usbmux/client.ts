@@ -13,7 +13,7 @@ import { ByteReader } from '../../io/byte-reader.js';
 import type { Clock } from '../../io/clock.js';
 import { asData, field, optionalString } from '../../plist/fields.js';
 import type { PlistDict } from '../../plist/value.js';
-import type { Trace, TraceConnection } from '../../trace/trace.js';
+import { constantName, type Trace, type TraceConnection } from '../../trace/trace.js';
 import { connectionOf, openSocket } from '../connection.js';
 import type { Timeouts } from '../context.js';
 import type { Connection } from '../transport.js';
@@ -138,7 +138,7 @@ export class UsbmuxClient {
         const { message, bytes } = await readPacket(reader, options.signal).catch((cause) => {
           throw this.#ended(cause);
         });
-        log?.message('received', optionalString(message, 'MessageType') ?? 'unknown', message, bytes);
+        log?.message('received', constantName(message.MessageType) ?? 'unknown', message, bytes);
         const event = decodeEvent(message);
         if (event.kind !== 'unknown') yield event;
       }
@@ -187,7 +187,7 @@ export class UsbmuxClient {
         throw this.#ended(cause);
       },
     );
-    log?.message('received', optionalString(answer.message, 'MessageType') ?? name, answer.message, answer.bytes);
+    log?.message('received', constantName(answer.message.MessageType) ?? name, answer.message, answer.bytes);
     return answer.message;
   }
 

@@ -18,7 +18,3 @@ export function normalizeUdid(serial: string): string | undefined {
 export function udidKey(text: string): string {
   return text.replaceAll('-', '').toLowerCase();
 }
-
-export function isSameUdid(a: string, b: string): boolean {
-  return udidKey(a) === udidKey(b);
-}
