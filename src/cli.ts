@@ -4,7 +4,6 @@
  */
 import { homedir } from 'node:os';
 import { ALL_COMMANDS } from './commands/all.js';
-import type { CommandSpec, OwnOptions } from './commands/command.js';
 import { readArguments, type Request, versionLine } from './commands/program.js';
 import type { Session } from './commands/session.js';
 import { type Config, configFileError, type Flags, resolveConfig } from './config/config.js';
@@ -44,7 +43,7 @@ export async function main(): Promise<void> {
     else {
       const config = await configFor(request.flags);
       terminal = terminalFor(config.color);
-      process.exitCode = await runCommand(request.spec, request.options, config, terminal, stop);
+      process.exitCode = await runCommand(request, config, terminal, stop);
     }
   } catch (error) {
     process.exitCode = report(error, terminal, early);
@@ -55,8 +54,7 @@ export async function main(): Promise<void> {
 }
 
 async function runCommand(
-  spec: CommandSpec,
-  options: OwnOptions,
+  { spec, options, words }: Extract<Request, { kind: 'command' }>,
   config: Config,
   terminal: Terminal,
   stop: AbortController,
@@ -75,7 +73,7 @@ async function runCommand(
     const trace = traceFor(config, terminal, recorder);
     const { platform, env } = process;
     const session: Session = { config, terminal, clock: systemClock, signal: stop.signal, platform, env, trace, log };
-    const status = await spec.run(session, options);
+    const status = await spec.run(session, options, words);
     say(`ended, exit ${status}`);
     return status;
   } catch (error) {

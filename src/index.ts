@@ -16,10 +16,12 @@ export { type ContextOptions, createContext } from './operations/create-context.
 export { deviceInfo } from './operations/device-info.js';
 export { type DeviceChange, type ListDevicesOptions, listDevices, watchDevices } from './operations/devices.js';
 export { type DoctorOptions, doctor } from './operations/doctor.js';
+export { type ChoosingOptions, type ChosenBackup, chooseBackups, chooseVersion } from './operations/choose-backups.js';
 export { type ListBackupsOptions, listBackups } from './operations/list-backups.js';
 export { pairDevice, type PairResult, unpairDevice, type UnpairResult, validatePairing } from './operations/pair.js';
 export { planBackup } from './operations/plan-backup.js';
 export type * from './operations/results.js';
 export { type LinkChoice, type SelectedDevice, selectDevices, type SelectOptions } from './operations/select-device.js';
+export { verify, type VerifyOptions } from './operations/verify.js';
 export { openTraceFile, type TraceFile } from './trace/recorder.js';
 export { VERSION } from './version.js';

@@ -11,7 +11,6 @@ import { type BackupManifest, parseManifestPlist } from './manifest-plist.js';
 import { type BackupStatus, parseStatusPlist } from './status-plist.js';
 
 export interface BackupDescription {
-  readonly folder: string;
   readonly udid: string;
   readonly name: string | undefined;
   readonly productType: string | undefined;
@@ -42,22 +41,39 @@ export async function describeBackup(folder: string, udid: string): Promise<Back
     )
   )
     return undefined;
-  const info = await readPart(join(folder, 'Info.plist'), infoOf);
-  const status: BackupStatus | undefined = await readPart(join(folder, 'Status.plist'), parseStatusPlist);
-  const manifest: BackupManifest | undefined = await readPart(join(folder, 'Manifest.plist'), parseManifestPlist);
-  const complete =
-    status?.finished === true && manifest !== undefined && (names.has('Manifest.db') || names.has('Manifest.mbdb'));
+  const described = await describeParts(udid, (name, mostBytes) => readFile(join(folder, name), mostBytes));
+  return { ...described, complete: described.complete && (names.has('Manifest.db') || names.has('Manifest.mbdb')) };
+}
+
+/**
+ * The same for parts that lie elsewhere. A part that is missing or damaged tells nothing; that the whole is then incomplete is seen from the others.
+ * @param read gives undefined, or throws, where there is no such file, or a larger one
+ */
+export async function describeParts(
+  udid: string,
+  read: (name: string, mostBytes: number) => Promise<Buffer | undefined>,
+): Promise<BackupDescription> {
+  const part = async <T>(name: string, parse: (bytes: Buffer) => T): Promise<T | undefined> => {
+    try {
+      const bytes = await read(name, PLIST_LIMIT);
+      return bytes === undefined ? undefined : parse(bytes);
+    } catch {
+      return undefined;
+    }
+  };
+  const info = await part('Info.plist', infoOf);
+  const status: BackupStatus | undefined = await part('Status.plist', parseStatusPlist);
+  const manifest: BackupManifest | undefined = await part('Manifest.plist', parseManifestPlist);
   const lastBackupDate = info && field(info, 'Last Backup Date');
   const infoDate = lastBackupDate instanceof Date ? lastBackupDate : undefined;
   return {
-    folder,
     udid: (info && optionalString(info, 'Target Identifier')) ?? manifest?.udid ?? udidOfFolder(udid) ?? udid,
     name:
       (info && (optionalString(info, 'Display Name') ?? optionalString(info, 'Device Name'))) ?? manifest?.deviceName,
     productType: (info && optionalString(info, 'Product Type')) ?? manifest?.productType,
     ios: manifest?.productVersion ?? (info && optionalString(info, 'Product Version')),
     encrypted: manifest?.encrypted,
-    complete,
+    complete: status?.finished === true && manifest !== undefined,
     madeAt: status?.date ?? infoDate,
     madeBy: info && optionalString(info, MADE_BY_KEY),
   };
@@ -67,17 +83,12 @@ function infoOf(bytes: Buffer): PlistDict {
   return asDict(parsePlist(bytes, 'Info.plist', { maxBytes: PLIST_LIMIT }), 'Info.plist');
 }
 
-/** A part that is missing or damaged tells nothing; that the whole is then incomplete is seen from the others. */
-async function readPart<T>(path: string, parse: (bytes: Buffer) => T): Promise<T | undefined> {
+async function readFile(path: string, mostBytes: number): Promise<Buffer | undefined> {
+  const file = await open(path, constants.O_RDONLY | (constants.O_NONBLOCK ?? 0));
   try {
-    const file = await open(path, constants.O_RDONLY | (constants.O_NONBLOCK ?? 0));
-    try {
-      const stat = await file.stat();
-      return stat.isFile() && stat.size <= PLIST_LIMIT ? parse(await file.readFile()) : undefined;
-    } finally {
-      await file.close();
-    }
-  } catch {
-    return undefined;
+    const stat = await file.stat();
+    return stat.isFile() && stat.size <= mostBytes ? await file.readFile() : undefined;
+  } finally {
+    await file.close();
   }
 }

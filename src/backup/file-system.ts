@@ -132,7 +132,7 @@ export function removeTree(fs: StoreFileSystem, path: string): void {
 }
 
 /** The whole file, for small ones. @throws EFBIG beyond `limitBytes` */
-export function readWhole(fs: StoreFileSystem, path: string, limitBytes: number): Buffer | undefined {
+export function readWhole(fs: Pick<StoreFileSystem, 'open'>, path: string, limitBytes: number): Buffer | undefined {
   const file = fs.open(path);
   if (file === undefined) return undefined;
   try {

@@ -9,7 +9,7 @@ import { checkedVersionId, isDeltaName } from './layout.js';
 export const HEAD_FORMAT = 1;
 
 export interface LostFiles {
-  /** At most: forgetting the version between two such lists adds up what both name. */
+  /** At most, and metadata too: forgetting the version between two such lists adds up what both name. */
   readonly files: number;
   /** When that happened, as far as is known: the date of the other program's backup, else when it was noticed. Milliseconds since 1970. */
   readonly at: number;

@@ -37,6 +37,21 @@ export function readHead(fs: StoreFileSystem, layout: StoreLayout): Head | undef
   return undefined;
 }
 
+/** Where no head is whole but versions are listed, what is kept is not known any more. @throws IbkError `damaged` */
+export function refuseLostHead({ fs, layout }: Pick<StoreContext, 'fs' | 'layout'>): void {
+  const versions = fs.list(layout.inOwn('versions')) ?? [];
+  const listed = versions.some(({ name }) =>
+    (fs.list(layout.version(name)) ?? []).some((entry) => entry.name.startsWith('delta.')),
+  );
+  if (!listed) return;
+  throw new IbkError('damaged', 'The record of the versions in this store is lost.', {
+    reason: 'head_lost',
+    meaning:
+      'Nothing was touched. The newest backup can still be read, and nothing of the earlier versions was removed.',
+    hint: 'ibk doctor',
+  });
+}
+
 export type HeadChange = Partial<Omit<Head, 'gen' | 'udid'>>;
 
 /** Makes `head` with `change` the one that counts. It is durable on return. @throws IbkError `in_use`: another writer was faster */

@@ -2,7 +2,7 @@
 import { readChangeList } from './change-list.js';
 import { listPath } from './catalog-sync.js';
 import type { StoreContext } from './context.js';
-import { headGenerations, readHead } from './head.js';
+import { headGenerations, readHead, refuseLostHead } from './head.js';
 import type { ChangeCounts, Head, LostFiles, Operation, VersionRecord } from './head-record.js';
 import { isMetadata } from './names.js';
 import { compareSeals, takeSeal } from './seal.js';
@@ -39,7 +39,10 @@ export interface StoreHistory {
 export function readHistory(ctx: StoreContext): StoreHistory | undefined {
   for (let tries = 1; ; tries++) {
     const head = readHead(ctx.fs, ctx.layout);
-    if (head === undefined) return undefined;
+    if (head === undefined) {
+      refuseLostHead(ctx);
+      return undefined;
+    }
     try {
       const history = historyOf(ctx, head);
       if (headGenerations(ctx.fs, ctx.layout)[0] === head.gen || tries >= MOST_TRIES) return history;
@@ -74,6 +77,9 @@ function folderState(ctx: StoreContext, head: Head): FolderState {
   return difference === 'all' ? 'replaced' : 'touched';
 }
 
+/** Without these nobody can tell which file is which. */
+const MANIFESTS: ReadonlySet<string> = new Set(['Manifest.plist', 'Manifest.db', 'Manifest.mbdb']);
+
 interface Loss {
   readonly lost: LostFiles;
   readonly unreadable: boolean;
@@ -94,8 +100,9 @@ function lostOf(ctx: StoreContext, { chain }: Head): Map<string, Loss> {
     }
     if (missing.size === 0) continue;
     const at = Math.min(...new Set(missing.values()));
-    const unreadable = [...missing.keys()].some(isMetadata);
-    found.set(entry.id, { lost: { files: missing.size, at }, unreadable });
+    const describing = [...missing.keys()].filter(isMetadata);
+    const files = missing.size - describing.length;
+    found.set(entry.id, { lost: { files, at }, unreadable: describing.some((path) => MANIFESTS.has(path)) });
   }
   return found;
 }

@@ -5,12 +5,22 @@
  * does not give is left out.
  */
 import { randomBytes } from 'node:crypto';
-import { buildXmlPlist } from '../plist/codec.js';
-import { optionalString } from '../plist/fields.js';
+import { buildXmlPlist, parsePlist } from '../plist/codec.js';
+import { asDict, field, optionalString } from '../plist/fields.js';
 import { type PlistDict, type PlistValue, plistDict } from '../plist/value.js';
 
 /** Says that ibk made or continued the backup, and which: other tools write their own Info.plist, without it. */
 export const MADE_BY_KEY = 'ibk Version';
+
+/** FileIDs that the manifest names and that the device could not send when the backup was made: missing, but no damage. */
+export const NOT_SENT_KEY = 'ibk Files Not Sent';
+
+/** @throws IbkError `device_error` when it is no Info.plist */
+export function filesNotSent(bytes: Buffer): ReadonlySet<string> {
+  const dict = asDict(parsePlist(bytes, 'Info.plist', { maxBytes: bytes.length }), 'Info.plist');
+  const named = field(dict, NOT_SENT_KEY);
+  return new Set(Array.isArray(named) ? named.filter((id) => typeof id === 'string') : []);
+}
 
 /** Files of `/iTunes_Control/iTunes/` that belong into `iTunes Files`, as iTunes has it. */
 export const ITUNES_FILES = [

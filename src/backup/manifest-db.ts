@@ -23,6 +23,8 @@ export async function isPlainDatabase(path: string): Promise<boolean> {
 
 export interface ManifestRow {
   readonly fileId: string;
+  readonly domain: string;
+  readonly relativePath: string;
   readonly flags: number;
 }
 
@@ -36,7 +38,9 @@ export async function* readManifestRows(path: string): AsyncGenerator<readonly M
     database = openSqliteReadOnly(path);
     const verdict = database.pragma('quick_check(1)', { simple: true });
     if (verdict !== 'ok') throw new Error(String(verdict));
-    const page = database.prepare('SELECT fileID, flags FROM Files WHERE fileID > ? ORDER BY fileID LIMIT ?');
+    const page = database.prepare(
+      'SELECT fileID, domain, relativePath, flags FROM Files WHERE fileID > ? ORDER BY fileID LIMIT ?',
+    );
     for (let last = ''; ; ) {
       const rows = page.all(last, PAGE).map(rowOf);
       if (rows.length > 0) yield rows;
@@ -58,7 +62,12 @@ export async function* readManifestRows(path: string): AsyncGenerator<readonly M
 function rowOf(row: unknown): ManifestRow {
   if (typeof row === 'object' && row !== null && 'fileID' in row && 'flags' in row) {
     const { fileID, flags } = row;
-    if (typeof fileID === 'string' && typeof flags === 'number') return { fileId: fileID, flags };
+    const text = (key: string) => {
+      const value: unknown = Reflect.get(row, key);
+      return typeof value === 'string' ? value : '';
+    };
+    if (typeof fileID === 'string' && typeof flags === 'number')
+      return { fileId: fileID, domain: text('domain'), relativePath: text('relativePath'), flags };
   }
   throw new IbkError('damaged', 'Manifest.db is damaged: a row of Files is not as it should be.', {
     reason: 'manifest',

@@ -2,7 +2,6 @@
  * The start of every writing command: completes what a crash left, adopts what another program changed (docs/store.md 8).
  * Readers never repair. An error here leaves a state that the next start goes on from.
  */
-import { IbkError } from '../errors.js';
 import { dropIncoming, runAdopt, settleFolder } from './adopt.js';
 import { setAside } from './aside.js';
 import type { Catalog } from './catalog.js';
@@ -10,7 +9,7 @@ import { openCatalog, syncCatalog } from './catalog-sync.js';
 import { cleanAll, dropPendingLists, hasLeftovers } from './clean.js';
 import type { StoreContext } from './context.js';
 import { needDirectories } from './file-system.js';
-import { headGenerations, headPath, putHead, readHead, settleHead } from './head.js';
+import { headGenerations, headPath, putHead, readHead, refuseLostHead, settleHead } from './head.js';
 import type { Head } from './head-record.js';
 import { retireVersion, runRetire } from './retire.js';
 import { runCommit } from './run-commit.js';
@@ -49,18 +48,7 @@ async function firstHead(ctx: StoreContext): Promise<Head> {
   const { fs, layout } = ctx;
   const found = readHead(fs, layout);
   if (found !== undefined) return found;
-  const versions = fs.list(layout.inOwn('versions')) ?? [];
-  const listed = versions.some(({ name }) =>
-    (fs.list(layout.version(name)) ?? []).some((entry) => entry.name.startsWith('delta.')),
-  );
-  if (listed) {
-    throw new IbkError('damaged', 'The record of the versions in this store is lost.', {
-      reason: 'head_lost',
-      meaning:
-        'Nothing was touched. The newest backup can still be read, and nothing of the earlier versions was removed.',
-      hint: 'ibk doctor --rebuild',
-    });
-  }
+  refuseLostHead(ctx);
   await needDirectories(fs, [layout.own]);
   for (const gen of headGenerations(fs, layout)) fs.unlink(headPath(layout, gen));
   return putHead(ctx, undefined, {});

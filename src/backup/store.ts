@@ -69,6 +69,19 @@ export class BackupStore {
     return readHistory(this.#context());
   }
 
+  /** A small file of a version, whole; undefined where it is larger. @throws IbkError as `open` */
+  readSmall(version: string, path: string, mostBytes: number): Buffer | undefined {
+    const file = this.open(version, path);
+    try {
+      const { sizeBytes } = file.stat();
+      if (sizeBytes > mostBytes) return undefined;
+      const bytes = Buffer.alloc(sizeBytes);
+      return bytes.subarray(0, file.read(bytes, 0));
+    } finally {
+      file.close();
+    }
+  }
+
   /**
    * Readers of one version, for as long as `work` runs: many files are read faster than by `open`.
    * @throws IbkError as `open`

@@ -4,14 +4,15 @@ import type { Catalog } from './catalog.js';
 import { openCatalogForReading } from './catalog-read.js';
 import type { StoreContext } from './context.js';
 import type { FileIdentity } from './change-list.js';
+import { codeOf } from './disk-file-system.js';
 import type { ReadableFile } from './file-system.js';
 import type { VersionReader } from './resolve.js';
 
 const PAGE = 1_000;
 const READ_BYTES = 1024 * 1024;
 
-/** `missing`: not there. `size`, `content`: not what was received. `touched`: another file under a new time, and no checksum to tell more. */
-export type Fault = 'missing' | 'size' | 'content' | 'touched';
+/** `missing`: not there. `size`, `content`: not what was received. `touched`: another file under a new time, and no checksum to tell more. `unreadable`: the disk fails there. */
+export type Fault = 'missing' | 'size' | 'content' | 'touched' | 'unreadable';
 
 export interface ExaminedFile {
   readonly path: string;
@@ -91,6 +92,23 @@ export async function examineFile(
   path: string,
   options: VerifyOptions,
 ): Promise<ExaminedFile | undefined> {
+  try {
+    return await examineReading(ctx, reader, version, path, options);
+  } catch (error) {
+    if (!UNREADABLE.has(codeOf(error) ?? '')) throw error;
+    return { path, fault: 'unreadable', sizeBytes: 0, compared: false, withoutChecksum: false };
+  }
+}
+
+const UNREADABLE: ReadonlySet<string> = new Set(['EIO', 'EACCES', 'EPERM']);
+
+async function examineReading(
+  ctx: StoreContext,
+  reader: VersionReader,
+  version: string,
+  path: string,
+  options: VerifyOptions,
+): Promise<ExaminedFile | undefined> {
   const reading = reader.open(version, path);
   if (reading.state === 'absent' || reading.state === 'no_version') return undefined;
   if (reading.state === 'lost') {
@@ -129,6 +147,33 @@ function faultInFolder(ctx: StoreContext, reader: VersionReader, version: string
   const expected = reader.expectedInFolder(path);
   if (expected !== undefined && expected.size !== there.sizeBytes) return 'size';
   return typeof expected?.sha256 === 'string' ? 'content' : 'touched';
+}
+
+/** Which of these versions hold `path` undamaged, by its checksum. A file that several share is read once. */
+export async function* findIntact(
+  ctx: StoreContext,
+  reader: VersionReader,
+  versions: readonly string[],
+  path: string,
+  options: VerifyOptions,
+): AsyncGenerator<string, void> {
+  const seen = new Map<string, boolean>();
+  for (const version of versions) {
+    options.signal?.throwIfAborted();
+    const reading = reader.open(version, path);
+    if (reading.state !== 'found') continue;
+    const { file, expected } = reading;
+    try {
+      const { inode, sizeBytes, mtimeUs } = file.stat();
+      if (expected === null || expected.sha256 === null || expected.size !== sizeBytes) continue;
+      const key = `${inode} ${sizeBytes} ${mtimeUs} ${expected.sha256}`;
+      const intact = seen.get(key) ?? (await sha256Of(ctx, file, options)) === expected.sha256;
+      seen.set(key, intact);
+      if (intact) yield version;
+    } finally {
+      file.close();
+    }
+  }
 }
 
 /** Other work has its turn while a large file is read. */

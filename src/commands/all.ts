@@ -6,12 +6,14 @@ import { infoCommand } from './info.js';
 import { listCommand } from './list.js';
 import { pairCommand } from './pair.js';
 import { unpairCommand } from './unpair.js';
+import { verifyCommand } from './verify.js';
 
 /** Every command but `sim`, which is loaded only when it is asked for. */
 export const ALL_COMMANDS: readonly CommandSpec[] = [
   backupCommand,
   listCommand,
   infoCommand,
+  verifyCommand,
   doctorCommand,
   devicesCommand,
   pairCommand,

@@ -27,10 +27,13 @@ export interface CommandSpec {
   readonly help: CommandHelp;
   /** The command's own options: `--full`, `--bundle <FILE>`. */
   readonly options: readonly string[];
+  /** How many words it takes besides options: a BACKUP, for one. */
+  readonly mostArguments?: number;
+  readonly aliases?: readonly string[];
   /** `doctor` goes on when the config file has problems, and shows them. */
   readonly toleratesConfigProblems?: boolean;
   /** @returns the exit status. Failures are thrown. */
-  run(session: Session, options: OwnOptions): Promise<number>;
+  run(session: Session, options: OwnOptions, words: readonly string[]): Promise<number>;
 }
 
 /** Adds the options that all commands share. Hidden from commander's own help, which nobody sees. */

@@ -1,14 +1,14 @@
+import { chooseBackups } from '../operations/choose-backups.js';
 import { listBackups } from '../operations/list-backups.js';
 import { listDocument } from '../ui/documents.js';
 import { listAdvice, listLines } from '../ui/list-screen.js';
 import { jsonLine } from '../ui/ndjson.js';
 import type { CommandSpec } from './command.js';
-import { chooseBackups } from './choose-backups.js';
 
 export const listCommand: CommandSpec = {
   help: {
     name: 'list',
-    sentence: 'The backups under the backup root, one for each device.',
+    sentence: 'The backups under the backup root: each device, and the versions that are kept of it.',
     rows: [],
     examples: [
       ['ibk list', 'all of them'],

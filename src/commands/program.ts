@@ -14,7 +14,13 @@ export type Request =
   | { readonly kind: 'version' }
   | { readonly kind: 'help'; readonly lines: readonly string[] }
   | { readonly kind: 'sim'; readonly args: readonly string[] }
-  | { readonly kind: 'command'; readonly spec: CommandSpec; readonly flags: Flags; readonly options: OwnOptions };
+  | {
+      readonly kind: 'command';
+      readonly spec: CommandSpec;
+      readonly flags: Flags;
+      readonly options: OwnOptions;
+      readonly words: readonly string[];
+    };
 
 /** @throws IbkError `usage` */
 export function readArguments(args: readonly string[], specs: readonly CommandSpec[]): Request {
@@ -26,6 +32,7 @@ export function readArguments(args: readonly string[], specs: readonly CommandSp
   for (const spec of specs) {
     const { name } = spec.help;
     const command = bare(program.command(name)).allowExcessArguments().option('-h, --help');
+    command.aliases([...(spec.aliases ?? [])]);
     for (const flags of spec.options) command.option(flags);
     addSharedOptions(command);
     command.action(() => {
@@ -34,8 +41,8 @@ export function readArguments(args: readonly string[], specs: readonly CommandSp
       if (options.help === true || before.help) request = { kind: 'help', lines: commandHelp(spec.help) };
       else if (before.version) request = { kind: 'version' };
       else {
-        refuseArguments(command.args, name);
-        request = { kind: 'command', spec, flags: typedFlags(program, command), options };
+        refuseArguments(command.args, spec);
+        request = { kind: 'command', spec, flags: typedFlags(program, command), options, words: command.args };
       }
     });
   }
@@ -86,7 +93,7 @@ function withoutCommand(program: Command): Request {
 function helpFor(name: string | undefined, specs: readonly CommandSpec[]): Request {
   if (name === undefined) return { kind: 'overview' };
   if (name === 'sim') return { kind: 'sim', args: ['--help'] };
-  const spec = specs.find(({ help }) => help.name === name);
+  const spec = specs.find(({ help, aliases }) => help.name === name || aliases?.includes(name) === true);
   if (spec === undefined) throw unknownCommand(name);
   return { kind: 'help', lines: commandHelp(spec.help) };
 }
@@ -115,9 +122,12 @@ function unknownOption(word: string, spec: CommandSpec | undefined): IbkError {
   });
 }
 
-function refuseArguments([word]: readonly string[], name: string): void {
+function refuseArguments(words: readonly string[], { help: { name }, mostArguments = 0 }: CommandSpec): void {
+  const word = words[mostArguments];
   if (word === undefined) return;
-  throw new IbkError('usage', `ibk ${name} takes no argument, and "${word}" is one.`, { hint: `ibk ${name} --help` });
+  const most = mostArguments === 0 ? 'no argument' : 'one argument';
+  const which = mostArguments === 0 ? 'one' : 'another';
+  throw new IbkError('usage', `ibk ${name} takes ${most}, and "${word}" is ${which}.`, { hint: `ibk ${name} --help` });
 }
 
 /** The value of such an option could be read in the list of processes, and stays in the shell's history. */

@@ -1,12 +1,15 @@
-/** The backups under a root, one a device, newest first. Read-only: needs neither a device nor a lock. */
+/** The backups under a root, one entry a device, each with its versions. Read-only: needs neither a device nor a lock, and looks at no payload that ibk keeps. */
 import { lstat, readdir } from 'node:fs/promises';
-import { join } from 'node:path';
-import { describeBackup } from '../backup/describe.js';
+import { basename, join } from 'node:path';
+import { type BackupDescription, describeBackup, describeParts } from '../backup/describe.js';
 import { udidOfFolder } from '../backup/layout.js';
 import { isLitter } from '../backup/names.js';
+import type { StoredVersion, StoreHistory } from '../backup/history.js';
+import { BackupStore } from '../backup/store.js';
+import { shortIdOf } from '../backup/version-id.js';
 import { IbkError } from '../errors.js';
 import { modelName } from '../models.js';
-import type { BackupListing, ListedBackup } from './results.js';
+import type { BackupListing, ListedBackup, ListedVersion } from './results.js';
 
 export interface ListBackupsOptions {
   readonly root: string;
@@ -16,40 +19,159 @@ export interface ListBackupsOptions {
 /** @throws IbkError `not_found` when there is no root; `destination` when it cannot be read */
 export async function listBackups({ root, signal }: ListBackupsOptions): Promise<BackupListing> {
   const backups: ListedBackup[] = [];
-  for (const name of await folderNames(root)) {
-    const udid = udidOfFolder(name);
-    if (udid === undefined) continue;
+  for (const name of await backupNames(root)) {
     signal?.throwIfAborted();
-    const folder = join(root, name);
-    const read = await readBackup(folder, udid);
-    if (read === undefined) continue;
-    const { found, bytes, files } = read;
-    backups.push({
-      udid: found.udid,
-      name: found.name ?? name,
-      model: found.productType === undefined ? null : modelName(found.productType),
-      productType: found.productType ?? null,
-      ios: found.ios ?? null,
-      encrypted: found.encrypted ?? null,
-      complete: found.complete,
-      madeAt: found.madeAt ?? null,
-      bytes,
-      files,
-      madeBy: found.madeBy ?? null,
-      path: folder,
-    });
+    const found = await listOne(root, name);
+    if (found !== undefined) backups.push(found);
   }
-  backups.sort((a, b) => (b.madeAt?.getTime() ?? 0) - (a.madeAt?.getTime() ?? 0) || a.name.localeCompare(b.name, 'en'));
-  return { root, backups, bytes: backups.reduce((sum, backup) => sum + (backup.bytes ?? 0), 0) };
+  backups.sort((a, b) => newest(b) - newest(a) || a.name.localeCompare(b.name, 'en'));
+  return { root, backups, bytes: backups.reduce((sum, { bytes }) => sum + (bytes ?? 0), 0) };
 }
 
-async function readBackup(folder: string, udid: string) {
+const newest = ({ versions }: ListedBackup): number => versions[0]?.madeAt?.getTime() ?? 0;
+
+/** Folders of backups, and of devices that have only earlier versions left. */
+async function backupNames(root: string): Promise<string[]> {
+  const names = new Set(await folderNames(root));
+  const kept = await readdir(join(root, '.ibk')).catch(() => []);
+  for (const name of kept) if (udidOfFolder(name) === name) names.add(name);
+  return [...names].filter((name) => udidOfFolder(name) !== undefined);
+}
+
+async function listOne(root: string, name: string): Promise<ListedBackup | undefined> {
+  const folder = join(root, name);
+  const store = udidOfFolder(name) === name ? new BackupStore(root, name) : undefined;
+  let problem: IbkError | null = null;
+  let history: StoreHistory | undefined;
   try {
-    const found = await describeBackup(folder, udid);
+    history = store?.history();
+  } catch (error) {
+    if (!(error instanceof IbkError)) throw error;
+    problem = error;
+  }
+  if (store === undefined || history === undefined || history.versions.length === 0)
+    return listFolder(folder, problem ?? undefined);
+  return listHistory(store, history, folder, name);
+}
+
+/** A folder of which ibk knows no more than what is in it; undefined when that is no backup. @throws IbkError `destination` */
+export async function listFolder(folder: string, problem?: IbkError): Promise<ListedBackup | undefined> {
+  const name = basename(folder);
+  const read = await readFolder(folder, name);
+  if (read === undefined) return undefined;
+  const { found, bytes, files } = read;
+  const version = { ...versionInFolder(found), bytes, files, latest: found.complete };
+  return {
+    ...headingOf(found, folder, name),
+    bytes,
+    versions: [version],
+    state: 'unmanaged',
+    problem: problem ?? null,
+  };
+}
+
+async function readFolder(folder: string, name: string) {
+  try {
+    const found = await describeBackup(folder, name);
     return found === undefined ? undefined : { found, ...(await measureBackup(folder)) };
   } catch (error) {
     throw unreadable(`The backup in ${folder}`, error, 'It may belong to another user: look at its permissions.');
   }
+}
+
+async function listHistory(
+  store: BackupStore,
+  history: StoreHistory,
+  folder: string,
+  name: string,
+): Promise<ListedBackup> {
+  const [current] = history.versions;
+  const there = history.folder === 'replaced' ? await describeBackup(folder, name).catch(() => undefined) : undefined;
+  const described = there ?? (await describeStored(store, current, name));
+  const versions = history.versions.map((version) => storedRow(version, described?.madeBy));
+  if (there !== undefined) versions.unshift(versionInFolder(there));
+  const latest = versions.findIndex(({ complete, unreadable }) => complete && !unreadable);
+  return {
+    ...headingOf(described, folder, name),
+    bytes: history.bytes,
+    versions: versions.map((version, index) => ({ ...version, latest: index === latest })),
+    state: history.folder,
+    problem: null,
+  };
+}
+
+/** By way of the store, so that a commit under way does not show. */
+async function describeStored(
+  store: BackupStore,
+  version: StoredVersion | undefined,
+  name: string,
+): Promise<BackupDescription | undefined> {
+  if (version === undefined) return undefined;
+  return describeParts(name, async (part, mostBytes) => store.readSmall(version.id, part, mostBytes));
+}
+
+function headingOf(
+  found: BackupDescription | undefined,
+  folder: string,
+  name: string,
+): Pick<ListedBackup, 'udid' | 'name' | 'model' | 'productType' | 'path'> {
+  const productType = found?.productType ?? null;
+  return {
+    udid: found?.udid ?? udidOfFolder(name) ?? name,
+    name: found?.name ?? name,
+    model: productType === null ? null : modelName(productType),
+    productType,
+    path: folder,
+  };
+}
+
+function storedRow(version: StoredVersion, madeBy: string | undefined): ListedVersion {
+  const { id, date, facts, since, lost, origin, current } = version;
+  const foreign = origin === 'foreign';
+  return {
+    version: shortIdOf(id),
+    id,
+    madeAt: new Date(date),
+    latest: false,
+    ios: facts.ios,
+    encrypted: facts.encrypted,
+    complete: version.complete,
+    pinned: version.pinned,
+    tags: version.tags,
+    files: facts.files,
+    bytes: facts.bytes,
+    filesAdded: since?.payload.added ?? null,
+    filesChanged: since?.payload.replaced ?? null,
+    filesRemoved: since?.payload.removed ?? null,
+    foreign,
+    madeBy: foreign ? null : ((current ? madeBy : undefined) ?? 'ibk'),
+    lost: lost === null ? null : { files: lost.files, at: new Date(lost.at) },
+    unreadable: version.unreadable,
+  };
+}
+
+/** What the folder says of itself, not taken in by ibk. */
+function versionInFolder({ madeAt, ios, encrypted, complete, madeBy }: BackupDescription): ListedVersion {
+  return {
+    version: null,
+    id: null,
+    madeAt: madeAt ?? null,
+    latest: false,
+    ios: ios ?? null,
+    encrypted: encrypted ?? null,
+    complete,
+    pinned: false,
+    tags: [],
+    files: null,
+    bytes: null,
+    filesAdded: null,
+    filesChanged: null,
+    filesRemoved: null,
+    foreign: madeBy === undefined,
+    madeBy: madeBy ?? null,
+    lost: null,
+    unreadable: false,
+  };
 }
 
 function unreadable(what: string, cause: unknown, hint?: string): IbkError {
@@ -77,7 +199,7 @@ async function folderNames(root: string): Promise<string[]> {
 }
 
 /**
- * Bytes of all files, and how many of them are payload. No link is followed; what a running backup takes away meanwhile does not count.
+ * How many files of the device a folder holds, and their bytes. No link is followed; what a running backup takes away meanwhile does not count.
  * @throws a system error such as EACCES
  */
 export async function measureBackup(folder: string): Promise<{ bytes: number; files: number }> {
@@ -90,9 +212,9 @@ export async function measureBackup(folder: string): Promise<{ bytes: number; fi
       const inner = await measureBackup(path);
       bytes += inner.bytes;
       files += inner.files;
-    } else if (entry.isFile()) {
+    } else if (entry.isFile() && /^[0-9a-f]{40}(\.[a-z]+)?$/.test(entry.name)) {
       bytes += (await unlessGone(lstat(path)))?.size ?? 0;
-      if (/^[0-9a-f]{40}$/.test(entry.name)) files++;
+      files++;
     }
   }
   return { bytes, files };

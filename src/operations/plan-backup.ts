@@ -1,6 +1,8 @@
 /** `ibk backup --dry-run`: what would be done. The phone's backup service is not started, so no passcode is asked for, and nothing is changed anywhere. */
 import { join } from 'node:path';
 import { describeBackup } from '../backup/describe.js';
+import type { StoredVersion } from '../backup/history.js';
+import { BackupStore } from '../backup/store.js';
 import { freeBytes } from '../io/disk-space.js';
 import { isPasscodeSet } from '../protocol/services/diagnostics-relay.js';
 import type { BackupOptions } from './backup.js';
@@ -23,6 +25,7 @@ export async function planBackup(
   const encrypted = (await device.getValue('com.apple.mobile.backup', 'WillEncrypt')) === true;
   const folder = join(root, device.udid);
   const found = await describeBackup(folder, device.udid).catch(() => undefined);
+  const current = newestOf(root, device.udid);
   const continues = found?.complete === true && found.encrypted === encrypted;
   return {
     udid: device.udid,
@@ -37,15 +40,27 @@ export async function planBackup(
     encrypted,
     needsPasscode: await asksPasscode(ctx, held.device),
     lastBackup: await readLastBackup(root, device.udid),
-    lastBackupBytes:
-      found === undefined
-        ? null
-        : await measureBackup(folder).then(
-            ({ bytes }) => bytes,
-            () => null,
-          ),
+    lastVersion: current?.id ?? null,
+    lastBackupBytes: current?.facts.bytes ?? (found === undefined ? null : await measured(folder)),
     freeBytes: await freeBytes(root).catch(() => null),
   };
+}
+
+function measured(folder: string): Promise<number | null> {
+  return measureBackup(folder).then(
+    ({ bytes }) => bytes,
+    () => null,
+  );
+}
+
+/** Undefined also where another program has been there since: what lies in the folder is then another backup. */
+function newestOf(root: string, udid: string): StoredVersion | undefined {
+  try {
+    const history = new BackupStore(root, udid).history();
+    return history?.folder === 'as_left' ? history.versions.find(({ current }) => current) : undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 /** iOS 16.1 and later ask at each backup, and 15.7.1 and later of 15 (libimobiledevice #1380); a phone without a passcode does not. */

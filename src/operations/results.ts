@@ -1,5 +1,5 @@
 /** What the finite commands answer. Renderers and the library see these; the JSON documents are their snake_case form. */
-import type { ErrorCode } from '../errors.js';
+import type { ErrorCode, IbkError } from '../errors.js';
 import type { BackupKind, DeviceFacts, Link } from '../events.js';
 
 /** The worst that is known of a device, in this order. `unreachable`: the muxer lists it, but it does not answer. */
@@ -74,22 +74,55 @@ export interface DoctorReport {
   readonly exit: number;
 }
 
-/** One device's backup under a root (before versions: one a device). */
+/** One version of a device's backup. */
+export interface ListedVersion {
+  /** The 8 characters that people type; null for a folder that ibk has not taken in yet. */
+  readonly version: string | null;
+  /** The same, whole: `20261121-070600-k7f29b1e`. */
+  readonly id: string | null;
+  readonly madeAt: Date | null;
+  /** The newest complete one. */
+  readonly latest: boolean;
+  readonly ios: string | null;
+  readonly encrypted: boolean | null;
+  readonly complete: boolean;
+  readonly pinned: boolean;
+  readonly tags: readonly string[];
+  /** Files of the device and their bytes; null when they were not counted. */
+  readonly files: number | null;
+  readonly bytes: number | null;
+  /** Against the version before it; null for the first. */
+  readonly filesAdded: number | null;
+  readonly filesChanged: number | null;
+  readonly filesRemoved: number | null;
+  /** Made by another tool. */
+  readonly foreign: boolean;
+  /** `ibk 1.0.0` or `ibk`; null when another tool made it. */
+  readonly madeBy: string | null;
+  /** What another program overwrote of it. */
+  readonly lost: { readonly files: number; readonly at: Date } | null;
+  /** What describes it was overwritten: it cannot be opened as a backup. */
+  readonly unreadable: boolean;
+}
+
+/** What lies under a root for one device. */
 export interface ListedBackup {
   readonly udid: string;
   readonly name: string;
   readonly model: string | null;
   readonly productType: string | null;
-  readonly ios: string | null;
-  readonly encrypted: boolean | null;
-  readonly complete: boolean;
-  readonly madeAt: Date | null;
-  /** Bytes of the folder's files; null when it was not counted. */
-  readonly bytes: number | null;
-  readonly files: number | null;
-  /** The tool that made it, as far as the folder tells: `ibk 1.0.0`, else null. */
-  readonly madeBy: string | null;
   readonly path: string;
+  /** Of everything that is kept of the device; null when it was not counted. */
+  readonly bytes: number | null;
+  /** Newest first, never empty. */
+  readonly versions: readonly ListedVersion[];
+  /**
+   * Is the folder as ibk left it? `touched`: another program wrote into it since; `replaced`: it made its own backup there, which the next `ibk backup`
+   * takes in; `changing`: an ibk is at work, or was interrupted; `unmanaged`: ibk has not written here yet.
+   */
+  readonly state: 'as_left' | 'touched' | 'replaced' | 'changing' | 'unmanaged';
+  /** Why its versions cannot be read. */
+  readonly problem: IbkError | null;
 }
 
 export interface BackupListing {
@@ -110,6 +143,63 @@ export interface BackupPlan {
   readonly needsPasscode: boolean | null;
   /** What it would build on. */
   readonly lastBackup: LastBackup;
+  /** Its version's id, whole; null where ibk has not written yet. */
+  readonly lastVersion: string | null;
   readonly lastBackupBytes: number | null;
   readonly freeBytes: number | null;
+}
+
+/** Another version that holds the file undamaged. */
+export interface IntactCopy {
+  readonly version: string;
+  readonly madeAt: Date | null;
+}
+
+export interface VerifyProblem {
+  /**
+   * `changed`: other bytes than were received; `size`: another size; `missing`: not there; `unreadable`: a part that describes the backup;
+   * `unfinished`: the device had not finished it.
+   */
+  readonly kind: 'changed' | 'size' | 'missing' | 'unreadable' | 'unfinished';
+  /** The bytes were read and their checksum differs. */
+  readonly hashed: boolean;
+  /** In the backup folder. */
+  readonly path: string;
+  /** As the device names it; null where no manifest could tell. */
+  readonly domain: string | null;
+  readonly relativePath: string | null;
+  /** Newest first; null: not looked for (there are too many problems, or it describes this backup alone). */
+  readonly intactIn: readonly IntactCopy[] | null;
+}
+
+/** What `ibk verify` found. */
+export interface VerifyReport {
+  readonly udid: string;
+  readonly name: string;
+  readonly productType: string | null;
+  readonly path: string;
+  readonly version: string | null;
+  readonly latest: boolean;
+  readonly madeAt: Date | null;
+  readonly foreign: boolean;
+  /** What another program is known to have overwritten of this version. */
+  readonly lost: { readonly files: number; readonly at: Date } | null;
+  readonly code: 'ok' | 'damaged';
+  readonly exit: 0 | 13;
+  readonly readData: boolean;
+  readonly encrypted: boolean;
+  /** `checked`: each file that it names was looked for. `encrypted`: it can only be read with the password. */
+  readonly manifest: 'checked' | 'encrypted' | 'unreadable';
+  /** Files of the device that should be there, and that are. */
+  readonly files: number;
+  readonly present: number;
+  /** Missing since the device could not send them. No damage. */
+  readonly notSent: number;
+  readonly bytes: number;
+  /** Files whose checksum was compared, and their bytes. */
+  readonly compared: number;
+  readonly bytesCompared: number;
+  /** Files that no checksum was taken of: another program made them. */
+  readonly withoutChecksum: number;
+  readonly problems: readonly VerifyProblem[];
 }

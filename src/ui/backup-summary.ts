@@ -1,13 +1,14 @@
 /** What a finished backup leaves on the screen. */
 import { ERROR_CATALOG, type IbkError } from '../errors.js';
-import type { BackupSummary } from '../events.js';
-import { countOf, formatBytes, formatDate, formatDuration, formatRate, freeWords } from '../figures.js';
+import type { BackupSummary, PreviousVersion } from '../events.js';
+import { countOf, formatBytes, formatDate, formatDuration, formatRate, freeWords, groupThousands } from '../figures.js';
 import { deviceNoun } from './device-words.js';
 import { hanging } from './errors.js';
 import { displayPath } from './paths.js';
 import type { JobState } from './progress-state.js';
 import type { Screen, Terminal } from './terminal.js';
 import { displayWidth, padEnd, printable, shorten, wrap } from './text.js';
+import { shortVersion } from './versions.js';
 
 const LISTED_FAILURES = 10;
 const FACT_INDENT = 13;
@@ -16,16 +17,24 @@ const GONE = /no such file/i;
 export function summaryLines(summary: BackupSummary, { err: screen, home }: Terminal, isFirst: boolean): string[] {
   const { glyphs } = screen;
   const noun = deviceNoun(summary.device.productType);
-  const place = `${displayPath(summary.path, home)} ${glyphs.dot} ${freeWords(summary.freeBytes)}`;
+  const free = freeWords(summary.freeBytes);
   const facts: [string, string][] = [
-    ['Contents', contentsWords(summary, glyphs.dot)],
+    ['Version', versionWords(summary, glyphs.dot)],
+    ...changedWords(summary),
     ['Received', receivedWords(summary)],
     ['Checked', checkedWords(summary, noun)],
-    ['Kept in', place],
+    summary.previous === null
+      ? ['Kept in', `${displayPath(summary.path, home)} ${glyphs.dot} ${free}`]
+      : ['History', `${historyWords(summary.previous, summary.historyBytes)} ${glyphs.dot} ${free}`],
     ...missingHeadline(summary, noun),
   ];
   const rows = facts.flatMap(([label, words]) => factLines(label, words, screen.width()));
-  return [headline(summary, screen, isFirst), ...rows, ...failureLines(summary, screen, noun)];
+  return [
+    headline(summary, screen, isFirst),
+    ...rows,
+    ...failureLines(summary, screen, noun),
+    ...(isFirst && summary.filesFailed === 0 ? [`${glyphs.next} Read it all back once: ibk verify --read-data`] : []),
+  ];
 }
 
 /** Label and words; what does not fit goes on below the words. */
@@ -45,11 +54,25 @@ function headline(summary: BackupSummary, { style, glyphs }: Screen, isFirst: bo
   return style.done(`${glyphs.ok} ${kind} finished: ${of}`);
 }
 
-function contentsWords({ filesTotal, bytesTotal, encrypted }: BackupSummary, dot: string): string {
+/** What a first backup holds is what was received. */
+function versionWords({ version, previous, filesTotal, bytesTotal, encrypted }: BackupSummary, dot: string): string {
   const files = filesTotal === null ? [] : [countOf(filesTotal, 'file')];
   const bytes = bytesTotal === null ? [] : [formatBytes(bytesTotal)];
-  const sum = [...files, ...bytes].join(', ');
-  return [...(sum === '' ? [] : [sum]), encrypted ? 'encrypted' : 'not encrypted'].join(` ${dot} `);
+  const sum = previous === null ? '' : [...files, ...bytes].join(', ');
+  return [shortVersion(version), ...(sum === '' ? [] : [sum]), encrypted ? 'encrypted' : 'not encrypted'].join(
+    ` ${dot} `,
+  );
+}
+
+function changedWords({ previous, filesAdded, filesChanged, filesRemoved }: BackupSummary): [string, string][] {
+  if (previous === null) return [];
+  const [added, changed, removed] = [filesAdded, filesChanged, filesRemoved].map(groupThousands);
+  return [['Changed', `${added} added, ${changed} changed, ${removed} removed`]];
+}
+
+function historyWords({ version, madeAt }: PreviousVersion, bytes: number | null): string {
+  const keeps = bytes === null ? '' : ` keeps ${formatBytes(bytes)}`;
+  return `${shortVersion(version)} (${formatDate(madeAt)})${keeps}`;
 }
 
 function receivedWords({
@@ -124,7 +147,8 @@ export function severalLines(
       const mark = job.summary.filesFailed > 0 ? style.attention(glyphs.attention) : style.done(glyphs.ok);
       const missing = job.summary.filesFailed > 0 ? `  without ${countOf(job.summary.filesFailed, 'file')}` : '';
       const time = formatDuration(job.summary.durationSeconds);
-      return `  ${mark} ${name}  ${padEnd(amounts[index] ?? '', amountColumn)}  ${time}${missing}`;
+      const version = shortVersion(job.summary.version);
+      return `  ${mark} ${name}  ${version}  ${padEnd(amounts[index] ?? '', amountColumn)}  ${time}${missing}`;
     }
     return `  ${style.failed(glyphs.failed)} ${name}  ${job.error ? failureWords(job.error, true) : 'not finished'}`;
   });

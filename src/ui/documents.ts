@@ -5,12 +5,14 @@ import type {
   DeviceInfo,
   DoctorReport,
   LastBackup,
-  ListedBackup,
   ListedDevice,
+  ListedVersion,
+  VerifyReport,
 } from '../operations/results.js';
 import type { IbkError } from '../errors.js';
 import { formatUtc } from '../figures.js';
 import { errorBody, type Json } from './ndjson.js';
+import { shortVersion } from './versions.js';
 
 const time = (date: Date | null): string | null => (date === null ? null : formatUtc(date));
 const whenMade = (last: LastBackup): string | null => (last.kind === 'none' ? null : time(last.madeAt));
@@ -48,37 +50,44 @@ export function deviceChangeLine(
   return { v: 1, type: 'device_change', time: formatUtc(now), udid, change, name, links, state };
 }
 
-/** Until versions exist, each device has the one backup that is in place; its `version` is null. */
 export function listDocument({ root, bytes, backups }: BackupListing): Json {
-  const devices = backups.map((backup) => ({
-    udid: backup.udid,
-    name: backup.name,
-    model: backup.model,
-    product_type: backup.productType,
+  const devices = backups.map(({ udid, name, model, productType, path, ...backup }) => ({
+    udid,
+    name,
+    model,
+    product_type: productType,
     bytes: backup.bytes,
-    path: backup.path,
-    versions: [versionRow(backup)],
+    path,
+    state: backup.state,
+    problem: backup.problem === null ? null : backup.problem.code,
+    versions: backup.versions.map(versionRow),
   }));
   return { v: 1, type: 'list', root, bytes, devices };
 }
 
-function versionRow(backup: ListedBackup): Json {
+/** What only this version keeps is not counted yet. */
+function versionRow(version: ListedVersion): Json {
+  const { lost } = version;
   return {
-    version: null,
-    made_at: time(backup.madeAt),
-    latest: backup.complete,
-    ios: backup.ios,
-    encrypted: backup.encrypted,
-    complete: backup.complete,
-    pinned: false,
-    tags: [],
-    files: backup.files,
-    bytes: backup.bytes,
+    version: version.version,
+    made_at: time(version.madeAt),
+    latest: version.latest,
+    ios: version.ios,
+    encrypted: version.encrypted,
+    complete: version.complete,
+    unreadable: version.unreadable,
+    pinned: version.pinned,
+    tags: version.tags,
+    files: version.files,
+    bytes: version.bytes,
     only_here_bytes: null,
-    files_added: null,
-    files_changed: null,
-    files_removed: null,
-    made_by: backup.madeBy,
+    files_added: version.filesAdded,
+    files_changed: version.filesChanged,
+    files_removed: version.filesRemoved,
+    files_lost: lost === null ? 0 : lost.files,
+    lost_at: lost === null ? null : formatUtc(lost.at),
+    foreign: version.foreign,
+    made_by: version.madeBy,
   };
 }
 
@@ -122,8 +131,41 @@ export function planDocument(plan: BackupPlan): Json {
     encrypted: plan.encrypted,
     needs_passcode: plan.needsPasscode,
     last_backup: whenMade(plan.lastBackup),
+    last_version: plan.lastVersion === null ? null : shortVersion(plan.lastVersion),
     last_backup_bytes: plan.lastBackupBytes,
     free_bytes: plan.freeBytes,
+  };
+}
+
+/** One report, damaged or not. */
+export function verifyDocument(report: VerifyReport): Json {
+  return {
+    v: 1,
+    type: 'verify',
+    udid: report.udid,
+    name: report.name,
+    version: report.version,
+    made_at: time(report.madeAt),
+    path: report.path,
+    code: report.code,
+    exit: report.exit,
+    read_data: report.readData,
+    encrypted: report.encrypted,
+    manifest: report.manifest,
+    files_total: report.files,
+    files_checked: report.present,
+    files_not_sent: report.notSent,
+    files_compared: report.compared,
+    files_without_checksum: report.withoutChecksum,
+    bytes: report.bytes,
+    bytes_compared: report.bytesCompared,
+    problems: report.problems.map(({ kind, path, domain, relativePath, intactIn }) => ({
+      kind,
+      domain,
+      path: relativePath ?? path,
+      stored_as: path,
+      intact_in: intactIn === null ? null : intactIn.map(({ version }) => version),
+    })),
   };
 }
 

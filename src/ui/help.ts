@@ -25,7 +25,7 @@ export interface CommandHelp {
 
 export const COMMAND_GROUPS: readonly (readonly [group: string, commands: readonly string[]])[] = [
   ['Everyday', ['backup', 'list', 'info']],
-  ['Trust it', ['doctor']],
+  ['Trust it', ['verify', 'doctor']],
   ['Connection', ['devices', 'pair', 'unpair']],
   ['Automation', ['sim']],
 ];
@@ -37,7 +37,8 @@ export function firstContact({ dot }: Glyphs): string[] {
   return [
     `ibk ${VERSION} ${dot} back up, keep and check iPhones and iPads`,
     '  ibk backup    back up the connected iPhone (asks for Trust the first time)',
-    '  ibk list      your backups',
+    '  ibk list      your backups and their versions',
+    '  ibk verify    is a backup complete and undamaged',
     '  ibk doctor    if something does not work',
     'No iPhone at hand? ibk sim      All commands: ibk --help',
   ];

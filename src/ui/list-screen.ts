@@ -1,7 +1,7 @@
-/** The backups under a root, as `ibk list` shows them: a heading for each device, a row for its backup. */
-import type { BackupListing, ListedBackup } from '../operations/results.js';
+/** The backups under a root, as `ibk list` shows them: a heading for each device, a row for each version, newest first. */
+import type { BackupListing, ListedBackup, ListedVersion } from '../operations/results.js';
 import { countOf, formatAge, formatBytes, formatDate, groupThousands } from '../figures.js';
-import { choosing } from './device-words.js';
+import { shellWord } from './paths.js';
 import { hanging } from './errors.js';
 import { displayPath } from './paths.js';
 import { type Cell, type Column, columnWidths, renderTable } from './table.js';
@@ -15,40 +15,56 @@ export function listLines(listing: BackupListing, { out: screen, home }: Termina
   const width = screen.width();
   const wide = width === undefined || width >= WIDE;
   const columns: Column[] = [
+    { heading: 'Version' },
     { heading: 'Date' },
     { heading: 'Age', align: 'right' },
     { heading: 'Size', align: 'right' },
     ...(wide ? ([{ heading: 'Files', align: 'right' }, { heading: 'iOS' }] satisfies Column[]) : []),
     { heading: 'Notes' },
   ];
-  const rowsOf = (backup: ListedBackup): Cell[] => backupRow(backup, screen, nowMs, wide);
-  const widths = columnWidths({ columns, rows: listing.backups.map(rowsOf) });
-  const lines = listing.backups.flatMap((backup, index) => [
-    headingOf(backup, screen),
-    ...renderTable({ columns, rows: [rowsOf(backup)], indent: '  ', widths, headings: index === 0 }, screen),
-  ]);
+  const rowsOf = (backup: ListedBackup): Cell[][] =>
+    backup.versions.map((version) => versionRow(version, backup, screen, nowMs, wide));
+  const widths = columnWidths({ columns, rows: listing.backups.flatMap(rowsOf) });
+  const lines = listing.backups.flatMap((backup, index) => {
+    const table = { columns, indent: '  ', widths };
+    const [head, ...rest] = renderTable({ ...table, rows: [], headings: index === 0 }, screen);
+    const rows = rowsOf(backup).flatMap((row, at) => [
+      ...renderTable({ ...table, rows: [row], headings: false }, screen),
+      ...lossLines(backup.versions[at], screen),
+    ]);
+    return [headingOf(backup, screen), ...(head === undefined ? [] : [head, ...rest]), ...rows];
+  });
   return listing.backups.length === 1 ? lines : [...lines, countLine(listing, home)];
 }
 
-function headingOf(backup: ListedBackup, screen: Screen): string {
+function headingOf({ name, model, bytes, versions }: ListedBackup, screen: Screen): string {
   const width = screen.width();
-  const name = width === undefined ? printable(backup.name) : shorten(printable(backup.name), 32, screen.glyphs.more);
+  const shown = width === undefined ? printable(name) : shorten(printable(name), 32, screen.glyphs.more);
+  const [newest] = versions;
+  const encrypted = newest?.encrypted ?? null;
   const facts = [
-    ...(backup.model === null ? [] : [printable(backup.model)]),
-    ...(backup.ios === null ? [] : [`iOS ${printable(backup.ios)}`]),
-    ...(!backup.complete
+    ...(model === null ? [] : [printable(model)]),
+    ...(newest === undefined || newest.ios === null ? [] : [`iOS ${printable(newest.ios)}`]),
+    ...(newest?.complete === false
       ? ['incomplete']
-      : backup.encrypted === null
+      : encrypted === null
         ? []
-        : [backup.encrypted ? 'encrypted' : 'not encrypted']),
-    ...(backup.bytes === null ? [] : [formatBytes(backup.bytes)]),
+        : [encrypted ? 'encrypted' : 'not encrypted']),
+    ...(bytes === null ? [] : [formatBytes(bytes)]),
   ];
-  return [screen.style.strong(name), ...facts].join(` ${screen.glyphs.dot} `);
+  return [screen.style.strong(shown), ...facts].join(` ${screen.glyphs.dot} `);
 }
 
-function backupRow(backup: ListedBackup, { glyphs, style }: Screen, nowMs: number, wide: boolean): Cell[] {
-  const { madeAt, bytes, files, ios, complete } = backup;
+function versionRow(
+  version: ListedVersion,
+  backup: ListedBackup,
+  { glyphs, style }: Screen,
+  nowMs: number,
+  wide: boolean,
+): Cell[] {
+  const { madeAt, bytes, files, ios } = version;
   return [
+    { text: version.version ?? glyphs.unknown },
     { text: madeAt === null ? glyphs.unknown : formatDate(madeAt) },
     { text: madeAt === null ? glyphs.unknown : compactAge(formatAge(madeAt, nowMs)) },
     { text: bytes === null ? glyphs.unknown : formatBytes(bytes) },
@@ -58,8 +74,38 @@ function backupRow(backup: ListedBackup, { glyphs, style }: Screen, nowMs: numbe
           { text: ios === null ? glyphs.unknown : printable(ios) },
         ]
       : []),
-    complete ? { text: 'latest', paint: style.dim } : { text: 'incomplete', paint: style.attention },
+    notesOf(version, backup, style),
   ];
+}
+
+function notesOf(version: ListedVersion, { versions }: ListedBackup, style: Screen['style']): Cell {
+  const newest = versions[0]?.encrypted ?? null;
+  const differs = version.encrypted !== null && newest !== null && version.encrypted !== newest;
+  const notes = [
+    ...(version.latest ? ['latest'] : []),
+    ...(version.complete ? [] : ['incomplete']),
+    ...(version.unreadable ? ['unreadable'] : []),
+    ...(version.foreign ? ['made by another tool'] : []),
+    ...(differs ? [version.encrypted ? 'encrypted' : 'not encrypted'] : []),
+    ...(version.pinned ? ['pinned'] : []),
+    ...version.tags.map((tag) => `#${printable(tag)}`),
+  ];
+  const paint = version.complete && !version.unreadable ? style.dim : style.attention;
+  return notes.length === 0 ? { text: '' } : { text: notes.join(', '), paint };
+}
+
+/** What another program overwrote of a version, under its row. */
+function lossLines(version: ListedVersion | undefined, { style }: Screen): string[] {
+  if (version === undefined || version.lost === null) return [];
+  const { lost, files, unreadable } = version;
+  const day = formatDate(lost.at);
+  const what = [...(unreadable ? ['its manifest'] : []), ...(lost.files === 0 ? [] : [ofAll(lost.files, files)])];
+  if (what.length === 0) return [];
+  return [style.attention(`    ${what.join(' and ')} overwritten by another program on ${day}`)];
+}
+
+function ofAll(count: number, all: number | null): string {
+  return all === null ? countOf(count, 'file') : `${groupThousands(count)} of ${countOf(all, 'file')}`;
 }
 
 /** `2 h`, `14d`: three columns where it can be. */
@@ -67,20 +113,38 @@ function compactAge(age: string): string {
   return /^\d\d+ [hd]$/.test(age) ? age.replace(' ', '') : age;
 }
 
-/** Backups that were never finished, and what finishes them. */
+/** What a person should know of the backups that are shown, and do. */
 export function listAdvice(listing: BackupListing, screen: Screen): string[] {
-  const unfinished = listing.backups.filter(({ complete }) => !complete);
-  return unfinished.flatMap(({ name, madeBy }) => {
-    const by = madeBy === null ? ' by another tool' : '';
-    const next = `ibk backup${choosing(name, listing.backups.length)}`;
-    const text = `${printable(name)} was left unfinished${by}. ${screen.glyphs.next} ${next}`;
-    return hanging(screen.glyphs.attention, text, screen.width()).map((line) => screen.style.attention(line));
+  const { glyphs, style } = screen;
+  return listing.backups.flatMap((backup) => {
+    const words = adviceOf(backup);
+    if (words === undefined) return [];
+    const text = `${words.what} ${glyphs.next} ${words.next}`;
+    return hanging(glyphs.attention, text, screen.width()).map((line) => style.attention(line));
   });
 }
 
+function adviceOf({ name, problem, state, versions }: ListedBackup): { what: string; next: string } | undefined {
+  const shown = printable(name);
+  if (problem !== null) return { what: `Versions of ${shown} cannot be read: ${problem.message}`, next: problem.hint };
+  const [newest] = versions;
+  if (newest !== undefined && !newest.complete) {
+    const by = newest.foreign ? ' by another tool' : '';
+    return { what: `${shown} was left unfinished${by}.`, next: `ibk verify ${shellWord(name)}` };
+  }
+  if (state === 'replaced')
+    return {
+      what: `Another program changed the backup of ${shown}; the next backup takes that in as a version.`,
+      next: 'ibk doctor',
+    };
+  if (state === 'touched')
+    return { what: `Another program wrote into the backup of ${shown}.`, next: `ibk verify ${shellWord(name)}` };
+  return undefined;
+}
+
 function countLine(listing: BackupListing, home: string | undefined): string {
-  const count = countOf(listing.backups.length, 'backup');
-  return `${count}, ${formatBytes(listing.bytes)} in ${displayPath(listing.root, home)}.`;
+  const versions = listing.backups.flatMap((backup) => backup.versions).filter(({ complete }) => complete);
+  return `${countOf(versions.length, 'version')}, ${formatBytes(listing.bytes)} in ${displayPath(listing.root, home)}.`;
 }
 
 function nothingLines(listing: BackupListing, screen: Screen, home: string | undefined): string[] {

@@ -15,6 +15,7 @@ import { IOS_WAITS_SECONDS, silentSeconds } from './backup-activity.js';
 import { deviceNoun, linkWords } from './device-words.js';
 import type { JobState } from './progress-state.js';
 import { printable } from './text.js';
+import { shortVersion } from './versions.js';
 
 export const LOG_EVERY_MS = 30_000;
 
@@ -44,7 +45,8 @@ export function changeWords(event: OperationEvent, job: JobState): string | unde
     case 'summary': {
       const missing = event.filesFailed > 0 ? `, ${countOf(event.filesFailed, 'file')} missing` : '';
       const amount = `${countOf(event.filesReceived, 'file')}, ${formatBytes(event.bytesReceived)}`;
-      return `done${missing}, ${amount}, ${formatDuration(event.durationSeconds)}`;
+      const version = `version ${shortVersion(event.version)}`;
+      return `done, ${version}${missing}, ${amount}, ${formatDuration(event.durationSeconds)}`;
     }
     case 'error':
       return `failed, ${failureWords(event.error, true)}`;

@@ -2,6 +2,7 @@
 import type { IbkError } from '../errors.js';
 import type { BackupSummary, OperationEvent, SeveralSummary } from '../events.js';
 import { formatUtc } from '../figures.js';
+import { shortVersion } from './versions.js';
 
 export type Json = null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json };
 
@@ -50,25 +51,24 @@ function bodyOf(event: OperationEvent): { [key: string]: Json } {
   }
 }
 
-/** Versions and their changes come with a later release; until then these fields are null. */
 function summaryBody(summary: BackupSummary): { [key: string]: Json } {
   return {
     code: summary.code,
     exit: summary.exit,
-    version: null,
-    previous: null,
+    version: shortVersion(summary.version),
+    previous: summary.previous === null ? null : shortVersion(summary.previous.version),
     kind: summary.kind,
     encrypted: summary.encrypted,
     files_total: summary.filesTotal,
     bytes_total: summary.bytesTotal,
-    files_added: null,
-    files_changed: null,
-    files_removed: null,
+    files_added: summary.filesAdded,
+    files_changed: summary.filesChanged,
+    files_removed: summary.filesRemoved,
     files_received: summary.filesReceived,
     bytes_received: summary.bytesReceived,
     files_failed: summary.filesFailed,
     check: summary.check,
-    history_bytes: null,
+    history_bytes: summary.historyBytes,
     duration_seconds: tenths(summary.durationSeconds),
     path: summary.path,
   };

@@ -5,6 +5,7 @@ import { deviceNoun, linkWords } from './device-words.js';
 import { displayPath } from './paths.js';
 import type { Terminal } from './terminal.js';
 import { padEnd, printable } from './text.js';
+import { shortVersion } from './versions.js';
 
 const LABEL = 10;
 const FIRST_FIELD = 28;
@@ -26,10 +27,11 @@ export function planLines(plan: BackupPlan, { out: screen, home }: Terminal): st
   ];
 }
 
-function kindWords({ kind, lastBackup, lastBackupBytes }: BackupPlan): string {
+function kindWords({ kind, lastBackup, lastVersion, lastBackupBytes }: BackupPlan): string {
   if (lastBackup.kind === 'none') return 'full, the first of this device here';
   if (lastBackup.kind === 'incomplete') return 'full; the backup that is there was never finished';
   const size = lastBackupBytes === null ? '' : `, ${formatBytes(lastBackupBytes)}`;
   const made = `${formatDate(lastBackup.madeAt)}${size}`;
-  return kind === 'full' ? `full; the one of ${made} is replaced` : `incremental, on top of ${made}`;
+  const which = lastVersion === null ? `the one of ${made}` : `${shortVersion(lastVersion)} (${made})`;
+  return kind === 'full' ? `full; ${which} is kept as a version` : `incremental, on top of ${which}`;
 }

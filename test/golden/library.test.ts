@@ -21,6 +21,8 @@ test('select, pair, back up, list', async () => {
   const summary = await ibk.backupWithRetries(context, device, { root, full: false, retries: 0 });
   expect(summary).toMatchObject({ type: 'summary', exit: 0, kind: 'full', filesReceived: 5 });
   expect(types).toEqual(expect.arrayContaining(['prompt', 'start', 'phase', 'warning', 'summary']));
-  expect((await ibk.listBackups({ root })).backups).toMatchObject([{ udid: device.udid, complete: true }]);
+  expect((await ibk.listBackups({ root })).backups).toMatchObject([
+    { udid: device.udid, versions: [{ complete: true }] },
+  ]);
   expect(ibk.VERSION).toMatch(/^\d+\.\d+\.\d+/);
 });

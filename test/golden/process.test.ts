@@ -113,7 +113,7 @@ test('--log-file keeps a dated log beside what is shown, for its owner only', as
   const words = lines.map((line) => line.slice(20));
   expect(words[0]).toMatch(/^ibk \d+\.\d+\.\d+ backup$/);
   expect(words).toContain('ended, exit 0');
-  expect(words.some((line) => /^Sim iPhone: done, 20 files/.test(line))).toBe(true);
+  expect(words.some((line) => /^Sim iPhone: done, version \w{8}, 20 files/.test(line))).toBe(true);
   expect(words.at(-1)).toBe('No backup here is of "nobody". not_found - exit 10');
 });
 

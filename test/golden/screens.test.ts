@@ -39,6 +39,8 @@ test('from the first look to the second backup', async () => {
   await run('backup');
   await run('backup', '-q', '--full');
   await run('list', '-u', 'sim');
+  await run('verify');
+  await run('check', 'latest~1', '--read-data');
   await run('list', '-u', 'nobody');
   await run('unpair');
   await run('unpair', '--dry-run');
@@ -56,6 +58,8 @@ test('two phones', async () => {
     ['backup', '-u', 'all', '-q'],
     ['devices'],
     ['list'],
+    ['verify'],
+    ['verify', '-u', 'Sim iPhone 2'],
     ['pair', '-u', 'nobody'],
   ])
     texts.push(transcript(args, await phone.ibk(args), home));

@@ -119,10 +119,11 @@ describe('live', () => {
     await view.close();
     expect(screen()).toEqual([
       "✓ Backup finished: Anna's iPhone, 2026-11-21 08:06",
-      '  Contents   49,871 files, 42.0 GB · encrypted',
+      '  Version    k7f29b1e · 49,871 files, 42.0 GB · encrypted',
+      '  Changed    312 added, 892 changed, 57 removed',
       '  Received   1,204 files, 868 MB in 3 min 41 s (28.0 MB/s while receiving)',
       '  Checked    the iPhone reported success; every file it sent is in place',
-      `  Kept in    ~/.local/share/ibk/${UDID} · 312 GB free`,
+      '  History    m2xq8d04 (2026-11-20 08:05) keeps 612 MB · 312 GB free',
     ]);
     expect(terminal.stdout.text).toBe('');
   });
@@ -168,10 +169,11 @@ describe('live', () => {
     await view.close();
     expect(terminal.stderr.screen().filter((line) => line !== '')).toEqual([
       "! Backup finished without 2 files: Anna's iPhone, 2026-11-21 08:06",
-      '  Contents   49,871 files, 42.0 GB · encrypted',
+      '  Version    k7f29b1e · 49,871 files, 42.0 GB · encrypted',
+      '  Changed    312 added, 892 changed, 57 removed',
       '  Received   1,204 files, 868 MB in 3 min 41 s (28.0 MB/s while receiving)',
       '  Checked    the iPhone reported success; every file it sent is in place',
-      `  Kept in    ~/.local/share/ibk/${UDID} · 312 GB free`,
+      '  History    m2xq8d04 (2026-11-20 08:05) keeps 612 MB · 312 GB free',
       '  Missing    2 files that the iPhone could not read; the rest can be restored',
       '    Media/DCIM/104APPLE/IMG_4471.HEIC    Input/output error',
       '    Library/Caches/lists/today.db        No such file or directory',
@@ -201,8 +203,8 @@ describe('live', () => {
     await view.close();
     expect(terminal.stderr.screen().filter((line) => line !== '')).toEqual([
       '2 of 3 devices backed up · partial · exit 3',
-      "  ✓ Anna's iPhone  1,204 files, 868 MB  3 min 41 s",
-      '  ✓ Lab iPhone 7   405 files, 91.2 MB   2 min 05 s',
+      "  ✓ Anna's iPhone  k7f29b1e  1,204 files, 868 MB  3 min 41 s",
+      '  ✓ Lab iPhone 7   k7f29b1e  405 files, 91.2 MB   2 min 05 s',
       '  ✗ iPad mini 📚   not trusted (exit 22): ibk pair -u "iPad mini"',
     ]);
   });
@@ -245,7 +247,7 @@ test('in a log: a line at each change, then every 30 s', async () => {
     "HH:03:10 Anna's iPhone: scanning, 30 s so far",
     "HH:03:40 Anna's iPhone: scanning, 1 min 00 s so far",
     "HH:04:10 Anna's iPhone: receiving 97 %, 842 MB, 28.0 MB/s, 1,166 files",
-    "HH:04:11 Anna's iPhone: done, 1,204 files, 868 MB, 3 min 41 s",
+    "HH:04:11 Anna's iPhone: done, version k7f29b1e, 1,204 files, 868 MB, 3 min 41 s",
   ]);
 });
 
@@ -272,7 +274,13 @@ test('JSON: a line an event, of the progress one a second', async () => {
     .split('\n')
     .map((line): { type: string } => JSON.parse(line));
   expect(lines.map(({ type }) => type)).toEqual(['progress', 'progress', 'progress', 'progress', 'summary']);
-  expect(lines.at(-1)).toMatchObject({ v: 1, udid: UDID, version: null, files_received: 1204, duration_seconds: 221 });
+  expect(lines.at(-1)).toMatchObject({
+    v: 1,
+    udid: UDID,
+    version: 'k7f29b1e',
+    files_received: 1204,
+    duration_seconds: 221,
+  });
 });
 
 function withoutSpinner(line: string): string {

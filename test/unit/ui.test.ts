@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { chooseBackups } from '../../src/commands/choose-backups.js';
+import { chooseBackups } from '../../src/operations/choose-backups.js';
 import { asIbkError, ERROR_CATALOG, type ErrorCode, IbkError } from '../../src/errors.js';
 import type { ListedBackup } from '../../src/operations/results.js';
 import { printError } from '../../src/ui/errors.js';
@@ -166,14 +166,11 @@ describe('choosing among backups', () => {
     name,
     model: null,
     productType: null,
-    ios: null,
-    encrypted: null,
-    complete: true,
-    madeAt: null,
-    bytes: 10,
-    files: null,
-    madeBy: null,
     path: '/x',
+    bytes: 10,
+    versions: [],
+    state: 'unmanaged',
+    problem: null,
   });
   const backups = [backup('00008120-000A1D2E0C88401E', 'Anna’s iPhone'), backup('00008120-00BB', 'Anna’s iPad')];
   const chosen = (...wanted: string[]) =>

@@ -1,0 +1,58 @@
+/** A backup to be looked through, wherever it lies: a version of a store, or a folder that ibk has not taken in. */
+import { basename, dirname } from 'node:path';
+import type { StoreContext } from './context.js';
+import { DiskFileSystem } from './disk-file-system.js';
+import { type ReadableFile, readWhole } from './file-system.js';
+import { comparePaths, isHashFolder, isManagedName } from './names.js';
+import type { VersionReader } from './resolve.js';
+import { examine, type ExaminedFile, type VerifyOptions } from './verify.js';
+import { turnTaker } from './context.js';
+
+export interface BackupSource {
+  /** Undefined where there is no such file, or none that may be taken for it. */
+  open(path: string): ReadableFile | undefined;
+  /** Every file of the backup, there or missing, in order of their paths (bytes). */
+  files(options: VerifyOptions): AsyncGenerator<ExaminedFile, void>;
+}
+
+/** A version of a store. */
+export function versionSource(ctx: StoreContext, reader: VersionReader, version: string): BackupSource {
+  return {
+    open: (path) => {
+      const reading = reader.open(version, path);
+      return reading.state === 'found' ? reading.file : undefined;
+    },
+    files: (options) => examine(ctx, reader, version, options),
+  };
+}
+
+/** Apple's layout in a folder of any name. There are no checksums: a file that is there is as good as any. */
+export function folderSource(folder: string): BackupSource {
+  const fs = new DiskFileSystem(dirname(folder));
+  const top = basename(folder);
+  const below = (path: string) => (path === '' ? top : `${top}/${path}`);
+  const pause = turnTaker();
+  async function* files(inside: string, { signal }: VerifyOptions): AsyncGenerator<ExaminedFile, void> {
+    const names: string[] = [];
+    for (const { name, kind } of fs.list(below(inside)) ?? []) {
+      const path = inside === '' ? name : `${inside}/${name}`;
+      if (kind === 'file' && isManagedName(path)) names.push(path);
+      if (kind === 'directory' && inside === '' && isHashFolder(name)) names.push(`${name}/`);
+    }
+    for (const path of names.sort(comparePaths)) {
+      signal?.throwIfAborted();
+      await pause();
+      if (path.endsWith('/')) yield* files(path.slice(0, -1), { signal });
+      else {
+        const sizeBytes = fs.stat(below(path))?.sizeBytes ?? 0;
+        yield { path, fault: undefined, sizeBytes, compared: false, withoutChecksum: true };
+      }
+    }
+  }
+  return { open: (path) => fs.open(below(path)), files: (options) => files('', options) };
+}
+
+/** A small file, whole; undefined where there is none. @throws EFBIG */
+export function readPart({ open }: BackupSource, path: string, mostBytes: number): Buffer | undefined {
+  return readWhole({ open }, path, mostBytes);
+}
