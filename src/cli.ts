@@ -152,6 +152,8 @@ function report(error: unknown, terminal: Terminal, { json, debug }: { json: boo
   return known.exit;
 }
 
+const STOPPING = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
+
 /** First signal: stop cleanly, within ten seconds. Second: at once. @returns the function that stops watching */
 function watchSignals(stop: AbortController): () => void {
   const onSignal = (error: IbkError) => () => {
@@ -171,6 +173,8 @@ function watchSignals(stop: AbortController): () => void {
 }
 
 function exitAtOnce(status: number): void {
+  // A call to a dead disk or network drive holds up process.exit for ever; the next signal then has its own effect, and ends it.
+  for (const name of STOPPING) process.removeAllListeners(name);
   if (process.stderr.isTTY) process.stderr.write(SHOW_CURSOR);
   process.exit(status);
 }
