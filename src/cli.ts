@@ -2,7 +2,8 @@
  * The program: arguments in, exit status out. Here alone stand the signals, the one AbortController, and the way from an error
  * to text or JSON and to the exit status.
  */
-import { homedir } from 'node:os';
+import { homedir, userInfo } from 'node:os';
+import { isAbsolute } from 'node:path';
 import { ALL_COMMANDS } from './commands/all.js';
 import { readArguments, type Request, versionLine } from './commands/program.js';
 import type { Session } from './commands/session.js';
@@ -84,7 +85,16 @@ async function runCommand(
     release();
     await recorder?.close();
     await log?.close();
+    tellLoss('trace', recorder?.failure, terminal);
+    tellLoss('log', log?.failure, terminal);
   }
+}
+
+/** The job went on without it, but whoever asked for it must not believe that it is whole. */
+function tellLoss(what: string, failure: Error | undefined, { err }: Terminal): void {
+  if (failure === undefined) return;
+  const why = 'code' in failure ? String(failure.code) : failure.message;
+  err.line(err.style.attention(`${err.glyphs.attention} The ${what} is not whole, it could not be written: ${why}.`));
 }
 
 function traceFor(config: Config, { err }: Terminal, recorder: TraceFile | undefined): Trace | undefined {
@@ -97,7 +107,7 @@ async function answerDirectly(
   request: Exclude<Request, { kind: 'command' }>,
   { out, home }: Terminal,
 ): Promise<number> {
-  const facts = { platform: process.platform, env: process.env, home: homedir() };
+  const facts = { platform: process.platform, env: process.env, home: homeFolder() };
   switch (request.kind) {
     case 'first_contact':
       return print(firstContact(out.glyphs), out);
@@ -123,7 +133,13 @@ function print(lines: readonly string[], screen: Terminal['out']): number {
 
 function configFor(flags: Flags): Promise<Config> {
   const { platform, env } = process;
-  return resolveConfig({ flags, env, platform, home: homedir(), cwd: process.cwd() });
+  return resolveConfig({ flags, env, platform, home: homeFolder(), cwd: process.cwd() });
+}
+
+/** HOME may be empty or relative: what is kept there would then go into whatever folder a job happens to start in. */
+function homeFolder(): string {
+  const told = homedir();
+  return isAbsolute(told) ? told : userInfo().homedir;
 }
 
 function terminalFor(color: Config['color']): Terminal {
@@ -150,6 +166,8 @@ function report(error: unknown, terminal: Terminal, { json, debug }: { json: boo
   return known.exit;
 }
 
+const STOPPING = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
+
 /** First signal: stop cleanly, within ten seconds. Second: at once. @returns the function that stops watching */
 function watchSignals(stop: AbortController): () => void {
   const onSignal = (error: IbkError) => () => {
@@ -169,6 +187,8 @@ function watchSignals(stop: AbortController): () => void {
 }
 
 function exitAtOnce(status: number): void {
+  // A call to a dead disk or network drive holds up process.exit for ever; the next signal then has its own effect, and ends it.
+  for (const name of STOPPING) process.removeAllListeners(name);
   if (process.stderr.isTTY) process.stderr.write(SHOW_CURSOR);
   process.exit(status);
 }

@@ -92,6 +92,7 @@ async function traceLines(path: string): Promise<Json[]> {
 async function writePrivately(path: string, text: string): Promise<void> {
   try {
     const file = await open(path, 'wx', 0o600);
+    await file.chmod(0o600).catch(() => undefined);
     await file.writeFile(text).finally(() => file.close());
   } catch (cause) {
     const exists = cause instanceof Error && 'code' in cause && cause.code === 'EEXIST';

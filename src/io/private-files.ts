@@ -4,14 +4,19 @@ import { chmod, type FileHandle, lstat, mkdir, open, rename, rm, stat } from 'no
 import { dirname, join } from 'node:path';
 
 /** Makes a folder and its missing parents, each 0700; an existing folder (or a link to one) is left as it is. */
-export async function makePrivateFolder(path: string): Promise<void> {
+export function makePrivateFolder(path: string): Promise<void> {
+  return makeFolder(path, true);
+}
+
+/** @param withParents false once they are there: some file systems (/proc) answer ENOENT all the same, again and again */
+async function makeFolder(path: string, withParents: boolean): Promise<void> {
   try {
     await mkdir(path, { mode: 0o700 });
   } catch (error) {
     const name = codeOf(error);
-    if (name === 'ENOENT' && dirname(path) !== path) {
-      await makePrivateFolder(dirname(path));
-      return makePrivateFolder(path);
+    if (withParents && name === 'ENOENT' && dirname(path) !== path) {
+      await makeFolder(dirname(path), true);
+      return makeFolder(path, false);
     }
     if (name === 'EEXIST' && (await stat(path)).isDirectory()) return;
     throw error;

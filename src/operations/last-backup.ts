@@ -1,6 +1,6 @@
 /** What lies under a root for a device, read quickly and without trust: enough to say when it was last backed up, and its name. */
-import { type FileHandle, open } from 'node:fs/promises';
 import { join } from 'node:path';
+import { readSmallFile } from '../io/small-files.js';
 import { parsePlist } from '../plist/codec.js';
 import { field, optionalString } from '../plist/fields.js';
 import { isPlistDict, type PlistDict } from '../plist/value.js';
@@ -39,16 +39,12 @@ export async function readRememberedDevice(root: string, udid: string): Promise<
 }
 
 async function readDict(path: string): Promise<PlistDict | undefined> {
-  let file: FileHandle | undefined;
+  const bytes = await readSmallFile(path, MOST_BYTES);
+  if (bytes === undefined) return undefined;
   try {
-    file = await open(path, 'r');
-    const stat = await file.stat();
-    if (!stat.isFile() || stat.size === 0 || stat.size > MOST_BYTES) return undefined;
-    const value = parsePlist(await file.readFile(), path);
+    const value = parsePlist(bytes, path);
     return isPlistDict(value) ? value : undefined;
   } catch {
     return undefined;
-  } finally {
-    await file?.close().catch(() => undefined);
   }
 }

@@ -1,8 +1,10 @@
 /** The one door to property lists: sniffs the encoding, sets the limits, turns every failure into an IbkError. */
 import { IbkError } from '../errors.js';
-import { decodeBinaryPlist, encodeBinaryPlist } from './binary.js';
+import { decodeBinaryPlist } from './binary-decoder.js';
+import { encodeBinaryPlist } from './binary-encoder.js';
 import type { PlistValue } from './value.js';
-import { decodeXmlPlist, encodeXmlPlist } from './xml.js';
+import { decodeXmlPlist } from './xml-decoder.js';
+import { encodeXmlPlist } from './xml-encoder.js';
 
 export interface PlistLimits {
   /** Largest document in bytes. Default 64 MiB. */

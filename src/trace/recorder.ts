@@ -14,6 +14,8 @@ import { Redactor } from './redaction.js';
 import type { Trace, TraceConnection, TraceDirection, TracedFile, TraceLayer } from './trace.js';
 
 export interface TraceFile extends Trace {
+  /** Why recording stopped before the end; undefined while nothing has failed. */
+  readonly failure: Error | undefined;
   /** Writes what is left and closes the file. */
   close(): Promise<void>;
 }
@@ -41,14 +43,14 @@ class Recorder implements TraceFile {
   readonly #start: number;
   readonly redactor = new Redactor(randomBytes(32));
   #connections = 0;
-  #broken = false;
+  failure: Error | undefined;
 
   constructor(out: WriteStream, clock: Clock) {
     this.#out = out;
     this.#clock = clock;
     this.#start = clock.monotonic();
-    out.on('error', () => {
-      this.#broken = true;
+    out.on('error', (error) => {
+      this.failure ??= error;
     });
     this.write({ v: 1, type: 'trace', ibk: VERSION });
   }
@@ -62,11 +64,11 @@ class Recorder implements TraceFile {
   }
 
   write(record: object): void {
-    if (!this.#broken) this.#out.write(`${JSON.stringify(record)}\n`);
+    if (this.failure === undefined) this.#out.write(`${JSON.stringify(record)}\n`);
   }
 
   async close(): Promise<void> {
-    if (this.#broken || this.#out.closed) return;
+    if (this.failure !== undefined || this.#out.closed) return;
     const closed = once(this.#out, 'close').catch(() => undefined);
     this.#out.end();
     await closed;

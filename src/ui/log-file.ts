@@ -6,6 +6,8 @@ import { formatDate, formatTimeOfDay } from '../figures.js';
 import { printable } from './text.js';
 
 export interface LogFile {
+  /** Why the log ended before its time; undefined while nothing has failed. */
+  readonly failure: Error | undefined;
   /** A line that has its date already. */
   write(line: string): void;
   /** Adds the date and time. */
@@ -21,17 +23,22 @@ export async function openLogFile(path: string): Promise<LogFile> {
       cause,
     });
   });
+  // A umask of 0777 would shut its owner out. A log that was there keeps the mode that somebody gave it.
+  if ((await file.stat()).size === 0) await file.chmod(0o600).catch(() => undefined);
   const out = createWriteStream(path, { fd: file, autoClose: true });
-  let broken = false;
-  out.on('error', () => {
-    broken = true;
+  let failure: Error | undefined;
+  out.on('error', (error) => {
+    failure ??= error;
   });
   const write = (line: string) => {
-    if (!broken) out.write(`${line}\n`);
+    if (failure === undefined) out.write(`${line}\n`);
   };
   return {
+    get failure() {
+      return failure;
+    },
     write,
     note: (words, now) => write(`${formatDate(now).slice(0, 10)} ${formatTimeOfDay(now)} ${printable(words)}`),
-    close: () => new Promise((resolve) => (broken ? resolve() : out.end(resolve))),
+    close: () => new Promise((resolve) => (failure === undefined ? out.end(() => resolve()) : resolve())),
   };
 }

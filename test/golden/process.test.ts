@@ -1,11 +1,11 @@
 /** ibk as a process: signals, cron, logs, retries, and several phones at once. */
-import { readFileSync, rmSync, statSync } from 'node:fs';
+import { existsSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { execa } from 'execa';
 import { afterAll, beforeEach, describe, expect, test } from 'vitest';
 import { controlSimulator } from '../../src/sim/index.js';
 import { type Phone, plugIn } from '../support/phone.js';
-import { cleanEnvironment, IBK, tempHome } from '../support/run-ibk.js';
+import { cleanEnvironment, IBK, runIbk, tempHome } from '../support/run-ibk.js';
 import { expectValidLines } from '../support/schemas.js';
 
 let home: string;
@@ -115,6 +115,21 @@ test('--log-file keeps a dated log beside what is shown, for its owner only', as
   expect(words).toContain('ended, exit 0');
   expect(words.some((line) => /^Sim iPhone: done, version \w{8}, 20 files/.test(line))).toBe(true);
   expect(words.at(-1)).toBe('No backup here is of "nobody". not_found - exit 10');
+});
+
+test.skipIf(!existsSync('/dev/full'))(
+  'a trace and a log that could not be written whole are told, and the job goes on',
+  async () => {
+    await using phone = await plugIn(home, { scenarios: ['paired'] });
+    const ran = await phone.ibk(['backup', '-q', '--trace', '/dev/full', '--log-file', '/dev/full']);
+    expect(ran).toMatchObject({ stdout: '', exit: 0 });
+    expect(ran.stderr).toMatch(/^! The trace is not whole.*ENOSPC\.\n! The log is not whole.*ENOSPC\.\n$/);
+  },
+);
+
+test('without a usable HOME the home folder is the one of the account, never the folder of the moment', async () => {
+  for (const HOME of ['', 'relative'])
+    expect((await runIbk(home, ['--help'], { env: { HOME } })).stdout).toMatch(/backup root +\[\//);
 });
 
 test('--retries runs again when the phone is back', async () => {

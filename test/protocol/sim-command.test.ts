@@ -151,7 +151,8 @@ test('what a real phone would not accept makes it end with 1', async () => {
 });
 
 test('help, the list of scenarios, and mistakes', async () => {
-  const run = (...args: string[]) => execa(process.execPath, [IBK, 'sim', ...args], { reject: false });
+  const env = { LC_ALL: 'C.UTF-8' };
+  const run = (...args: string[]) => execa(process.execPath, [IBK, 'sim', ...args], { reject: false, env });
   const help = await run('--help');
   expect(help.exitCode).toBe(0);
   expect(help.stdout).toContain('--encrypted-password-file');

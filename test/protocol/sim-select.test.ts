@@ -114,7 +114,7 @@ test('the list: states, and names of phones that tell none from their last backu
   expect(listed[0]).toMatchObject({ name: first?.name, model: expect.stringMatching(/^iPhone/), links: ['usb'] });
   const info = await deviceInfo(bench.ctx, (await select(first?.udid ?? ''))[0]!, { root });
   expect(info).toMatchObject({ trusted: true, backupsEncrypted: false, passcodeSet: true, locked: false });
-  expect(info.serial).toBeTruthy();
+  expect(info.serial).toMatch(/^[A-Z0-9]{10,12}$/);
   expect(info.storageBytes).toBeGreaterThan(info.freeBytes ?? Number.POSITIVE_INFINITY);
   const lockedNow = async (lock: LockState) => {
     const [phone] = bench.sim.phones;

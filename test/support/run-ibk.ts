@@ -64,6 +64,7 @@ export function masked(text: string, home: string): string {
     .replace(/[\d.,]+ [kMGT]?B free/g, 'N GB free')
     .replace(/[\d.,]+ [kMGT]?B are free/g, 'N GB are free')
     .replace(/[\d,]+ bytes are missing/g, 'N bytes are missing')
+    .replace(/\b[1-5] min ago\b/g, 'just now')
     .replace(/in \d+ s/g, 'in N s')
     .replace(/(,| )( +)\d+ s$/gm, '$1$2N s')
     .replace(/ \([\d.,]+ [kMGT]?B\/s while receiving\)/g, ' (N MB/s while receiving)')

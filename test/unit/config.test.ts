@@ -11,7 +11,7 @@ const folder = mkdtempSync(join(tmpdir(), 'ibk-config-'));
 afterAll(() => rmSync(folder, { recursive: true }));
 
 function sources(given: Partial<ConfigSources> = {}): ConfigSources {
-  return { flags: {}, env: {}, platform: 'linux', home: '/home/anna', cwd: '/work', ...given };
+  return { flags: {}, env: {}, platform: 'linux', home: '/home/anna', cwd: '/home/anna', ...given };
 }
 
 let files = 0;
@@ -104,7 +104,7 @@ describe('precedence', () => {
     });
   });
   test('paths: flags from here, variables and the file from home', async () => {
-    expect((await resolveConfig(sources({ flags: { out: 'x' } }))).root).toBe('/work/x');
+    expect((await resolveConfig(sources({ flags: { out: 'x' } }))).root).toBe('/home/anna/x');
     expect((await resolveConfig(sources({ env: { IBK_OUT: '~/x' } }))).root).toBe('/home/anna/x');
     expect((await resolveConfig(withFile('out = "~/y"'))).root).toBe('/home/anna/y');
     expect((await resolveConfig(sources({ flags: { root: '/r' } }))).root).toBe('/r');

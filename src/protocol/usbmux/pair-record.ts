@@ -8,10 +8,10 @@
  *
  * Read from usbmuxd, else from the platform's own folder; saved through usbmuxd, so that every program sees it.
  */
-import { open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { inspect } from 'node:util';
 import { IbkError } from '../../errors.js';
+import { readSmallFile } from '../../io/small-files.js';
 import { buildXmlPlist, parsePlist } from '../../plist/codec.js';
 import { asData, asDict, asString, field, optionalString } from '../../plist/fields.js';
 import { type PlistDict, plistDict } from '../../plist/value.js';
@@ -130,18 +130,12 @@ export async function readPairRecord(
     if (bytes !== undefined) return decodePairRecord(bytes);
   }
   for (const name of names) {
-    const bytes = await readSmallFile(join(folder ?? pairRecordFolder(muxer.platform), `${name}.plist`));
+    // Absent, or guarded (macOS): the muxer is the way, and it had none.
+    const bytes = await readSmallFile(
+      join(folder ?? pairRecordFolder(muxer.platform), `${name}.plist`),
+      MOST_RECORD_BYTES,
+    );
     if (bytes !== undefined) return decodePairRecord(bytes);
   }
   return undefined;
-}
-
-async function readSmallFile(path: string): Promise<Buffer | undefined> {
-  try {
-    await using file = await open(path, 'r');
-    const { size } = await file.stat();
-    return size > 0 && size <= MOST_RECORD_BYTES ? await file.readFile() : undefined;
-  } catch {
-    return undefined; // absent, or guarded (macOS): the muxer is the way, and it had none
-  }
 }

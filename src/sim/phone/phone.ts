@@ -1,6 +1,6 @@
 /** One simulated iPhone: its state, without the wires. The muxer plugs it in; lockdownd and the services ask it. */
 import { createHash } from 'node:crypto';
-import { EventEmitter } from 'node:events';
+import { EventEmitter, setMaxListeners } from 'node:events';
 import type { Duplex } from 'node:stream';
 import type { SecureVersion } from 'node:tls';
 import type { Link } from '../../events.js';
@@ -98,7 +98,7 @@ export class SimulatedPhone extends EventEmitter<PhoneEvents> {
   encryption: BackupEncryption | undefined;
   lock: LockState;
   cancelRequested = false;
-  #power = new AbortController();
+  #power = powerSwitch();
   #key: Promise<DeviceKey> | undefined;
   #revocation: boolean;
 
@@ -202,7 +202,7 @@ export class SimulatedPhone extends EventEmitter<PhoneEvents> {
 
   plug(): void {
     if (this.pluggedIn) return;
-    this.#power = new AbortController();
+    this.#power = powerSwitch();
     this.emit('plugged');
   }
 
@@ -277,6 +277,13 @@ export class SimulatedPhone extends EventEmitter<PhoneEvents> {
       violation: (text) => this.violation(`mobilebackup2: ${text}`),
     };
   }
+}
+
+/** Every open connection listens to it, and several computers may be connected at once. */
+function powerSwitch(): AbortController {
+  const power = new AbortController();
+  setMaxListeners(0, power.signal);
+  return power;
 }
 
 export function count(counts: Record<string, number>, name: string): void {
