@@ -26,6 +26,8 @@ export const STATUS_PLIST = 'Status.plist';
 const METADATA: ReadonlySet<string> = new Set(METADATA_NAMES);
 const FOLDED_METADATA: ReadonlySet<string> = new Set(METADATA_NAMES.map((name) => name.toLowerCase()));
 const SNAPSHOT = 'Snapshot';
+/** What a run of another program leaves when it is interrupted. */
+export const LEFTOVER_FOLDER = SNAPSHOT;
 const PAYLOAD = /^(?:[0-9a-f]{2}\/)?[0-9a-f]{40}$/;
 const OLD_PAYLOAD = /^[0-9a-f]{40}\.(?:mddata|mdinfo|mdbackup)$/;
 const FLAT = /^[0-9a-f]{40}(?:\.[a-z]+)?$/;

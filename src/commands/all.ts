@@ -5,6 +5,7 @@ import { doctorCommand } from './doctor.js';
 import { infoCommand } from './info.js';
 import { listCommand } from './list.js';
 import { pairCommand } from './pair.js';
+import { unlockCommand } from './unlock.js';
 import { unpairCommand } from './unpair.js';
 import { verifyCommand } from './verify.js';
 
@@ -18,4 +19,5 @@ export const ALL_COMMANDS: readonly CommandSpec[] = [
   devicesCommand,
   pairCommand,
   unpairCommand,
+  unlockCommand,
 ];

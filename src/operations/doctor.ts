@@ -12,6 +12,7 @@ import type { OperationContext } from './context.js';
 import { inspectDestination } from './destination.js';
 import { choosingOption } from './device-names.js';
 import { type Acquaintance, meetDevice } from './device-state.js';
+import { storeChecks } from './doctor-stores.js';
 import { readLastBackup } from './last-backup.js';
 import type { CheckState, DoctorCheck, DoctorReport, LastBackup } from './results.js';
 import { type LinkChoice, type PresentDevice, presentDevices, selectDevices } from './select-device.js';
@@ -42,6 +43,7 @@ export async function doctor(ctx: OperationContext, options: DoctorOptions): Pro
   const patients = await lookForDevices(ctx, options, checks);
   checks.push(...trustChecks(patients));
   const freeBytes = await checkRoot(options.root, checks);
+  if (freeBytes !== undefined) checks.push(...(await storeChecks(options.root, ctx.clock.now())));
   checks.push(...backupChecks(ctx, patients, freeBytes));
   for (const { message, hint } of options.configProblems) checks.push(failed('config', 'usage', message, hint));
   const first = checks.find(({ state }) => state === 'fail');

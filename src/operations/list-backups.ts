@@ -33,9 +33,14 @@ const newest = ({ versions }: ListedBackup): number => versions[0]?.madeAt?.getT
 /** Folders of backups, and of devices that have only earlier versions left. */
 async function backupNames(root: string): Promise<string[]> {
   const names = new Set(await folderNames(root));
-  const kept = await readdir(join(root, '.ibk')).catch(() => []);
-  for (const name of kept) if (udidOfFolder(name) === name) names.add(name);
+  for (const name of await storeNames(root)) names.add(name);
   return [...names].filter((name) => udidOfFolder(name) !== undefined);
+}
+
+/** UDIDs of the devices that ibk keeps a store of. */
+export async function storeNames(root: string): Promise<string[]> {
+  const names = await readdir(join(root, '.ibk')).catch(() => []);
+  return names.filter((name) => udidOfFolder(name) === name).sort();
 }
 
 async function listOne(root: string, name: string): Promise<ListedBackup | undefined> {

@@ -56,6 +56,7 @@ export interface DoctorCheck {
     | 'trust'
     | 'unlocked'
     | 'root'
+    | 'store'
     | 'space'
     | 'encrypted'
     | 'last_backup'
@@ -202,4 +203,18 @@ export interface VerifyReport {
   /** Files that no checksum was taken of: another program made them. */
   readonly withoutChecksum: number;
   readonly problems: readonly VerifyProblem[];
+}
+
+/** Who keeps a device's backup from being written to. */
+export interface ListedLock {
+  readonly udid: string;
+  readonly name: string;
+  /** `in_use`: its process runs. `left_behind`: it has ended. `elsewhere`: another computer holds it, by way of a share. */
+  readonly state: 'free' | 'in_use' | 'left_behind' | 'elsewhere';
+  readonly host: string | null;
+  readonly pid: number | null;
+  readonly command: string | null;
+  readonly since: Date | null;
+  /** Its last sign of life. */
+  readonly renewedAt: Date | null;
 }

@@ -14,6 +14,7 @@ const LABELS: Record<DoctorCheck['check'], string> = {
   trust: 'trust',
   unlocked: 'unlocked',
   root: 'root',
+  store: 'backups',
   space: 'space',
   encrypted: 'encrypted',
   last_backup: 'last backup',

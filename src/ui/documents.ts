@@ -6,6 +6,7 @@ import type {
   DoctorReport,
   LastBackup,
   ListedDevice,
+  ListedLock,
   ListedVersion,
   VerifyReport,
 } from '../operations/results.js';
@@ -165,6 +166,24 @@ export function verifyDocument(report: VerifyReport): Json {
       path: relativePath ?? path,
       stored_as: path,
       intact_in: intactIn === null ? null : intactIn.map(({ version }) => version),
+    })),
+  };
+}
+
+export function unlockDocument(locks: readonly ListedLock[], removed: readonly ListedLock[]): Json {
+  return {
+    v: 1,
+    type: 'unlock',
+    locks: locks.map((lock) => ({
+      udid: lock.udid,
+      name: lock.name,
+      state: lock.state,
+      host: lock.host,
+      pid: lock.pid,
+      command: lock.command,
+      since: time(lock.since),
+      renewed_at: time(lock.renewedAt),
+      removed: removed.includes(lock),
     })),
   };
 }

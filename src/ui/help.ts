@@ -25,7 +25,7 @@ export interface CommandHelp {
 
 export const COMMAND_GROUPS: readonly (readonly [group: string, commands: readonly string[]])[] = [
   ['Everyday', ['backup', 'list', 'info']],
-  ['Trust it', ['verify', 'doctor']],
+  ['Trust it', ['verify', 'doctor', 'unlock']],
   ['Connection', ['devices', 'pair', 'unpair']],
   ['Automation', ['sim']],
 ];

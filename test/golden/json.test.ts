@@ -43,6 +43,7 @@ test('every document and line fits its schema, and every schema is used', async 
     expect(await json('info')).toEqual({ types: ['device'], exit: 0 });
     expect(await json('list')).toEqual({ types: ['list'], exit: 0 });
     expect(await json('verify', '--read-data')).toEqual({ types: ['verify'], exit: 0 });
+    expect(await json('unlock')).toEqual({ types: ['unlock'], exit: 0 });
     expect(await json('verify', 'nothing')).toEqual({ types: ['error'], exit: 10 });
     expect(await json('doctor')).toEqual({ types: ['doctor'], exit: 0 });
     expect(await json('unpair')).toEqual({ types: ['error'], exit: 2 });

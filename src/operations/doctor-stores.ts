@@ -1,0 +1,140 @@
+/** What `ibk doctor` finds in a backup root: interrupted work, what other programs did, records that cannot be read, leftovers. Changes nothing. */
+import { type Dirent, lstatSync, readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { LEFTOVER_FOLDER, METADATA_NAMES } from '../backup/names.js';
+import { StoreLayout } from '../backup/layout.js';
+import { inspectLock } from '../backup/unlock.js';
+import { IbkError } from '../errors.js';
+import { countOf, formatAgo, formatBytes, formatDate } from '../figures.js';
+import { choosingOption } from './device-names.js';
+import { listBackups, storeNames } from './list-backups.js';
+import type { DoctorCheck, ListedBackup } from './results.js';
+
+interface Finding {
+  readonly message: string;
+  readonly hint: string | null;
+  /** Set where it is a failure, not advice. */
+  readonly code?: DoctorCheck['code'];
+}
+
+/** Nothing where there is no root yet. */
+export async function storeChecks(root: string, nowMs: number): Promise<DoctorCheck[]> {
+  let backups: readonly ListedBackup[];
+  try {
+    ({ backups } = await listBackups({ root }));
+  } catch (error) {
+    if (!(error instanceof IbkError)) throw error;
+    if (error.code === 'not_found') return [];
+    return [checkOf({ message: error.message, hint: error.hint, code: error.code })];
+  }
+  const names = await storeNames(root);
+  const findings = names.flatMap((udid) => lookAt(root, udid, backups, nowMs));
+  if (findings.length > 0) return findings.map(checkOf);
+  if (backups.length === 0) return [];
+  const versions = backups.reduce((sum, backup) => sum + backup.versions.length, 0);
+  const message = `${countOf(versions, 'version')} of ${countOf(backups.length, 'device')}, nothing to repair`;
+  return [{ check: 'store', state: 'ok', code: null, message, hint: null }];
+}
+
+function checkOf({ message, hint, code = null }: Finding): DoctorCheck {
+  return { check: 'store', state: code === null ? 'warn' : 'fail', code, message: message.replace(/\.$/, ''), hint };
+}
+
+function lookAt(root: string, udid: string, backups: readonly ListedBackup[], nowMs: number): Finding[] {
+  const backup = backups.find(({ path }) => path === join(root, udid));
+  const name = backup?.name ?? udid;
+  const choose = backups.length > 1 ? choosingOption(name) : '';
+  const lock = inspectLock(root, udid, nowMs);
+  if (lock.state === 'in_use') return [];
+  if (backup?.problem != null) return [unreadable(root, udid, name, backup.problem)];
+  const found: Finding[] = [];
+  if (lock.state === 'elsewhere') {
+    const sign = lock.renewedAt === undefined ? '' : `, last sign of life ${formatAgo(lock.renewedAt, nowMs)}`;
+    const message = `the backup of ${name} is locked by host ${lock.holder?.host ?? '?'}${sign}`;
+    found.push({ message, hint: `If that computer has crashed: ibk unlock${choose}` });
+  }
+  const interrupted = backup?.state === 'changing';
+  if (interrupted) {
+    const message = `a backup of ${name} was interrupted while it was put in place; the next start completes it`;
+    found.push({ message, hint: `ibk backup${choose}` });
+  }
+  found.push(...otherPrograms(backup, name, choose));
+  found.push(...leftovers(root, udid, name, interrupted));
+  return found;
+}
+
+function unreadable(root: string, udid: string, name: string, problem: IbkError): Finding {
+  const own = join(root, new StoreLayout(udid).own);
+  const { code, message } = problem;
+  if (code === 'incompatible') return { message: `${name}: ${message}`, hint: problem.hint, code };
+  const hint = `The newest backup is as it was. To go on with it, put ${own} out of the way, and keep it: it holds the earlier versions.`;
+  return { message: `${name}: ${message}`, hint, code };
+}
+
+function otherPrograms(backup: ListedBackup | undefined, name: string, choose: string): Finding[] {
+  if (backup === undefined) return [];
+  const found: Finding[] = [];
+  if (backup.state === 'replaced') {
+    const message = `another program changed the backup of ${name}; the next backup takes that in as a version`;
+    found.push({ message, hint: `ibk backup${choose}` });
+  }
+  if (backup.state === 'touched') {
+    found.push({ message: `another program wrote into the backup of ${name}`, hint: `ibk verify${choose}` });
+  }
+  for (const { version, lost, unreadable: isUnreadable } of backup.versions) {
+    if (lost === null) continue;
+    const what = isUnreadable ? 'the manifest' : countOf(lost.files, 'file');
+    if (!isUnreadable && lost.files === 0) continue;
+    const message = `${what} of version ${version ?? ''} of ${name} ${lost.files === 1 || isUnreadable ? 'was' : 'were'} overwritten by another program on ${formatDate(lost.at)}`;
+    found.push({ message, hint: `What is left of it: ibk verify ${version ?? ''}` });
+  }
+  return found;
+}
+
+function leftovers(root: string, udid: string, name: string, interrupted: boolean): Finding[] {
+  const layout = new StoreLayout(udid);
+  const found: Finding[] = [];
+  const incoming = interrupted ? 0 : bytesBelow(join(root, layout.inOwn('incoming')));
+  if (incoming > 0) {
+    const message = `${formatBytes(incoming)} that an interrupted backup of ${name} had received; the next backup removes them`;
+    found.push({ message, hint: null });
+  }
+  const foreign = entriesOf(join(root, layout.folder)).filter((entry) => isLeftover(join(root, layout.folder), entry));
+  if (foreign.length > 0) {
+    const names = foreign.map((entry) => entry.name).join(', ');
+    const message = `another tool left ${names} in the backup of ${name}; the next backup sets that aside`;
+    found.push({ message, hint: null });
+  }
+  const aside = join(root, layout.inOwn('aside'));
+  const kept = bytesBelow(aside);
+  if (kept > 0) {
+    const message = `${formatBytes(kept)} of leftovers of other tools were set aside`;
+    found.push({ message, hint: `When nobody misses them, delete ${aside}` });
+  }
+  return found;
+}
+
+function isLeftover(folder: string, entry: Dirent): boolean {
+  if (entry.name === LEFTOVER_FOLDER) return entry.isDirectory();
+  const names: readonly string[] = METADATA_NAMES;
+  return names.includes(entry.name) && lstatSync(join(folder, entry.name), { throwIfNoEntry: false })?.size === 0;
+}
+
+function bytesBelow(folder: string): number {
+  let bytes = 0;
+  for (const entry of entriesOf(folder)) {
+    const path = join(folder, entry.name);
+    if (entry.isDirectory()) bytes += bytesBelow(path);
+    else if (entry.isFile()) bytes += lstatSync(path, { throwIfNoEntry: false })?.size ?? 0;
+  }
+  return bytes;
+}
+
+/** Nothing where the folder is missing or cannot be read. */
+function entriesOf(folder: string): Dirent[] {
+  try {
+    return readdirSync(folder, { withFileTypes: true });
+  } catch {
+    return [];
+  }
+}
