@@ -171,6 +171,8 @@ export class Overlay {
     if (type === undefined) throw systemError('ENOENT', from);
     this.#checkTarget(to);
     if (type === 'file') {
+      // As idevicebackup2 has it: a folder that was made in this run gives way, with all it holds.
+      if (this.index.get(to)?.kind === 'dir' && this.#lowerType(to) !== 'directory') this.remove(to);
       this.#checkNoFolder(to);
       this.#moveFile(from, to);
       return;
