@@ -2,6 +2,7 @@
  * The program: arguments in, exit status out. Here alone stand the signals, the one AbortController, and the way from an error
  * to text or JSON and to the exit status.
  */
+import { setMaxListeners } from 'node:events';
 import { homedir, userInfo } from 'node:os';
 import { isAbsolute } from 'node:path';
 import { ALL_COMMANDS } from './commands/all.js';
@@ -33,6 +34,8 @@ const LONGEST_LINGER_MS = 2000;
 export async function main(): Promise<void> {
   const args = process.argv.slice(2);
   const stop = new AbortController();
+  // Each device of a rack listens; ten, where Node begins to warn of a leak, is no number here.
+  setMaxListeners(0, stop.signal);
   watchStreams(stop);
   let terminal = terminalFor(earlyColor(args));
   const early = { json: wantsJson(args), debug: args.includes('--debug') };

@@ -1,4 +1,5 @@
 import { asIbkError, type IbkError } from '../errors.js';
+import { inParallel } from '../io/in-parallel.js';
 import { type AttemptOptions, backupWithRetries } from '../operations/backup-attempts.js';
 import { backupDevices } from '../operations/backup-several.js';
 import { readLastBackup } from '../operations/last-backup.js';
@@ -92,10 +93,8 @@ async function rehearse(
 }
 
 function knownDevices(devices: readonly SelectedDevice[], root: string): Promise<KnownDevice[]> {
-  return Promise.all(
-    devices.map(async ({ udid, name, productType }) => {
-      const last = await readLastBackup(root, udid);
-      return { udid, name, productType, isFirstBackup: last.kind === 'none' };
-    }),
-  );
+  return inParallel(devices, async ({ udid, name, productType }) => {
+    const last = await readLastBackup(root, udid);
+    return { udid, name, productType, isFirstBackup: last.kind === 'none' };
+  });
 }

@@ -1,5 +1,6 @@
 /** `ibk devices`: who is there, and in what state; and who comes and goes. */
 import type { Link } from '../events.js';
+import { inParallel } from '../io/in-parallel.js';
 import { modelName } from '../models.js';
 import type { OperationContext } from './context.js';
 import { meetDevice } from './device-state.js';
@@ -23,7 +24,7 @@ export async function listDevices(ctx: OperationContext, options: ListDevicesOpt
   const link = options.link ?? 'any';
   const waits = ctx.timeouts.waitMs > 0;
   const found = waits ? await selectDevices(ctx, { udids: ['all'], link }) : await presentDevices(ctx, link);
-  return Promise.all(found.map((device) => listOne(ctx, device, options.root)));
+  return inParallel(found, (device) => listOne(ctx, device, options.root));
 }
 
 async function listOne(ctx: OperationContext, device: PresentDevice, root: string): Promise<ListedDevice> {

@@ -4,6 +4,7 @@
  */
 import { type ErrorCode, IbkError, ERROR_CATALOG } from '../errors.js';
 import { formatAgo, formatBytes, freeWords } from '../figures.js';
+import { inParallel } from '../io/in-parallel.js';
 import { field } from '../plist/fields.js';
 import { isPlistDict, type PlistDict } from '../plist/value.js';
 import type { OpenedDevice } from '../protocol/lockdown/device.js';
@@ -84,7 +85,7 @@ async function lookForDevices(
   try {
     const udids = options.udids.length === 0 ? ['all'] : options.udids;
     const chosen = await selectDevices(ctx, { udids, link: options.link, waitMs: 0 });
-    const patients = await Promise.all(chosen.map((device) => examine(ctx, device, options.root)));
+    const patients = await inParallel(chosen, (device) => examine(ctx, device, options.root));
     checks.push(deviceCheck(patients, chosen));
     return patients.filter(({ met }) => met.state !== 'unreachable');
   } catch (error) {

@@ -2,6 +2,7 @@
 import { IbkError } from '../errors.js';
 import type { Link } from '../events.js';
 import { abortError, throwIfAborted } from '../io/abort.js';
+import { inParallel } from '../io/in-parallel.js';
 import { greetDevice } from '../protocol/lockdown/greeting.js';
 import type { MuxDevice } from '../protocol/usbmux/messages.js';
 import { udidKey } from '../protocol/usbmux/udid.js';
@@ -139,12 +140,12 @@ async function choose(
     if (present.length === 0) throw noDevice(options);
     // One that was asked for by name and is not there is missed all the same.
     for (const typed of options.udids) if (!isAll(typed)) await match(typed, present, names, options);
-    return Promise.all(present.map(finish));
+    return inParallel(present, finish);
   }
   if (options.udids.length === 0) {
     const [only, ...more] = present;
     if (only === undefined) throw noDevice(options);
-    if (more.length > 0) throw ambiguous(await Promise.all(present.map((device) => names.of(device))), options);
+    if (more.length > 0) throw ambiguous(await inParallel(present, (device) => names.of(device)), options);
     return [await finish(only)];
   }
   const chosen: PresentDevice[] = [];
@@ -152,7 +153,7 @@ async function choose(
     const device = await match(typed, present, names, options);
     if (!chosen.includes(device)) chosen.push(device);
   }
-  return Promise.all(chosen.map(finish));
+  return inParallel(chosen, finish);
 }
 
 function isAll(typed: string): boolean {
@@ -171,7 +172,7 @@ async function match(
   if (exact !== undefined) return exact;
   const byUdid = /^[0-9a-f]{3,}$/.test(key) ? present.filter((device) => udidKey(device.udid).startsWith(key)) : [];
   const name = nameKey(typed);
-  const named = await Promise.all(present.map(async (device) => ({ device, key: nameKey(await names.of(device)) })));
+  const named = await inParallel(present, async (device) => ({ device, key: nameKey(await names.of(device)) }));
   const candidates = [
     named.filter((entry) => entry.key === name).map((entry) => entry.device),
     byUdid,

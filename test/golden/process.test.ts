@@ -92,6 +92,18 @@ describe('from cron', () => {
     expect(phone.sim.violations).toEqual([]);
   });
 
+  test('a rack of phones: not a word of Node about its listeners', async () => {
+    await using phone = await plugIn(home, {
+      ios: Array<'15'>(14).fill('15'),
+      files: 2,
+      bytes: 2000,
+      scenarios: ['paired'],
+    });
+    const { stdout, stderr, exitCode } = await cron(phone, ['--out', join(home, 'out')]);
+    expect({ stdout, stderr, exitCode }).toEqual({ stdout: '', stderr: '', exitCode: 0 });
+    expect(await phone.ibk(['devices', '-v'])).toMatchObject({ stderr: '', exit: 0 });
+  }, 60_000);
+
   test('one cause and its code on failure, never a prompt', async () => {
     await using phone = await plugIn(home, { scenarios: ['locked'] });
     const { stdout, stderr, exitCode } = await cron(phone, ['--out', join(home, 'out')]);

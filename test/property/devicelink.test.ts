@@ -35,6 +35,7 @@ async function receive(bytes: Buffer, cuts: readonly number[]): Promise<{ host: 
     reader,
     host,
     signal: new AbortController().signal,
+    stopped: new AbortController().signal,
     progress: new ProgressMeter(),
     log: undefined,
     onFailed: ({ hostPath }) => void failed.push(hostPath),

@@ -7,7 +7,7 @@
  *   await link.disconnect()                     also after a failure; bounded by the signal it is given
  */
 import { IbkError } from '../../errors.js';
-import { abortError, within } from '../../io/abort.js';
+import { abortError, throwIfAborted, within } from '../../io/abort.js';
 import { ByteReader } from '../../io/byte-reader.js';
 import type { Clock } from '../../io/clock.js';
 import type { PlistDict, PlistValue } from '../../plist/value.js';
@@ -114,7 +114,10 @@ export class DeviceLink {
     const signal = this.#signal;
     this.#begin();
     await this.#send(processMessage(request), signal);
+    const { signal: stopped } = this.#options;
     for (;;) {
+      // What has arrived is read even after the link is lost, but not after we were stopped: a phone that never pauses would keep us.
+      throwIfAborted(stopped);
       const received = await this.#receive(MESSAGE_LIMIT, signal);
       if (received.kind === 'processMessage') return received.content;
       if (received.kind === 'disconnect') throw ended(received.reason);
@@ -124,6 +127,7 @@ export class DeviceLink {
         write: this.#write,
         host,
         signal,
+        stopped,
         progress: this.#progress,
         place: this.#place,
         log: this.#log,

@@ -28,6 +28,8 @@ export interface ServeContext {
   readonly write: WritePieces;
   readonly host: DeviceLinkHost;
   readonly signal: AbortSignal;
+  /** The part of `signal` that is about us: what has arrived is not read any further. */
+  readonly stopped: AbortSignal;
   readonly progress: ProgressMeter;
   readonly place: StreamPlace;
   readonly log: TraceConnection | undefined;

@@ -8,7 +8,7 @@
  */
 import type { Socket } from 'node:net';
 import { IbkError } from '../../errors.js';
-import { type Deadline, within } from '../../io/abort.js';
+import { type Deadline, throwIfAborted, within } from '../../io/abort.js';
 import { ByteReader } from '../../io/byte-reader.js';
 import type { Clock } from '../../io/clock.js';
 import { asData, field, optionalString } from '../../plist/fields.js';
@@ -135,6 +135,7 @@ export class UsbmuxClient {
       const answer = await this.#exchange(socket, reader, request('Listen'), log, options);
       if (decodeResult(answer) !== RESULT.ok) throw malformed('Listen was refused');
       for (;;) {
+        throwIfAborted(options.signal); // with events waiting, the read below would not look
         const { message, bytes } = await readPacket(reader, options.signal).catch((cause) => {
           throw this.#ended(cause);
         });
