@@ -68,8 +68,9 @@ describeWithTools('in a terminal', ['tmux'], () => {
       'devices',
       'doctor',
       'pair -u "Sim iPhone 2"',
-      'backup -u "Sim iPhone"',
       'backup -u all',
+      // The newest stands first in the list.
+      'backup -u "Sim iPhone"',
       'list',
       'devices',
     ];

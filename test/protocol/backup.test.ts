@@ -58,7 +58,12 @@ test('folders are 0700 and files 0600; the root is listed as one backup', async 
   await writeFile(join(place, 'not a backup'), '');
   const { backups, bytes } = await listBackups({ root: place });
   expect(backups).toMatchObject([
-    { udid: summary.udid, name: 'Sim iPhone', complete: true, encrypted: false, files: 20, madeBy: 'ibk 1.0.0' },
+    {
+      udid: summary.udid,
+      name: 'Sim iPhone',
+      state: 'as_left',
+      versions: [{ version: summary.version, complete: true, encrypted: false, files: 20, madeBy: 'ibk 1.0.0' }],
+    },
   ]);
   expect(bytes).toBeGreaterThan(300_000);
   await expect(listBackups({ root: join(place, 'none') })).rejects.toMatchObject({ code: 'not_found' });
