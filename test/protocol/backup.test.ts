@@ -62,7 +62,7 @@ test('folders are 0700 and files 0600; the root is listed as one backup', async 
       udid: summary.udid,
       name: 'Sim iPhone',
       state: 'as_left',
-      versions: [{ version: summary.version, complete: true, encrypted: false, files: 20, madeBy: 'ibk 1.0.0' }],
+      versions: [{ id: summary.version, complete: true, encrypted: false, files: 20, madeBy: 'ibk 1.0.0' }],
     },
   ]);
   expect(bytes).toBeGreaterThan(300_000);
