@@ -14,6 +14,7 @@
  */
 import type { ChangeLine } from './change-list.js';
 import type { StoreContext } from './context.js';
+import type { StoreFileSystem } from './file-system.js';
 import { isExactly, isSame } from './identity.js';
 
 /** Puts the old content of a replaced or removed file into the outgoing version. */
@@ -36,11 +37,23 @@ export function bringIn(ctx: StoreContext, line: ChangeLine): boolean {
   const { fs, layout } = ctx;
   const place = layout.inFolder(line.p);
   const blob = layout.inOwn(line.src);
+  const there = fs.stat(place);
+  if (there === undefined) {
+    moveIfThere(fs, blob, place);
+    return true;
+  }
   const received = fs.stat(blob);
   if (received?.kind !== 'file') return true;
-  const there = fs.stat(place);
-  if (there === undefined) fs.rename(blob, place);
-  else if (isSame(fs, place, there, line.new) && isSame(fs, blob, received, line.new)) fs.unlink(blob);
+  if (isSame(fs, place, there, line.new) && isSame(fs, blob, received, line.new)) fs.unlink(blob);
   else return false;
   return true;
+}
+
+function moveIfThere(fs: StoreFileSystem, from: string, to: string): void {
+  try {
+    fs.rename(from, to);
+  } catch (error) {
+    // Also said where the folder is missing that it should go to.
+    if (fs.stat(from) !== undefined) throw error;
+  }
 }

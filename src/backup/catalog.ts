@@ -28,10 +28,13 @@ CREATE INDEX line_seq ON line(seq);
 CREATE TABLE cur_file(path TEXT PRIMARY KEY, size INTEGER, mtime INTEGER, sha256 BLOB) WITHOUT ROWID;
 `;
 
+/** As text: SQLite's blobs become a buffer of their own each, which costs more than the digits. */
+const SHA256 = "nullif(lower(hex(sha256)), '') AS sha256";
+
 interface IdentityRow {
   readonly size: number | null;
   readonly mtime: number | null;
-  readonly sha256: Buffer | null;
+  readonly sha256: string | null;
 }
 
 export interface CatalogLine {
@@ -92,7 +95,7 @@ export class Catalog {
 
   /** What the folder should hold at `path`. */
   file(path: string): FileIdentity | undefined {
-    return identityOf(this.#get<IdentityRow>('SELECT size, mtime, sha256 FROM cur_file WHERE path = ?', path));
+    return identityOf(this.#get<IdentityRow>(`SELECT size, mtime, ${SHA256} FROM cur_file WHERE path = ?`, path));
   }
 
   /** What should lie directly in `folder`. */
@@ -102,7 +105,7 @@ export class Catalog {
     const end = folder === '' ? LAST : `${folder}0`;
     for (let after = prefix; ; ) {
       const rows = this.#all<IdentityRow & { path: string }>(
-        'SELECT path, size, mtime, sha256 FROM cur_file WHERE path > ? AND path < ? ORDER BY path LIMIT 100',
+        `SELECT path, size, mtime, ${SHA256} FROM cur_file WHERE path > ? AND path < ? ORDER BY path LIMIT 100`,
         after,
         end,
       );
@@ -149,8 +152,8 @@ export class Catalog {
 
   /** The oldest line for `path` in the lists `from` to `to`: it decides. */
   line(path: string, from: number, to: number): CatalogLine | undefined {
-    const sql =
-      'SELECT seq, kind, at, size, mtime, sha256 FROM line WHERE path = ? AND seq BETWEEN ? AND ? ORDER BY seq LIMIT 1';
+    const sql = `SELECT seq, kind, at, size, mtime, ${SHA256} FROM line
+      WHERE path = ? AND seq BETWEEN ? AND ? ORDER BY seq LIMIT 1`;
     const row = this.#get<IdentityRow & { seq: number; kind: number; at: string | null }>(sql, path, from, to);
     if (row === undefined) return undefined;
     return { kind: row.kind === 1 ? 'stored' : 'absent', at: row.at, old: identityOf(row) ?? null, seq: row.seq };
@@ -193,12 +196,12 @@ export class Catalog {
   addLine(seq: number, line: ChangeLine): void {
     const { p, k, at, old } = line;
     const kind = k === 'stored' ? 1 : 0;
-    this.#run('INSERT INTO line VALUES (?, ?, ?, ?, ?, ?, ?)', p, seq, kind, at, ...values(old));
+    this.#run('INSERT INTO line VALUES (?, ?, ?, ?, ?, ?, unhex(?))', p, seq, kind, at, ...values(old));
   }
 
   setFile(path: string, identity: FileIdentity | null): void {
     if (identity === null) this.#run('DELETE FROM cur_file WHERE path = ?', path);
-    else this.#run('INSERT OR REPLACE INTO cur_file VALUES (?, ?, ?, ?)', path, ...values(identity));
+    else this.#run('INSERT OR REPLACE INTO cur_file VALUES (?, ?, ?, unhex(?))', path, ...values(identity));
   }
 
   #statement(sql: string): Statement {
@@ -228,10 +231,10 @@ const LAST = '\u{10ffff}';
 
 function identityOf(row: IdentityRow | undefined): FileIdentity | undefined {
   if (row === undefined || row.size === null || row.mtime === null) return undefined;
-  return { size: row.size, mtimeUs: row.mtime, sha256: row.sha256?.toString('hex') ?? null };
+  return { size: row.size, mtimeUs: row.mtime, sha256: row.sha256 };
 }
 
-function values(identity: FileIdentity | null): [number | null, number | null, Buffer | null] {
+function values(identity: FileIdentity | null): [number | null, number | null, string | null] {
   if (identity === null) return [null, null, null];
-  return [identity.size, identity.mtimeUs, identity.sha256 === null ? null : Buffer.from(identity.sha256, 'hex')];
+  return [identity.size, identity.mtimeUs, identity.sha256];
 }

@@ -64,11 +64,16 @@ export async function onDisk<T>(work: () => Promise<T>): Promise<T> {
 /** The index is SQLite's: its failures of a disk under the system's names, which the device can be told. */
 export function plain<T>(work: () => T): T {
   try {
-    return work();
+    const result = work();
+    return result instanceof Promise ? (result.catch(throwPlain) as T) : result;
   } catch (error) {
-    const code = codeOf(error) ?? '';
-    const errno = errnoOf(error);
-    if (!code.startsWith('SQLITE_') || errno === undefined) throw error;
-    throw Object.assign(new Error(`${errno}: index of the overlay`, { cause: error }), { code: errno });
+    return throwPlain(error);
   }
+}
+
+function throwPlain(error: unknown): never {
+  const code = codeOf(error) ?? '';
+  const errno = errnoOf(error);
+  if (!code.startsWith('SQLITE_') || errno === undefined) throw error;
+  throw Object.assign(new Error(`${errno}: index of the overlay`, { cause: error }), { code: errno });
 }

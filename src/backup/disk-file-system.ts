@@ -9,13 +9,13 @@ import * as fs from 'node:fs';
 import { platform as systemPlatform } from 'node:os';
 import { dirname } from 'node:path';
 import { IbkError } from '../errors.js';
-import { openSqlite, openSqliteReadOnly } from '../io/sqlite.js';
+import { openSqlite, openSqliteReadOnly, withSmallCache } from '../io/sqlite.js';
 import {
-  ancestorsOf,
   type DatabaseUse,
   type EntryKind,
   type FileStat,
   type FolderEntry,
+  parentOf,
   type ReadableFile,
   type StoreDatabase,
   type StoreFileSystem,
@@ -88,17 +88,29 @@ export class DiskFileSystem implements StoreFileSystem {
       fs.closeSync(fd);
       throw error;
     }
+    let end = 0;
+    let open = true;
     return {
       write: (chunks) => {
         this.#change('write');
-        writeAll(fd, chunks);
+        for (const chunk of chunks) end += writeAll(fd, chunk, end);
+      },
+      writeLater: (bytes) => {
+        this.#change('write');
+        const at = end;
+        end += bytes.length;
+        return writeAllLater(fd, bytes, at);
       },
       sync: () => {
         this.#change('fsync');
         fs.fsyncSync(fd);
       },
       stat: () => toStat(fs.fstatSync(fd)),
-      close: () => fs.closeSync(fd),
+      close: () => {
+        if (!open) return;
+        open = false;
+        fs.closeSync(fd);
+      },
     };
   }
 
@@ -221,6 +233,7 @@ export class DiskFileSystem implements StoreFileSystem {
     try {
       // A reader may hold it for a moment.
       db.pragma('busy_timeout = 10000');
+      withSmallCache(db);
       db.pragma(`journal_mode = ${use === 'scratch' ? 'OFF' : 'DELETE'}`);
       db.pragma(`synchronous = ${use === 'scratch' ? 'OFF' : 'FULL'}`);
       if (use === 'scratch') db.pragma('locking_mode = EXCLUSIVE');
@@ -234,8 +247,7 @@ export class DiskFileSystem implements StoreFileSystem {
   /** The path on this computer, with every folder above it seen to be a folder and not a link. @throws IbkError `unsafe` */
   #at(path: string): string {
     if (path === '') return this.#root;
-    for (const up of ancestorsOf(path)) {
-      if (this.#plainFolders.has(up)) break;
+    for (let up = parentOf(path); up !== '' && !this.#plainFolders.has(up); up = parentOf(up)) {
       const found = fs.lstatSync(`${this.#root}/${up}`, { throwIfNoEntry: false });
       if (found?.isSymbolicLink()) {
         throw new IbkError('unsafe', 'A folder of the backup is a link to another place.', {
@@ -265,20 +277,23 @@ export class DiskFileSystem implements StoreFileSystem {
   }
 }
 
-function writeAll(fd: number, chunks: readonly Buffer[]): void {
-  let left = chunks.filter((chunk) => chunk.length > 0);
-  while (left.length > 0) {
-    let written = left.length === 1 && left[0] ? fs.writeSync(fd, left[0]) : fs.writevSync(fd, left.slice(0, 512));
-    const rest: Buffer[] = [];
-    for (const chunk of left) {
-      if (written >= chunk.length) written -= chunk.length;
-      else {
-        rest.push(chunk.subarray(written));
-        written = 0;
-      }
-    }
-    left = rest;
-  }
+/** A disk that is nearly full writes less than it was given. */
+function writeAll(fd: number, bytes: Buffer, position: number): number {
+  for (let at = 0; at < bytes.length; ) at += fs.writeSync(fd, bytes, at, bytes.length - at, position + at);
+  return bytes.length;
+}
+
+async function writeAllLater(fd: number, bytes: Buffer, position: number): Promise<void> {
+  for (let at = 0; at < bytes.length; ) at += await writeSome(fd, bytes, at, position + at);
+}
+
+function writeSome(fd: number, bytes: Buffer, at: number, position: number): Promise<number> {
+  return new Promise((resolve, reject) => {
+    fs.write(fd, bytes, at, bytes.length - at, position, (error, written) => {
+      if (error === null) resolve(written);
+      else reject(error);
+    });
+  });
 }
 
 function kindOf(entry: { isFile(): boolean; isDirectory(): boolean }): EntryKind {

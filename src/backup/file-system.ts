@@ -26,8 +26,11 @@ export interface FolderEntry {
 export interface WritableFile {
   /** Appends. */
   write(chunks: readonly Buffer[]): void;
+  /** Appends `bytes` while the caller goes on; they must not change until it is done. Several may be under way. */
+  writeLater(bytes: Buffer): Promise<void>;
   sync(): void;
   stat(): FileStat;
+  /** Safe to call twice. */
   close(): void;
 }
 

@@ -20,11 +20,13 @@ import { pathInFolder } from './wire-path.js';
 
 const READ_BYTES = 256 * 1024;
 
+/** A promise means: wait for it before the next call. */
 export interface LeaseSink {
-  write(chunk: Buffer): void;
+  write(chunk: Buffer): Promise<void> | undefined;
   /** The file is whole: it takes the place of what was there. */
-  commit(): void;
-  discard(): void;
+  commit(): Promise<void> | undefined;
+  /** Never throws: what it cannot remove goes away with the run. */
+  discard(): Promise<void> | undefined;
 }
 
 export interface LeaseSource {
@@ -81,10 +83,10 @@ export class StoreLease {
   }
 
   /** Puts a file of our own making into the overlay, such as Info.plist. */
-  write(path: string, bytes: Buffer): void {
+  async write(path: string, bytes: Buffer): Promise<void> {
     const sink = this.#receive(path);
-    sink.write(bytes);
-    sink.commit();
+    await sink.write(bytes);
+    await sink.commit();
   }
 
   /** Came in this run, and was not removed or moved away again. */
@@ -193,13 +195,7 @@ export class StoreLease {
     return {
       write: (chunk) => writer.write(chunk),
       commit: () => plain(() => overlay.place(path, writer)),
-      discard: () => {
-        try {
-          overlay.discard(writer);
-        } catch {
-          // Content without an entry goes away with the run.
-        }
-      },
+      discard: () => writer.discard(),
     };
   }
 

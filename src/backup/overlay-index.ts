@@ -7,16 +7,18 @@
  * | dir  | made by the device; `opaque`: hides all that the folder has there |
  * | gone | removed by the device, with all below it |
  *
- * One transaction for the whole run: there is no journal, and a run that ends early throws the file away.
+ * One transaction for the whole run: there is no journal, and a run that ends early throws the file away. The newest entries are held in memory and
+ * written together: a file that is sent to `Snapshot/` and moved to its place soon after never comes to the database under its first name.
  */
 import type { SqliteDatabase } from '../io/sqlite.js';
 import type { StoreDatabase } from './file-system.js';
 
 const SCHEMA = `
-PRAGMA cache_size = -16000;
-CREATE TABLE entry(path TEXT PRIMARY KEY, parent TEXT NOT NULL, fold TEXT UNIQUE, kind TEXT NOT NULL, blob INTEGER, lower TEXT,
-  size INTEGER, mtime INTEGER, sha256 BLOB, opaque INTEGER NOT NULL DEFAULT 0) WITHOUT ROWID;
-CREATE INDEX entry_parent ON entry(parent);
+PRAGMA cache_size = -4000;
+CREATE TABLE entry(path TEXT PRIMARY KEY, fold TEXT, kind TEXT NOT NULL, blob INTEGER, lower TEXT,
+  size INTEGER, mtime INTEGER, sha256 TEXT, opaque INTEGER NOT NULL DEFAULT 0) WITHOUT ROWID;
+CREATE UNIQUE INDEX entry_fold ON entry(fold) WHERE fold IS NOT NULL;
+CREATE INDEX entry_hiding ON entry(path) WHERE kind = 'gone' OR opaque = 1;
 CREATE TABLE removal(path TEXT PRIMARY KEY) WITHOUT ROWID;
 BEGIN;
 `;
@@ -40,7 +42,7 @@ interface Row {
   readonly lower: string | null;
   readonly size: number | null;
   readonly mtime: number | null;
-  readonly sha256: Buffer | null;
+  readonly sha256: string | null;
   readonly opaque: number;
 }
 
@@ -53,15 +55,31 @@ function prepare(db: SqliteDatabase, sql: string) {
   return db.prepare<unknown[], Row>(sql);
 }
 
+/** Entries held in memory, at most: some 300 bytes each. More would outlive the young generation. */
+const MOST_RECENT = 2_000;
+const PAGE = 500;
+
+interface Recent {
+  readonly fold: string | null;
+  /** Nothing: deleted. */
+  readonly entry: OverlayEntry | undefined;
+}
+
+export interface PlacedEntry {
+  readonly path: string;
+  readonly entry: OverlayEntry;
+}
+
 export class OverlayIndex {
   readonly #handle: StoreDatabase;
   readonly #get: Statement;
   readonly #put: Statement;
   readonly #delete: Statement;
-  readonly #children: Statement;
-  readonly #below: Statement;
-  readonly #hides: Statement;
+  readonly #range: Statement;
   readonly #folded: Statement;
+  readonly #recent = new Map<string, Recent>();
+  /** The database holds, or held, entries. */
+  #isWritten = false;
   /** Are there entries that hide folders of the lower layer? Mostly not, and then no ancestor need be looked at. */
   #hiding = 0;
 
@@ -70,11 +88,9 @@ export class OverlayIndex {
     const { db } = handle;
     db.exec(SCHEMA);
     this.#get = prepare(db, `SELECT ${COLUMNS} FROM entry WHERE path = ?`);
-    this.#put = prepare(db, 'INSERT OR REPLACE INTO entry VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)');
+    this.#put = prepare(db, 'INSERT OR REPLACE INTO entry VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)');
     this.#delete = prepare(db, 'DELETE FROM entry WHERE path = ?');
-    this.#children = prepare(db, `SELECT ${COLUMNS} FROM entry WHERE parent = ?`);
-    this.#below = prepare(db, `SELECT ${COLUMNS} FROM entry WHERE path > ? AND path < ? ORDER BY path`);
-    this.#hides = prepare(db, `SELECT ${COLUMNS} FROM entry WHERE path = ? AND (kind = 'gone' OR opaque = 1)`);
+    this.#range = prepare(db, `SELECT ${COLUMNS} FROM entry WHERE path > ? AND path < ? ORDER BY path LIMIT ?`);
     this.#folded = prepare(db, `SELECT ${COLUMNS} FROM entry WHERE fold = ?`);
   }
 
@@ -83,54 +99,75 @@ export class OverlayIndex {
   }
 
   get(path: string): OverlayEntry | undefined {
-    return toEntry(this.#get.get(path));
+    const recent = this.#recent.get(path);
+    if (recent !== undefined) return recent.entry;
+    return this.#isWritten ? toEntry(this.#get.get(path)) : undefined;
   }
 
   /** @param fold the folded name, for names that are not Apple's; those cannot clash (names.ts) */
   put(path: string, fold: string | null, entry: OverlayEntry): void {
-    const cut = path.lastIndexOf('/');
-    const parent = cut < 0 ? '' : path.slice(0, cut);
-    if (entry.kind === 'file') {
-      const sha256 = entry.sha256 === null ? null : Buffer.from(entry.sha256, 'hex');
-      this.#put.run(path, parent, fold, 'file', entry.blob, entry.lower, entry.size, entry.mtimeUs, sha256, 0);
-      return;
-    }
-    const opaque = entry.kind === 'dir' && entry.opaque ? 1 : 0;
-    if (entry.kind === 'gone' || opaque === 1) this.#hiding += 1;
-    // A name that is gone blocks no other of the same fold.
-    this.#put.run(path, parent, entry.kind === 'gone' ? null : fold, entry.kind, null, null, null, null, null, opaque);
+    if (entry.kind === 'gone' || (entry.kind === 'dir' && entry.opaque)) this.#hiding += 1;
+    this.#remember(path, { fold, entry });
   }
 
   delete(path: string): void {
-    this.#delete.run(path);
+    this.#remember(path, { fold: null, entry: undefined });
   }
 
   pathWithFold(fold: string): string | undefined {
+    this.#flush();
     return this.#folded.get(fold)?.path;
   }
 
   /** Is what the lower layer has at `path` hidden by an entry above it? */
   hidesBelow(ancestors: readonly string[]): boolean {
-    return this.#hiding > 0 && ancestors.some((up) => this.#hides.get(up) !== undefined);
+    if (this.#hiding === 0) return false;
+    return ancestors.some((up) => {
+      const entry = this.get(up);
+      return entry?.kind === 'gone' || (entry?.kind === 'dir' && entry.opaque);
+    });
   }
 
-  children(folder: string): { readonly path: string; readonly entry: OverlayEntry }[] {
-    return toEntries(this.#children.all(folder));
+  /** The entries directly in `folder`, in order. */
+  children(folder: string): PlacedEntry[] {
+    this.#flush();
+    const prefix = folder === '' ? '' : `${folder}/`;
+    const end = folder === '' ? LAST : `${folder}0`;
+    const found: PlacedEntry[] = [];
+    // One row where folders are to be skipped, many where files follow each other.
+    for (let after = prefix, limit = 1; ; limit = Math.min(limit * 2, PAGE)) {
+      const rows = toEntries(this.#range.all(after, end, limit));
+      if (rows.length === 0) return found;
+      for (const row of rows) {
+        const cut = row.path.indexOf('/', prefix.length);
+        if (cut < 0) {
+          found.push(row);
+          after = row.path;
+          continue;
+        }
+        after = `${row.path.slice(0, cut)}/${LAST}`;
+        limit = 1;
+        break;
+      }
+    }
   }
 
   /** All entries deeper than `folder`, in order. */
-  below(folder: string): { readonly path: string; readonly entry: OverlayEntry }[] {
-    return toEntries(this.#below.all(`${folder}/`, `${folder}0`));
+  below(folder: string): PlacedEntry[] {
+    this.#flush();
+    return toEntries(this.#range.all(`${folder}/`, `${folder}0`, -1));
   }
 
   /** Every path with content of its own. The index must not be changed meanwhile. */
   received(): IterableIterator<{ readonly path: string; readonly blob: number }> {
+    this.#flush();
     const sql = 'SELECT path, blob FROM entry WHERE blob IS NOT NULL';
     return this.#handle.db.prepare<unknown[], { path: string; blob: number }>(sql).iterate();
   }
 
   /** Entries that hide something of the lower layer. */
-  hiding(): { readonly path: string; readonly entry: OverlayEntry }[] {
+  hiding(): PlacedEntry[] {
+    this.#flush();
     const rows = prepare(
       this.#handle.db,
       `SELECT ${COLUMNS} FROM entry WHERE kind = 'gone' OR opaque = 1 ORDER BY path`,
@@ -144,6 +181,7 @@ export class OverlayIndex {
 
   /** Files, and removals of what no file replaces, after `after`, in order of their paths. */
   changesAfter(after: string, limit: number): { readonly path: string; readonly file: OverlayFile | null }[] {
+    this.#flush();
     const sql = `SELECT ${COLUMNS} FROM entry WHERE kind = 'file' AND path > ?
       UNION ALL SELECT path, 'gone', NULL, NULL, NULL, NULL, NULL, 0 FROM removal r
         WHERE path > ? AND NOT EXISTS (SELECT 1 FROM entry e WHERE e.path = r.path AND e.kind = 'file')
@@ -152,15 +190,35 @@ export class OverlayIndex {
     return toEntries(rows).map(({ path, entry }) => ({ path, file: entry.kind === 'file' ? entry : null }));
   }
 
-  /** Is there a file at or below `Snapshot`? The device should have moved all of them to their places. */
-  hasFileBelow(folder: string): boolean {
-    const sql = "SELECT 1 FROM entry WHERE path > ? AND path < ? AND kind = 'file' LIMIT 1";
-    return prepare(this.#handle.db, sql).get(`${folder}/`, `${folder}/${LAST}`) !== undefined;
+  #remember(path: string, recent: Recent): void {
+    this.#recent.set(path, recent);
+    if (this.#recent.size >= MOST_RECENT) this.#flush();
+  }
+
+  #flush(): void {
+    if (this.#recent.size === 0) return;
+    // Names that are given up first: another path may have taken over their fold.
+    if (this.#isWritten) {
+      for (const [path, { entry }] of this.#recent) if (entry === undefined) this.#delete.run(path);
+    }
+    this.#isWritten = true;
+    for (const [path, { fold, entry }] of this.#recent) if (entry !== undefined) this.#write(path, fold, entry);
+    this.#recent.clear();
+  }
+
+  #write(path: string, fold: string | null, entry: OverlayEntry): void {
+    if (entry.kind === 'file') {
+      this.#put.run(path, fold, 'file', entry.blob, entry.lower, entry.size, entry.mtimeUs, entry.sha256, 0);
+      return;
+    }
+    const opaque = entry.kind === 'dir' && entry.opaque ? 1 : 0;
+    // A name that is gone blocks no other of the same fold.
+    this.#put.run(path, entry.kind === 'gone' ? null : fold, entry.kind, null, null, null, null, null, opaque);
   }
 }
 
-function toEntries(rows: readonly Row[]): { path: string; entry: OverlayEntry }[] {
-  const found: { path: string; entry: OverlayEntry }[] = [];
+function toEntries(rows: readonly Row[]): PlacedEntry[] {
+  const found: PlacedEntry[] = [];
   for (const row of rows) {
     const entry = toEntry(row);
     if (entry !== undefined) found.push({ path: row.path, entry });
@@ -173,5 +231,5 @@ function toEntry(row: Row | undefined): OverlayEntry | undefined {
   if (row.kind === 'gone') return { kind: 'gone' };
   if (row.kind === 'dir') return { kind: 'dir', opaque: row.opaque === 1 };
   const { blob, lower, size, mtime, sha256 } = row;
-  return { kind: 'file', blob, lower, size: size ?? 0, mtimeUs: mtime ?? 0, sha256: sha256?.toString('hex') ?? null };
+  return { kind: 'file', blob, lower, size: size ?? 0, mtimeUs: mtime ?? 0, sha256 };
 }

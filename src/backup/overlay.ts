@@ -9,7 +9,7 @@ import type { Catalog } from './catalog.js';
 import type { StoreContext } from './context.js';
 import { ancestorsOf, parentOf, type ReadableFile, systemError } from './file-system.js';
 import { isSameFile } from './identity.js';
-import { type BlobWriter, Incoming } from './incoming.js';
+import { type BlobWriter, Incoming, type ReceivedBlob } from './incoming.js';
 import { foldPath, isInSnapshot, isLitter, isManagedName, judgeName } from './names.js';
 import { type OverlayEntry, type OverlayFile, OverlayIndex } from './overlay-index.js';
 import { identityOfStat } from './scan.js';
@@ -44,6 +44,7 @@ export class Overlay {
   }
 
   close(): void {
+    this.incoming.close();
     this.index.close();
   }
 
@@ -54,20 +55,20 @@ export class Overlay {
   /** Begins to receive `path`. What is there stays until `place`. */
   begin(path: string): BlobWriter {
     this.#checkTarget(path);
-    this.#checkNoFolder(path);
+    if (!isPayloadName(path)) this.#checkNoFolder(path);
     return this.incoming.begin();
   }
 
   /** The content is whole: it takes the place of what was there. */
-  place(path: string, writer: BlobWriter): void {
-    const { number, identity } = writer.finish();
-    const { size, mtimeUs, sha256 } = identity;
-    this.#putFile(path, { kind: 'file', blob: number, lower: null, size, mtimeUs, sha256 });
+  place(path: string, writer: BlobWriter): Promise<void> | undefined {
+    const finished = writer.finish();
+    if (finished instanceof Promise) return finished.then((blob) => this.#placeBlob(path, blob));
+    this.#placeBlob(path, finished);
+    return undefined;
   }
 
-  discard(writer: BlobWriter): void {
-    const number = writer.discard();
-    if (number !== undefined) this.incoming.remove(number);
+  #placeBlob(path: string, { number, identity: { size, mtimeUs, sha256 } }: ReceivedBlob): void {
+    this.#putFile(path, { kind: 'file', blob: number, lower: null, size, mtimeUs, sha256 });
   }
 
   /** @throws ENOENT, EISDIR; IbkError `in_use` when another program changed the file during this run */
@@ -240,6 +241,7 @@ export class Overlay {
   #putFile(path: string, file: OverlayFile): void {
     this.#makeParents(path);
     const before = this.index.get(path);
+    if (before?.kind === 'dir') throw systemError('EISDIR', path);
     this.index.put(path, foldOf(path), file);
     if (before?.kind === 'file' && before.blob !== null && before.blob !== file.blob) this.incoming.remove(before.blob);
   }
@@ -262,8 +264,9 @@ export class Overlay {
     if (path === '') throw systemError('EISDIR', path);
     const verdict = judgeName(path);
     if (verdict === 'unstorable') throw systemError('EINVAL', path);
-    for (const up of ancestorsOf(path)) {
-      if (!this.#isFolder(up) && this.typeOf(up) === 'file') throw systemError('ENOTDIR', path);
+    // A folder that was seen lies in folders.
+    for (let up = parentOf(path); !this.#isFolder(up); up = parentOf(up)) {
+      if (this.typeOf(up) === 'file') throw systemError('ENOTDIR', path);
     }
     if (verdict === 'apple') return;
     for (const part of [path, ...ancestorsOf(path)]) {
@@ -294,9 +297,8 @@ export class Overlay {
   /** A file cannot take the place of a folder, nor of a removed one of the lower layer: both would lie there until the commit is over. */
   #checkNoFolder(path: string): void {
     if (this.index.get(path)?.kind === 'dir') throw systemError('EISDIR', path);
-    // A payload's name is no folder's: that saves a stat for each file.
-    const inner = isInSnapshot(path) ? path.slice('Snapshot/'.length) : path;
-    if (!isManagedName(inner) && this.#lowerType(path) === 'directory') throw systemError('EISDIR', path);
+    // A payload's name is no folder's: that saves a look at the disk for each file.
+    if (!isPayloadName(path) && this.#lowerType(path) === 'directory') throw systemError('EISDIR', path);
   }
 
   /** The folder is there, as the device sees it. Remembered: a hundred thousand files lie in 256 of them. */
@@ -349,6 +351,10 @@ export class Overlay {
     }
     return nodes;
   }
+}
+
+function isPayloadName(path: string): boolean {
+  return isManagedName(isInSnapshot(path) ? path.slice('Snapshot/'.length) : path);
 }
 
 function foldOf(path: string): string | null {

@@ -5,10 +5,16 @@ export type SqliteDatabase = Database.Database;
 
 /** Opens a database that must exist, never writing to it or beside it. @throws SqliteError when it is no database. */
 export function openSqliteReadOnly(path: string): SqliteDatabase {
-  return new Database(path, { readonly: true, fileMustExist: true });
+  return withSmallCache(new Database(path, { readonly: true, fileMustExist: true }));
 }
 
 /** Opens or creates a database for writing. */
 export function openSqlite(path: string): SqliteDatabase {
   return new Database(path);
+}
+
+/** better-sqlite3 keeps 16 MB of pages of each database; several are open at once, and the system's own cache holds the rest. Reads the file. */
+export function withSmallCache(database: SqliteDatabase): SqliteDatabase {
+  database.pragma('cache_size = -2000');
+  return database;
 }

@@ -52,7 +52,7 @@ export async function receiveBackup(options: ReceiveOptions): Promise<ReceivedBa
   watch.start(proxy);
   try {
     await session.lockSync(ctx, afc, proxy);
-    lease.write('Info.plist', await gatherInfoPlist(ctx, device, afc));
+    await lease.write('Info.plist', await gatherInfoPlist(ctx, device, afc));
     await device.release();
     const served = new Served(options, watch);
     reporter.follow(backup.link, () => served.host.payloadFiles);

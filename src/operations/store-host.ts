@@ -20,12 +20,13 @@ export class StoreHost implements DeviceLinkHost {
     const sink = this.#disk.receive(wire);
     const isPayload = fileIdOf(wire) !== undefined;
     return {
-      write: (chunk) => sink.write(chunk),
+      write: sink.write,
       commit: () => {
-        sink.commit();
+        const done = sink.commit();
         if (isPayload) this.payloadFiles++;
+        return done;
       },
-      discard: () => sink.discard(),
+      discard: sink.discard,
     };
   }
 

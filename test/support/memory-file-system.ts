@@ -119,13 +119,15 @@ export class MemoryFileSystem implements StoreFileSystem {
     this.#step();
     const file = new MemoryFile(++this.#serial, Buffer.alloc(0), this.#serial);
     this.#set(parent, name, file, this.#serial);
+    const write = (chunks: readonly Buffer[]) => {
+      this.#step();
+      file.bytes = Buffer.concat([file.bytes, ...chunks]);
+      file.mtime = ++this.#serial;
+      file.synced = false;
+    };
     return {
-      write: (chunks) => {
-        this.#step();
-        file.bytes = Buffer.concat([file.bytes, ...chunks]);
-        file.mtime = ++this.#serial;
-        file.synced = false;
-      },
+      write,
+      writeLater: async (bytes) => write([bytes]),
       sync: () => this.#syncNode(file),
       stat: () => ({ kind: 'file', sizeBytes: file.bytes.length, mtimeUs: file.mtime, inode: file.inode }),
       close: () => {},
