@@ -1,4 +1,5 @@
 /** What a new backup builds on: the state in the folder, as the phone will see it. */
+import { filesNotSent } from './info-plist.js';
 import type { StoreLease } from './lease.js';
 import { parseManifestPlist } from './manifest-plist.js';
 import { parseStatusPlist, SMALL_PLIST_LIMIT } from './status-plist.js';
@@ -9,10 +10,13 @@ export interface EarlierBackup {
   /** When it was finished. */
   readonly madeAt: Date | undefined;
   readonly encrypted: boolean | undefined;
+  /** Files that the device could not send then, and may not send now. */
+  readonly notSent: ReadonlySet<string>;
 }
 
 const DESCRIBING = ['Status.plist', 'Manifest.plist', 'Manifest.db', 'Manifest.mbdb'] as const;
 const MANIFEST_LIMIT = 64 * 1024 * 1024;
+const INFO_LIMIT = 64 * 1024 * 1024;
 
 /**
  * Looks at the state in the folder. One that another program left unfinished is hidden from the phone as far as it describes itself: the phone then
@@ -25,11 +29,12 @@ export function prepareEarlier(lease: StoreLease): EarlierBackup {
   const present = DESCRIBING.filter((name) => overlay.typeOf(name) !== undefined);
   const listed = present.includes('Manifest.db') || present.includes('Manifest.mbdb');
   if (status?.finished === true && manifest !== undefined && listed) {
-    return { state: 'finished', madeAt: status.date, encrypted: manifest.encrypted };
+    const notSent = readable(() => filesNotSent(lease.readWhole('Info.plist', INFO_LIMIT))) ?? new Set<string>();
+    return { state: 'finished', madeAt: status.date, encrypted: manifest.encrypted, notSent };
   }
   for (const name of present) overlay.remove(name);
   const state = present.length > 0 || lease.current !== null ? 'unfinished' : 'none';
-  return { state, madeAt: undefined, encrypted: undefined };
+  return { state, madeAt: undefined, encrypted: undefined, notSent: new Set() };
 }
 
 function readable<T>(read: () => T): T | undefined {

@@ -22,6 +22,12 @@ export function filesNotSent(bytes: Buffer): ReadonlySet<string> {
   return new Set(Array.isArray(named) ? named.filter((id) => typeof id === 'string') : []);
 }
 
+/** The same Info.plist, naming these. @throws IbkError `device_error` when it is no Info.plist */
+export function withFilesNotSent(bytes: Buffer, fileIds: readonly string[]): Buffer {
+  const dict = asDict(parsePlist(bytes, 'Info.plist', { maxBytes: bytes.length }), 'Info.plist');
+  return buildXmlPlist({ ...dict, [NOT_SENT_KEY]: [...fileIds] });
+}
+
 /** Files of `/iTunes_Control/iTunes/` that belong into `iTunes Files`, as iTunes has it. */
 export const ITUNES_FILES = [
   'ApertureAlbumPrefs',

@@ -2,7 +2,8 @@
 import { type CheckedBackup, checkReceived } from '../backup/check.js';
 import type { CommitResult } from '../backup/commit.js';
 import type { StoreLease } from '../backup/lease.js';
-import { fileIdOf } from '../backup/names.js';
+import { withFilesNotSent } from '../backup/info-plist.js';
+import { FILE_ID, fileIdOf } from '../backup/names.js';
 import { IbkError } from '../errors.js';
 import { countOf } from '../figures.js';
 import type { FailedUpload } from '../protocol/devicelink/uploads.js';
@@ -11,12 +12,16 @@ import type { BackupReporter } from './backup-reporter.js';
 import type { OperationContext } from './context.js';
 import { shownDevicePath, shownReason } from './device-domains.js';
 
+const INFO_LIMIT = 64 * 1024 * 1024;
+
 export interface FinishOptions {
   readonly ctx: OperationContext;
   readonly udid: string;
   readonly noun: string;
   readonly lease: StoreLease;
   readonly received: ReceivedBackup;
+  /** Files that the phone could not send in an earlier run (fileIDs): still missing, they are no damage. */
+  readonly notSentEarlier: ReadonlySet<string>;
   readonly reporter: BackupReporter;
 }
 
@@ -33,10 +38,14 @@ export interface FinishedBackup {
 export async function finishBackup(options: FinishOptions): Promise<FinishedBackup> {
   const { ctx, lease, received, reporter } = options;
   reporter.enter('check');
-  const failedIds = new Set(received.failed.map(({ hostPath }) => fileIdOf(hostPath) ?? ''));
+  const failedIds = new Set([
+    ...received.failed.map(({ hostPath }) => fileIdOf(hostPath) ?? ''),
+    ...options.notSentEarlier,
+  ]);
   const checked = await checkReceived(lease, failedIds);
   throwIfDamaged(checked, failedIds);
   const failures = named(options, checked);
+  recordNotSent(lease, checked, failedIds);
   // The last moment at which stopping leaves everything as it was.
   ctx.signal.throwIfAborted();
   reporter.enter('commit');
@@ -53,6 +62,17 @@ export async function finishBackup(options: FinishOptions): Promise<FinishedBack
     check: checked.depth,
     madeAt,
   };
+}
+
+/** Kept with the backup, so that `verify` does not take them for damage later. */
+function recordNotSent(lease: StoreLease, checked: CheckedBackup, failedIds: ReadonlySet<string>): void {
+  const isAbsent = (fileId: string) =>
+    lease.overlay.typeOf(fileId) === undefined && lease.overlay.typeOf(`${fileId.slice(0, 2)}/${fileId}`) === undefined;
+  const notSent = [...failedIds].filter(
+    (fileId) => FILE_ID.test(fileId) && checked.named?.has(fileId) !== false && isAbsent(fileId),
+  );
+  if (notSent.length === 0) return;
+  lease.write('Info.plist', withFilesNotSent(lease.readWhole('Info.plist', INFO_LIMIT), notSent.sort()));
 }
 
 /** Files that the phone said it could not read are not damage; others that its manifest names are. */

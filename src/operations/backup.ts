@@ -118,6 +118,7 @@ class BackupRun {
         noun: this.#noun,
         lease,
         received,
+        notSentEarlier: earlier.notSent,
         reporter: this.#reporter,
       });
       return await this.#summarize(start, finished, received, before);

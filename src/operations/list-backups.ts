@@ -94,7 +94,7 @@ async function listHistory(
   const there = history.folder === 'replaced' ? await describeBackup(folder, name).catch(() => undefined) : undefined;
   const described = there ?? (await describeStored(store, current, name));
   const versions = history.versions.map((version) => storedRow(version, described?.madeBy));
-  if (there !== undefined) versions.unshift(versionInFolder(there));
+  if (there !== undefined) versions.unshift({ ...versionInFolder(there), foreign: true, madeBy: null });
   const latest = versions.findIndex(({ complete, unreadable }) => complete && !unreadable);
   return {
     ...headingOf(described, folder, name),

@@ -34,8 +34,9 @@ function wholeLines(report: VerifyReport, screen: Screen): string[] {
 }
 
 /** Without the password an encrypted backup names its files to nobody. */
-function verdict({ manifest, foreign, version }: VerifyReport): string {
-  if (manifest === 'checked') return 'complete and restorable';
+function verdict({ manifest, foreign, version, notSent }: VerifyReport): string {
+  if (manifest === 'checked')
+    return notSent === 0 ? 'complete and restorable' : `restorable, but for ${countOf(notSent, 'file')}`;
   const as = foreign || version === null ? 'complete as found' : 'complete as received';
   return `${as}; which files its manifest names was not checked (no password)`;
 }
@@ -55,7 +56,7 @@ function readWords({ readData, bytes, compared, bytesCompared, withoutChecksum }
 function notes({ notSent, withoutChecksum, readData, productType }: VerifyReport): string[] {
   const noun = deviceNoun(productType);
   const sent = `${countOf(notSent, 'file')} not sent by the device: the ${noun} could not read ${notSent === 1 ? 'it' : 'them'} when the backup was made.`;
-  const made = `${countOf(withoutChecksum, 'file')} made by another tool: without checksums nobody can tell whether their content is as it was.`;
+  const made = `${countOf(withoutChecksum, 'file')} without a checksum, since ibk did not receive ${withoutChecksum === 1 ? 'it' : 'them'}: whether the content is as it was, nobody can tell.`;
   return [...(notSent > 0 ? [sent] : []), ...(readData && withoutChecksum > 0 ? [made] : [])];
 }
 

@@ -117,10 +117,11 @@ try {
     const done = summary(await ibk('backup', '--json'));
     return `+3 ~2 -1, ${groupThousands(done.files_received)} files, ${formatBytes(done.bytes_received)}`;
   });
-  await step('ibk list', async () => {
+  await step('ibk list, ibk verify --read-data', async () => {
     const { devices } = JSON.parse(await ibk('list', '--json'));
-    const complete = devices.filter((device) => device.versions.every((version) => version.complete)).length;
-    return `${complete} complete backup, ${formatBytes(devices[0].bytes)}`;
+    const { versions } = devices[0];
+    const verified = JSON.parse(await ibk('verify', '--read-data', '--json'));
+    return `${versions.length} versions, ${groupThousands(verified.files_checked)} files right`;
   });
   const seconds = ((performance.now() - started) / 1000).toFixed(1);
   const kept = flags.keep ? `The files are in ${folder}` : 'The files were removed (npm run demo -- --keep keeps them)';
