@@ -44,7 +44,7 @@ if (!loads()) {
   }
   process.stderr.write('Setting up SQLite for this Node (once, about a minute if it must be compiled) …\n');
   const headers = headersFolder();
-  const env = { ...process.env, npm_config_ignore_scripts: 'false' };
+  const env = { JOBS: 'max', ...process.env, npm_config_ignore_scripts: 'false' };
   if (headers !== undefined && env.npm_config_nodedir === undefined) env.npm_config_nodedir = headers;
   const npm = process.platform === 'win32' ? 'npm.cmd' : 'npm';
   const run = spawnSync(npm, ['rebuild', 'better-sqlite3', '--ignore-scripts=false'], {
