@@ -12,13 +12,13 @@
  * That the folder beneath is as ibk left it, the seal tells (seal.ts): once before the list of changes is written, and at the commit point again.
  */
 import { IbkError } from '../errors.js';
-import { parseKeybagForm } from './keybag.js';
+import { parseKeybagForm } from './format/keybag.js';
 import type { StoreLease } from './lease.js';
-import { isPlainDatabase, readManifestRows } from './manifest-db.js';
-import { type BackupManifest, parseManifestPlist } from './manifest-plist.js';
-import { fileIdFor, isRegularFile, readMbdb } from './mbdb.js';
+import { isPlainDatabase, readManifestRows } from './format/manifest-db.js';
+import { type BackupManifest, parseManifestPlist } from './format/manifest-plist.js';
+import { fileIdFor, isRegularFile, readMbdb } from './format/mbdb.js';
 import { FILE_ID } from './names.js';
-import { type BackupStatus, parseStatusPlist, SMALL_PLIST_LIMIT } from './status-plist.js';
+import { type BackupStatus, parseStatusPlist, SMALL_PLIST_LIMIT } from './format/status-plist.js';
 
 export interface CheckedBackup {
   readonly status: BackupStatus;

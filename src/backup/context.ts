@@ -1,8 +1,8 @@
 /** What every part of the engine is handed: one store on one disk, and what is injected for tests. */
 import type { StoreFileSystem } from './file-system.js';
 import type { StoreLayout } from './layout.js';
-import { parseManifestPlist } from './manifest-plist.js';
-import { parseStatusPlist } from './status-plist.js';
+import { parseManifestPlist } from './format/manifest-plist.js';
+import { parseStatusPlist } from './format/status-plist.js';
 import { newShortId } from './version-id.js';
 
 /** What Status.plist and Manifest.plist say of a state. */

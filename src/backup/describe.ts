@@ -5,10 +5,10 @@ import { join } from 'node:path';
 import { parsePlist } from '../plist/codec.js';
 import { asDict, field, optionalString } from '../plist/fields.js';
 import type { PlistDict } from '../plist/value.js';
-import { MADE_BY_KEY } from './info-plist.js';
+import { MADE_BY_KEY } from './format/info-plist.js';
 import { udidOfFolder } from './layout.js';
-import { type BackupManifest, parseManifestPlist } from './manifest-plist.js';
-import { type BackupStatus, parseStatusPlist } from './status-plist.js';
+import { type BackupManifest, parseManifestPlist } from './format/manifest-plist.js';
+import { type BackupStatus, parseStatusPlist } from './format/status-plist.js';
 
 export interface BackupDescription {
   readonly udid: string;

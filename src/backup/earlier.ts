@@ -1,8 +1,8 @@
 /** What a new backup builds on: the state in the folder, as the phone will see it. */
-import { filesNotSent } from './info-plist.js';
+import { filesNotSent } from './format/info-plist.js';
 import type { StoreLease } from './lease.js';
-import { parseManifestPlist } from './manifest-plist.js';
-import { parseStatusPlist, SMALL_PLIST_LIMIT } from './status-plist.js';
+import { parseManifestPlist } from './format/manifest-plist.js';
+import { parseStatusPlist, SMALL_PLIST_LIMIT } from './format/status-plist.js';
 
 export interface EarlierBackup {
   /** None: there is no backup folder, or nothing in it that could be one. */

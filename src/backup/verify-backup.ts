@@ -15,12 +15,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { IbkError } from '../errors.js';
 import { type BackupSource, readPart } from './backup-source.js';
-import { filesNotSent } from './info-plist.js';
-import { parseKeybagForm } from './keybag.js';
-import { isPlainDatabase, readManifestRows } from './manifest-db.js';
-import { type BackupManifest, parseManifestPlist } from './manifest-plist.js';
-import { fileIdFor, isRegularFile, readMbdb } from './mbdb.js';
-import { parseStatusPlist, SMALL_PLIST_LIMIT } from './status-plist.js';
+import { filesNotSent } from './format/info-plist.js';
+import { parseKeybagForm } from './format/keybag.js';
+import { isPlainDatabase, readManifestRows } from './format/manifest-db.js';
+import { type BackupManifest, parseManifestPlist } from './format/manifest-plist.js';
+import { fileIdFor, isRegularFile, readMbdb } from './format/mbdb.js';
+import { parseStatusPlist, SMALL_PLIST_LIMIT } from './format/status-plist.js';
 import type { ExaminedFile, Fault, VerifyOptions } from './verify.js';
 import { isMetadata } from './names.js';
 

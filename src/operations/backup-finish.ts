@@ -2,7 +2,7 @@
 import { type CheckedBackup, checkReceived } from '../backup/check.js';
 import type { CommitResult } from '../backup/commit.js';
 import type { StoreLease } from '../backup/lease.js';
-import { withFilesNotSent } from '../backup/info-plist.js';
+import { withFilesNotSent } from '../backup/format/info-plist.js';
 import { FILE_ID, fileIdOf } from '../backup/names.js';
 import { IbkError } from '../errors.js';
 import { countOf } from '../figures.js';

@@ -1,5 +1,5 @@
 /** Collects from the phone what Info.plist holds. A part that cannot be had is left out: a backup does not fail for an icon. */
-import { type AppInfo, buildInfoPlist, ITUNES_FILES } from '../backup/info-plist.js';
+import { type AppInfo, buildInfoPlist, ITUNES_FILES } from '../backup/format/info-plist.js';
 import { IbkError } from '../errors.js';
 import { within } from '../io/abort.js';
 import { modelName } from '../models.js';

@@ -4,8 +4,8 @@
  * The name of a file costs nothing to read; its details are decoded when they are asked for, so that one damaged record harms nobody else.
  */
 import type { PlistDict } from '../../plist/value.js';
-import type { BackupManifest } from '../manifest-plist.js';
-import type { BackupStatus } from '../status-plist.js';
+import type { BackupManifest } from '../format/manifest-plist.js';
+import type { BackupStatus } from '../format/status-plist.js';
 
 /** `mdbackup`: iPhone OS 1-2; `mdinfo`: 2-3; `mbdb`: iOS 4-9; `db`: iOS 10 and later. */
 export type BackupEra = 'mdbackup' | 'mdinfo' | 'mbdb' | 'db';

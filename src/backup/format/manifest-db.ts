@@ -3,8 +3,8 @@
  * payload. Read without writing to it or beside it.
  */
 import { open, rm } from 'node:fs/promises';
-import { IbkError } from '../errors.js';
-import { openSqliteReadOnly, type SqliteDatabase } from '../io/sqlite.js';
+import { IbkError } from '../../errors.js';
+import { openSqliteReadOnly, type SqliteDatabase } from '../../io/sqlite.js';
 
 const MAGIC = 'SQLite format 3\0';
 const PAGE = 5000;

@@ -1,6 +1,6 @@
 /** Manifest.plist, written by the device: what kind of backup it is, and its keybag (there in unencrypted backups too). */
-import { parsePlist } from '../plist/codec.js';
-import { asDict, asString, field, optionalBoolean, optionalDict, optionalString } from '../plist/fields.js';
+import { parsePlist } from '../../plist/codec.js';
+import { asDict, asString, field, optionalBoolean, optionalDict, optionalString } from '../../plist/fields.js';
 
 export interface BackupManifest {
   /** `10.0` from iOS 10 on (Manifest.db), `9.1` before (Manifest.mbdb). */

@@ -5,9 +5,9 @@
  * does not give is left out.
  */
 import { randomBytes } from 'node:crypto';
-import { buildXmlPlist, parsePlist } from '../plist/codec.js';
-import { asDict, field, optionalString } from '../plist/fields.js';
-import { type PlistDict, type PlistValue, plistDict } from '../plist/value.js';
+import { buildXmlPlist, parsePlist } from '../../plist/codec.js';
+import { asDict, field, optionalString } from '../../plist/fields.js';
+import { type PlistDict, type PlistValue, plistDict } from '../../plist/value.js';
 
 /** Says that ibk made or continued the backup, and which: other tools write their own Info.plist, without it. */
 export const MADE_BY_KEY = 'ibk Version';

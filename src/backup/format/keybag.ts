@@ -2,7 +2,7 @@
  * The backup keybag: `tag (4 ASCII) | u32be length | value`, repeated, no padding and no end mark. The first UUID opens the header, each later one a class
  * key. Here only its form is read; what unlocks it comes with reading encrypted backups.
  */
-import { IbkError } from '../errors.js';
+import { IbkError } from '../../errors.js';
 
 export interface KeybagForm {
   readonly version: number;

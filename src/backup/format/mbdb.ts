@@ -9,7 +9,7 @@
  * | count of attributes u8, then name and value each  | as above                      |
  */
 import { createHash } from 'node:crypto';
-import { IbkError } from '../errors.js';
+import { IbkError } from '../../errors.js';
 
 const MAGIC = Buffer.from('6d6264620500', 'hex');
 const FIXED_BYTES = 40;

@@ -3,8 +3,8 @@
  *
  * `IsFullBackup` says what the last run was, not whether the backup is complete.
  */
-import { parsePlist } from '../plist/codec.js';
-import { asDict, asString, field, optionalBoolean } from '../plist/fields.js';
+import { parsePlist } from '../../plist/codec.js';
+import { asDict, asString, field, optionalBoolean } from '../../plist/fields.js';
 
 export interface BackupStatus {
   readonly snapshotState: string;
