@@ -110,7 +110,8 @@ describe('each request has its one answer of four elements', () => {
     const listing = plistDict({
       a: plistDict({ DLFileType: 'DLFileTypeRegular', DLFileSize: 5_000_000_000, DLFileModificationDate: date }),
     });
-    listing['__proto__'] = plistDict({
+    const hostile = '__proto__';
+    listing[hostile] = plistDict({
       DLFileType: 'DLFileTypeDirectory',
       DLFileSize: 0,
       DLFileModificationDate: date,

@@ -91,9 +91,10 @@ describe('binary property lists', () => {
 
   test('treat __proto__ as a key like any other', () => {
     const own: Record<string, PlistValue> = Object.create(null);
-    own['__proto__'] = ['x'];
+    const key = '__proto__';
+    own[key] = ['x'];
     const read = parsePlist(buildBinaryPlist(own), 'x');
-    expect(Object.keys(read as object)).toEqual(['__proto__']);
+    expect(Object.keys(read as object)).toEqual([key]);
   });
 
   const cyclic = Buffer.from('62706c6973743030a1000000000000000000000000000000000000', 'hex');
