@@ -10,14 +10,13 @@
  * | Manifest.mbdb  | reads, each file it names is there |
  * | each file      | is there with its size; with `readData`, its checksum, where one was taken |
  */
-import { mkdtemp, open, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { IbkError } from '../errors.js';
+import { type NamelessDatabase, openNamelessDatabase } from '../io/nameless-database.js';
 import { type BackupSource, readPart } from './backup-source.js';
+import type { ReadableFile } from './file-system.js';
 import { filesNotSent } from './format/info-plist.js';
 import { parseKeybagForm } from './format/keybag.js';
-import { isPlainDatabase, readManifestRows } from './format/manifest-db.js';
+import { isPlainStart, manifestRows } from './format/manifest-db.js';
 import { type BackupManifest, parseManifestPlist } from './format/manifest-plist.js';
 import { fileIdFor, isRegularFile, readMbdb } from './format/mbdb.js';
 import { parseStatusPlist, SMALL_PLIST_LIMIT } from './format/status-plist.js';
@@ -69,7 +68,7 @@ export async function verifyBackup(source: BackupSource, options: VerifyBackupOp
       parts.note('Status.plist', 'unfinished');
   });
   const manifest = parts.read('Manifest.plist', () => readManifest(source));
-  await using named = await openManifest(source, manifest, parts);
+  using named = await openManifest(source, manifest, parts);
   const files = new FileFindings(info ?? new Set(), named.state === 'checked');
   const wanted = new Expected(named.files());
   try {
@@ -100,7 +99,7 @@ interface NamedFile {
   readonly relativePath: string;
 }
 
-interface OpenedManifest extends AsyncDisposable {
+interface OpenedManifest extends Disposable {
   readonly name: 'Manifest.db' | 'Manifest.mbdb';
   readonly state: VerifiedBackup['manifest'];
   /** Do payloads lie in the folder itself (mbdb)? Undefined: not known. */
@@ -109,9 +108,9 @@ interface OpenedManifest extends AsyncDisposable {
   files(): AsyncGenerator<NamedFile, void>;
 }
 
-const NO_FILES: Pick<OpenedManifest, 'files'> & AsyncDisposable = {
+const NO_FILES: Pick<OpenedManifest, 'files'> & Disposable = {
   async *files() {},
-  [Symbol.asyncDispose]: async () => {},
+  [Symbol.dispose]: () => {},
 };
 
 async function openManifest(
@@ -121,27 +120,22 @@ async function openManifest(
 ): Promise<OpenedManifest> {
   if (manifest !== undefined && Number.parseFloat(manifest.version) < 10) return openMbdb(source, parts);
   const name = 'Manifest.db';
-  const copy = await parts.readAsync(name, () => copyOut(source, name));
-  if (copy === undefined) return { ...NO_FILES, name, state: 'unreadable', isFlat: undefined };
-  const drop = () => rm(copy.folder, { recursive: true, force: true });
-  try {
-    if (await isPlainDatabase(copy.path)) {
-      const files = () => rowsOf(copy.path, parts);
-      return { name, state: 'checked', isFlat: false, files, [Symbol.asyncDispose]: drop };
-    }
-  } catch {
-    // Shorter than a database's first bytes.
+  const found = await parts.readAsync(name, () => openDatabase(source, name));
+  if (found === undefined) return { ...NO_FILES, name, state: 'unreadable', isFlat: undefined };
+  const { copy, sizeBytes } = found;
+  if (copy !== undefined) {
+    const files = () => rowsOf(copy, parts);
+    return { name, state: 'checked', isFlat: false, files, [Symbol.dispose]: () => copy[Symbol.dispose]() };
   }
-  await drop();
-  const isEncrypted = manifest?.encrypted !== false && copy.sizeBytes > 0 && copy.sizeBytes % 16 === 0;
+  const isEncrypted = manifest?.encrypted !== false && sizeBytes > 0 && sizeBytes % 16 === 0;
   if (!isEncrypted) parts.note(name, 'unreadable');
   return { ...NO_FILES, name, state: isEncrypted ? 'encrypted' : 'unreadable', isFlat: undefined };
 }
 
 /** A damaged database names what it can until it fails. */
-async function* rowsOf(path: string, parts: Parts): AsyncGenerator<NamedFile, void> {
+async function* rowsOf({ db }: NamelessDatabase, parts: Parts): AsyncGenerator<NamedFile, void> {
   try {
-    for await (const rows of readManifestRows(path)) for (const row of rows) if (row.flags === 1) yield row;
+    for await (const rows of manifestRows(db)) for (const row of rows) if (row.flags === 1) yield row;
   } catch (error) {
     if (!(error instanceof IbkError)) throw error;
     parts.note('Manifest.db', 'unreadable');
@@ -163,7 +157,7 @@ function openMbdb(source: BackupSource, parts: Parts): OpenedManifest {
   async function* each(): AsyncGenerator<NamedFile, void> {
     yield* files ?? [];
   }
-  return { name, state: 'checked', isFlat: true, files: each, [Symbol.asyncDispose]: async () => {} };
+  return { name, state: 'checked', isFlat: true, files: each, [Symbol.dispose]: () => {} };
 }
 
 function readManifest(source: BackupSource): BackupManifest {
@@ -179,34 +173,33 @@ function needed(source: BackupSource, name: string, mostBytes: number): Buffer {
   return bytes;
 }
 
-/** SQLite reads files that lie still, and may want to put others beside them: it gets a copy of its own. */
-async function copyOut(
+/**
+ * SQLite reads files that lie still, and may want to put others beside them: a plain database is copied, to a file that no kill leaves behind.
+ * What does not begin as one is not.
+ */
+async function openDatabase(
   source: BackupSource,
   name: string,
-): Promise<{ folder: string; path: string; sizeBytes: number }> {
+): Promise<{ copy: NamelessDatabase | undefined; sizeBytes: number }> {
   const file = source.open(name);
   if (file === undefined) throw new IbkError('damaged', `There is no ${name}.`, { reason: 'no_part' });
-  let folder: string | undefined;
   try {
-    folder = await mkdtemp(join(tmpdir(), 'ibk-verify-'));
-    const path = join(folder, name);
-    const out = await open(path, 'wx', 0o600);
-    try {
-      const into = Buffer.allocUnsafe(COPY_BYTES);
-      for (let at = 0; ; ) {
-        const count = file.read(into, at);
-        if (count === 0) return { folder, path, sizeBytes: at };
-        await out.writeFile(into.subarray(0, count));
-        at += count;
-      }
-    } finally {
-      await out.close();
-    }
-  } catch (error) {
-    if (folder !== undefined) await rm(folder, { recursive: true, force: true });
-    throw error;
+    const start = Buffer.alloc(100);
+    const isPlain = isPlainStart(start.subarray(0, file.read(start, 0)));
+    const { sizeBytes } = file.stat();
+    return { copy: isPlain ? await openNamelessDatabase(piecesOf(file)) : undefined, sizeBytes };
   } finally {
     file.close();
+  }
+}
+
+async function* piecesOf(file: ReadableFile): AsyncGenerator<Buffer, void> {
+  const into = Buffer.allocUnsafe(COPY_BYTES);
+  for (let at = 0; ; ) {
+    const count = file.read(into, at);
+    if (count === 0) return;
+    yield into.subarray(0, count);
+    at += count;
   }
 }
 

@@ -8,6 +8,11 @@ export function openSqliteReadOnly(path: string): SqliteDatabase {
   return withSmallCache(new Database(path, { readonly: true, fileMustExist: true }));
 }
 
+/** As `openSqliteReadOnly`, of a file that has no content yet: nothing of it is read before the first statement. */
+export function openSqliteUnread(path: string): SqliteDatabase {
+  return new Database(path, { readonly: true, fileMustExist: true });
+}
+
 /** Opens or creates a database for writing. */
 export function openSqlite(path: string): SqliteDatabase {
   return new Database(path);

@@ -13,12 +13,17 @@ const PAGE = 5000;
 export async function isPlainDatabase(path: string): Promise<boolean> {
   const file = await open(path, 'r');
   try {
-    const head = Buffer.alloc(16);
-    await file.read(head, 0, 16, 0);
-    return head.toString('latin1') === MAGIC;
+    const start = Buffer.alloc(MAGIC.length);
+    await file.read(start, 0, start.length, 0);
+    return isPlainStart(start);
   } finally {
     await file.close();
   }
+}
+
+/** The same, of a file's first bytes. */
+export function isPlainStart(bytes: Buffer): boolean {
+  return bytes.toString('latin1', 0, MAGIC.length) === MAGIC;
 }
 
 export interface ManifestRow {
@@ -28,14 +33,27 @@ export interface ManifestRow {
   readonly flags: number;
 }
 
-/**
- * Every row in order of fileID, in pages, after SQLite's own quick check. Other work gets its turn between the pages.
- * @throws IbkError `damaged`, reason `manifest`
- */
+/** As `manifestRows`, of a file that nobody else needs: SQLite may put others beside it. */
 export async function* readManifestRows(path: string): AsyncGenerator<readonly ManifestRow[]> {
   let database: SqliteDatabase | undefined;
   try {
     database = openSqliteReadOnly(path);
+    yield* manifestRows(database);
+  } catch (error) {
+    throw damaged(error);
+  } finally {
+    database?.close();
+    // A database that was left in write-ahead mode makes SQLite put these beside it, even for a reader.
+    for (const suffix of ['-shm', '-wal']) await rm(`${path}${suffix}`, { force: true });
+  }
+}
+
+/**
+ * Every row in order of fileID, in pages, after SQLite's own quick check. Other work gets its turn between the pages.
+ * @throws IbkError `damaged`, reason `manifest`
+ */
+export async function* manifestRows(database: SqliteDatabase): AsyncGenerator<readonly ManifestRow[]> {
+  try {
     const verdict = database.pragma('quick_check(1)', { simple: true });
     if (verdict !== 'ok') throw new Error(String(verdict));
     const page = database.prepare(
@@ -49,14 +67,14 @@ export async function* readManifestRows(path: string): AsyncGenerator<readonly M
       await new Promise((resolve) => setImmediate(resolve));
     }
   } catch (error) {
-    if (error instanceof IbkError) throw error;
-    const why = error instanceof Error ? error.message : String(error);
-    throw new IbkError('damaged', `Manifest.db is damaged: ${why}.`, { reason: 'manifest', cause: error });
-  } finally {
-    database?.close();
-    // A database that was left in write-ahead mode makes SQLite put these beside it, even for a reader.
-    for (const suffix of ['-shm', '-wal']) await rm(`${path}${suffix}`, { force: true });
+    throw damaged(error);
   }
+}
+
+function damaged(cause: unknown): IbkError {
+  if (cause instanceof IbkError) return cause;
+  const why = cause instanceof Error ? cause.message : String(cause);
+  return new IbkError('damaged', `Manifest.db is damaged: ${why}.`, { reason: 'manifest', cause });
 }
 
 function rowOf(row: unknown): ManifestRow {

@@ -1,0 +1,92 @@
+/**
+ * A copy of a database, or one that was decrypted, for SQLite to read: a file on the disk that has lost its name before the first byte of content is in it.
+ * Whatever ends this process, `kill -9` too, nothing is left for anybody to find.
+ *
+ * SQLite opens a file at once and reads it when it is first asked something (sqlite3PagerOpen). So: an empty file of 0600 in a folder of 0700, SQLite
+ * opens it, its name and the folder go, and the bytes are written through a descriptor of our own. Where a file that is open cannot lose its name
+ * (Windows, some shares), both go when the database is closed.
+ */
+import { type FileHandle, mkdtemp, open, rm, rmdir, unlink } from 'node:fs/promises';
+import { rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { openSqliteUnread, type SqliteDatabase } from './sqlite.js';
+
+/** Write and read version in SQLite's header: 2 is write-ahead logging, 1 a rollback journal (https://sqlite.org/fileformat2.html#the_database_header). */
+const VERSIONS_AT = [18, 19] as const;
+const ROLLBACK_JOURNAL = 1;
+const WRITE_AHEAD = 2;
+
+export interface NamelessDatabase extends Disposable {
+  /** Read-only. */
+  readonly db: SqliteDatabase;
+  readonly sizeBytes: number;
+}
+
+/**
+ * @param content the database's bytes, in pieces of any size; each is done with when the next is asked for. Not checked: SQLite tells when it reads
+ * @param folder where the file lies while it is open; needs room for all of it
+ * @throws what `content` throws, system errors of the disk; then nothing is left
+ */
+export async function openNamelessDatabase(
+  content: AsyncIterable<Buffer>,
+  folder = tmpdir(),
+): Promise<NamelessDatabase> {
+  const place = await mkdtemp(join(folder, 'ibk-'));
+  const path = join(place, 'database');
+  let file: FileHandle | undefined;
+  let db: SqliteDatabase | undefined;
+  try {
+    file = await open(path, 'wx+', 0o600);
+    db = openSqliteUnread(path);
+    const isNameless = await loseName(place, path);
+    const sizeBytes = await fill(file, content);
+    await file.close();
+    file = undefined;
+    return opened(db, sizeBytes, isNameless ? undefined : place);
+  } catch (error) {
+    db?.close();
+    await file?.close();
+    await rm(place, { recursive: true, force: true });
+    throw error;
+  }
+}
+
+/** False: it keeps its name while it is open. */
+async function loseName(place: string, path: string): Promise<boolean> {
+  try {
+    await unlink(path);
+    await rmdir(place);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+async function fill(file: FileHandle, content: AsyncIterable<Buffer>): Promise<number> {
+  let at = 0;
+  for await (const piece of content) {
+    for (let written = 0; written < piece.length; ) {
+      written += (await file.write(piece, written, piece.length - written, at + written)).bytesWritten;
+    }
+    at += piece.length;
+  }
+  // What is not yet in the log's file is not in this one either; and without a name there is no place for a log beside it.
+  const version = Buffer.alloc(1);
+  for (const position of VERSIONS_AT) {
+    const { bytesRead } = await file.read(version, 0, 1, position);
+    if (bytesRead === 1 && version[0] === WRITE_AHEAD) await file.write(Buffer.of(ROLLBACK_JOURNAL), 0, 1, position);
+  }
+  return at;
+}
+
+function opened(db: SqliteDatabase, sizeBytes: number, named: string | undefined): NamelessDatabase {
+  return {
+    db,
+    sizeBytes,
+    [Symbol.dispose]: () => {
+      db.close();
+      if (named !== undefined) rmSync(named, { recursive: true, force: true });
+    },
+  };
+}
