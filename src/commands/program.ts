@@ -1,7 +1,7 @@
 /** The command line: which command, which options; mistakes are told in our own words, with what was probably meant. */
 import { Command, CommanderError } from 'commander';
 import { type Flags, sharedOptions } from '../config/config.js';
-import { nearest } from '../config/nearest.js';
+import { nearest } from '../nearest.js';
 import { IbkError } from '../errors.js';
 import { COMMAND_NAMES, commandHelp } from '../ui/help.js';
 import { VERSION } from '../version.js';

@@ -4,7 +4,7 @@
  */
 import { parse, TomlError } from 'smol-toml';
 import { findOption, SHARED_OPTIONS, type SharedOption } from './options.js';
-import { nearest } from './nearest.js';
+import { nearest } from '../nearest.js';
 
 export interface FileProblem {
   /** `line 7: unknown "keep-dayly"` */

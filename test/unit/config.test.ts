@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
 import { type ConfigSources, configFileError, resolveConfig } from '../../src/config/config.js';
-import { nearest } from '../../src/config/nearest.js';
+import { nearest } from '../../src/nearest.js';
 import { defaultConfigFile, defaultRoot } from '../../src/config/platform-paths.js';
 import { parseDuration, parseSize } from '../../src/config/values.js';
 

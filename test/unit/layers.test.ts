@@ -6,7 +6,7 @@ import { expect, test } from 'vitest';
 const SRC = new URL('../../src', import.meta.url).pathname;
 
 /** Shared ground: imported by everybody, imports only itself. */
-const GROUND = ['errors', 'events', 'version', 'figures', 'models', 'plist', 'io', 'trace'];
+const GROUND = ['errors', 'events', 'version', 'figures', 'models', 'nearest', 'plist', 'io', 'trace'];
 
 /** Layer -> what it may import besides itself and the ground. */
 const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {

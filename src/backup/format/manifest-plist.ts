@@ -1,6 +1,7 @@
 /** Manifest.plist, written by the device: what kind of backup it is, and its keybag (there in unencrypted backups too). */
 import { parsePlist } from '../../plist/codec.js';
 import { asDict, asString, field, optionalBoolean, optionalDict, optionalString } from '../../plist/fields.js';
+import type { PlistDict } from '../../plist/value.js';
 
 export interface BackupManifest {
   /** `10.0` from iOS 10 on (Manifest.db), `9.1` before (Manifest.mbdb). */
@@ -14,6 +15,8 @@ export interface BackupManifest {
   readonly productType: string | undefined;
   readonly productVersion: string | undefined;
   readonly udid: string | undefined;
+  /** Bundle id, group or plug-in -> `ContainerContentClass` and more. */
+  readonly applications: PlistDict | undefined;
 }
 
 const MANIFEST_PLIST_LIMIT = 64 * 1024 * 1024;
@@ -35,5 +38,6 @@ export function parseManifestPlist(bytes: Buffer): BackupManifest {
     productType: lockdown && optionalString(lockdown, 'ProductType'),
     productVersion: lockdown && optionalString(lockdown, 'ProductVersion'),
     udid: lockdown && optionalString(lockdown, 'UniqueDeviceID'),
+    applications: optionalDict(dict, 'Applications'),
   };
 }
