@@ -9,6 +9,7 @@ import { ALL_COMMANDS } from './commands/all.js';
 import { readArguments, type Request, versionLine } from './commands/program.js';
 import type { Session } from './commands/session.js';
 import { type Config, configFileError, type Flags, resolveConfig } from './config/config.js';
+import { isPasswordVariable } from './config/password.js';
 import { defaultConfigFile, defaultRoot } from './config/platform-paths.js';
 import { asIbkError, IbkError } from './errors.js';
 import { systemClock } from './io/clock.js';
@@ -134,9 +135,12 @@ function print(lines: readonly string[], screen: Terminal['out']): number {
   return 0;
 }
 
-function configFor(flags: Flags): Promise<Config> {
+async function configFor(flags: Flags): Promise<Config> {
   const { platform, env } = process;
-  return resolveConfig({ flags, env, platform, home: homeFolder(), cwd: process.cwd() });
+  const config = await resolveConfig({ flags, env, platform, home: homeFolder(), cwd: process.cwd() });
+  // Whatever we start from here on inherits no password, whoever starts it.
+  for (const name of Object.keys(env)) if (isPasswordVariable(name)) delete env[name];
+  return config;
 }
 
 /** HOME may be empty or relative: what is kept there would then go into whatever folder a job happens to start in. */

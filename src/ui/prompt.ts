@@ -11,14 +11,18 @@ export interface Asking {
   readonly signal: AbortSignal;
 }
 
+/** Is there somebody who sees a question and can answer it? */
+export function canAsk({ terminal, json, noInput }: Omit<Asking, 'signal'>): boolean {
+  return !json && !noInput && terminal.stdin.isTTY === true && terminal.err.isTerminal;
+}
+
 /**
  * A yes-or-no question; Enter is no.
  * @param answeredBy the flag that answers it in a script
  * @throws IbkError `usage` where nobody can be asked; the signal's reason when the run is stopped
  */
 export async function confirm(question: string, answeredBy: string, asking: Asking): Promise<boolean> {
-  const { terminal, json, noInput } = asking;
-  if (json || noInput || terminal.stdin.isTTY !== true || !terminal.err.isTerminal) {
+  if (!canAsk(asking)) {
     throw new IbkError('usage', `This needs an answer and nobody can be asked: ${question}`, {
       hint: `To answer yes: ${answeredBy}`,
       reason: 'needs_answer',
