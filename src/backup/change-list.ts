@@ -13,7 +13,7 @@
  */
 import { createHash } from 'node:crypto';
 import { IbkError } from '../errors.js';
-import { type StoreFileSystem, systemError, type WritableFile } from './file-system.js';
+import type { StoreFileSystem, WritableFile } from './file-system.js';
 import { isBlobName } from './layout.js';
 import { comparePaths, isSafePath } from './names.js';
 import { isVersionId } from './version-id.js';
@@ -108,7 +108,7 @@ export class ChangeListWriter {
 /**
  * The lines of a list, checked one by one; the checksum is compared at the end.
  * @param expected the checksum that the head names
- * @throws IbkError `damaged`: not whole, altered, or holding what no ibk writes. ENOENT: there is no such list
+ * @throws IbkError `damaged`: not whole, altered, missing, or holding what no ibk writes
  */
 export function* readChangeList(
   fs: StoreFileSystem,
@@ -119,6 +119,7 @@ export function* readChangeList(
   let header: ChangeListHeader | undefined;
   let end: WrittenList | undefined;
   let count = 0;
+  let last: string | undefined;
   for (const text of textLines(fs, path)) {
     if (end !== undefined) throw damaged(path, 'bytes after its end');
     const value = parsed(path, text);
@@ -130,7 +131,10 @@ export function* readChangeList(
     if (header === undefined) header = checkedHeader(path, value);
     else {
       count += 1;
-      yield checkedLine(path, value);
+      const line = checkedLine(path, value);
+      if (last !== undefined && comparePaths(last, line.p) >= 0) throw damaged(path, 'lines out of order');
+      last = line.p;
+      yield line;
     }
   }
   const sha256 = hash.digest('hex');
@@ -175,7 +179,7 @@ export function* mergeLists(older: Iterable<ChangeLine>, retired: Iterable<Chang
 
 function* textLines(fs: StoreFileSystem, path: string): Generator<string, void> {
   const file = fs.open(path);
-  if (file === undefined) throw systemError('ENOENT', path);
+  if (file === undefined) throw damaged(path, 'it is missing');
   try {
     let rest: Buffer = Buffer.alloc(0);
     for (let at = 0; ; ) {
@@ -219,17 +223,23 @@ function checkedLine(path: string, value: Record<string, unknown>): ChangeLine {
   if (at !== null && (typeof at !== 'string' || !isVersionId(at))) throw damaged(path, 'a wrong place');
   if (k === 'stored' && at === null) throw damaged(path, 'a wrong place');
   if (src !== null && (typeof src !== 'string' || !isBlobName(src))) throw damaged(path, 'a wrong source');
-  return { p, k, at, src, old: checkedIdentity(path, value['old']), new: checkedIdentity(path, value['new']) };
+  const [old, next] = [checkedIdentity(path, value['old']), checkedIdentity(path, value['new'])];
+  if ((k === 'stored') !== (old !== null)) throw damaged(path, 'a line without its file');
+  return { p, k, at, src, old, new: next };
 }
 
 function checkedIdentity(path: string, value: unknown): FileIdentity | null {
   if (value === null) return null;
   if (typeof value !== 'object') throw damaged(path, 'a wrong identity');
   const { size, mtimeUs, sha256 } = value as Record<string, unknown>;
-  if (typeof size !== 'number' || typeof mtimeUs !== 'number') throw damaged(path, 'a wrong identity');
+  if (!isWhole(size) || size < 0 || !isWhole(mtimeUs)) throw damaged(path, 'a wrong identity');
   if (sha256 !== null && (typeof sha256 !== 'string' || !/^[0-9a-f]{64}$/.test(sha256)))
     throw damaged(path, 'a wrong checksum');
   return { size, mtimeUs, sha256 };
+}
+
+function isWhole(value: unknown): value is number {
+  return Number.isSafeInteger(value);
 }
 
 function damaged(path: string, why: string): IbkError {

@@ -17,6 +17,7 @@ import {
   type FolderEntry,
   parentOf,
   type ReadableFile,
+  requireOwnFile,
   type StoreDatabase,
   type StoreFileSystem,
   systemError,
@@ -27,6 +28,8 @@ const FOLDER_MODE = 0o700;
 const FILE_MODE = 0o600;
 /** Some shares and Windows cannot sync a folder; safety then rests on their ordered metadata (docs/store.md, assumption F3b). */
 const NO_FOLDER_SYNC: ReadonlySet<string> = new Set(['EPERM', 'EISDIR', 'EINVAL', 'EBADF', 'ENOTSUP', 'EACCES']);
+/** Whatever a record on the disk says, no path of the store has such a part. `/.` at the end is `list`'s own. */
+const UPWARD = /(?:^|[\\/])\.\.(?:[\\/]|$)|^[\\/]|\0/;
 const PARALLEL_SYNCS = 8;
 const WINDOWS_RETRY_MS = 10_000;
 
@@ -69,7 +72,10 @@ export class DiskFileSystem implements StoreFileSystem {
     try {
       fs.mkdirSync(full, FOLDER_MODE);
     } catch (error) {
-      if (codeOf(error) !== 'EEXIST' || !fs.lstatSync(full).isDirectory()) throw error;
+      if (codeOf(error) !== 'EEXIST') throw error;
+      const there = fs.lstatSync(full);
+      if (there.isSymbolicLink()) throw linkInPath(path);
+      if (!there.isDirectory()) throw systemError('ENOTDIR', path);
       return;
     }
     // The umask may have taken bits that the owner needs; chmod fails only where the disk has no modes.
@@ -227,8 +233,9 @@ export class DiskFileSystem implements StoreFileSystem {
       return { db, saved: () => {}, close: () => db.close() };
     }
     // Made here and not by SQLite, so that it is 0600; its journal copies the mode.
-    if (this.stat(path) === undefined) this.create(path).close();
-    if (this.stat(path)?.kind !== 'file') throw systemError('EINVAL', path);
+    // Nor does it follow a link that lies in wait under the name of its journal.
+    for (const suffix of ['-journal', '-wal', '-shm']) requireOwnFile(this, `${path}${suffix}`);
+    if (requireOwnFile(this, path) === undefined) this.create(path).close();
     const db = openSqlite(full);
     try {
       // A reader may hold it for a moment.
@@ -247,15 +254,10 @@ export class DiskFileSystem implements StoreFileSystem {
   /** The path on this computer, with every folder above it seen to be a folder and not a link. @throws IbkError `unsafe` */
   #at(path: string): string {
     if (path === '') return this.#root;
+    if (UPWARD.test(path)) throw outside(path);
     for (let up = parentOf(path); up !== '' && !this.#plainFolders.has(up); up = parentOf(up)) {
       const found = fs.lstatSync(`${this.#root}/${up}`, { throwIfNoEntry: false });
-      if (found?.isSymbolicLink()) {
-        throw new IbkError('unsafe', 'A folder of the backup is a link to another place.', {
-          reason: 'link_in_path',
-          hint: 'Put the folder itself there, or choose the place with -o.',
-          details: { path: up },
-        });
-      }
+      if (found?.isSymbolicLink()) throw linkInPath(up);
       if (found?.isDirectory()) this.#plainFolders.add(up);
     }
     return `${this.#root}/${path}`;
@@ -275,6 +277,24 @@ export class DiskFileSystem implements StoreFileSystem {
       }
     }
   }
+}
+
+function linkInPath(path: string): IbkError {
+  return new IbkError('unsafe', `A folder of the backup is a link to another place: ${path}.`, {
+    reason: 'link_in_path',
+    meaning: 'Nothing was written through it.',
+    hint: 'Put the folder itself there, or choose the place with -o.',
+    details: { path },
+  });
+}
+
+function outside(path: string): IbkError {
+  return new IbkError('unsafe', 'The records of the store name a place outside it.', {
+    reason: 'store_record',
+    meaning: 'Nothing was read or written there.',
+    hint: 'ibk doctor',
+    details: { path },
+  });
 }
 
 /** A disk that is nearly full writes less than it was given. */

@@ -5,6 +5,7 @@
  * Calls are synchronous where one call is measured at microseconds; those that wait for a disk are not.
  * Failures are Node's system errors (`code` is `ENOSPC`, `EIO`, …).
  */
+import { IbkError } from '../errors.js';
 import type { SqliteDatabase } from '../io/sqlite.js';
 
 export type EntryKind = 'file' | 'directory' | 'other';
@@ -85,6 +86,23 @@ export interface StoreFileSystem {
 /** A failure with one of the system's names, for what the store finds out without asking the system. */
 export function systemError(code: string, path: string): NodeJS.ErrnoException {
   return Object.assign(new Error(`${code}: ${path}`), { code });
+}
+
+/**
+ * A file of the store's own, or nothing yet. A link or a pipe under its name is somebody's trap, a folder somebody's mistake.
+ * @throws IbkError `unsafe`, `damaged`
+ */
+export function requireOwnFile(fs: Pick<StoreFileSystem, 'stat'>, path: string): FileStat | undefined {
+  const there = fs.stat(path);
+  if (there === undefined || there.kind === 'file') return there;
+  const isOther = there.kind === 'other';
+  const what = isOther ? 'a link or a device' : 'a folder';
+  throw new IbkError(isOther ? 'unsafe' : 'damaged', `Where the store keeps a file there is ${what}: ${path}.`, {
+    reason: 'store_record',
+    meaning: 'It was not touched.',
+    hint: 'Look what it is, move it away, then run the same command again.',
+    details: { path },
+  });
 }
 
 /** The folder of a path; `''` for a name in the root. */

@@ -123,15 +123,19 @@ export function checkedHead(value: unknown, gen: number, udid: string): Head {
   const chain = array(head['chain'], 'chain').map(chainEntry);
   const current = head['current'] === null ? null : version(head['current']);
   const ids = [...chain.map(({ id }) => id), ...(current === null ? [] : [current.id])];
+  const op = head['op'] === null ? null : operation(head['op']);
+  const isListed = op?.t === 'commit' || op?.t === 'adopt';
+  if (isListed) ids.push(op.next.id);
   if (new Set(ids).size !== ids.length) throw bad('the head record names a version twice');
+  if (isListed && op.out !== (current?.id ?? null)) throw bad('the pending operation is not that of this state');
   return {
     gen,
     udid,
     current,
     chain,
-    op: head['op'] === null ? null : operation(head['op']),
+    op,
     seal: head['seal'] === null ? null : seal(head['seal']),
-    sealedAt: count(head['sealedAt'], 'sealedAt'),
+    sealedAt: time(head['sealedAt'], 'sealedAt'),
   };
 }
 
@@ -193,7 +197,7 @@ function version(value: unknown): VersionRecord {
   });
   if (typeof note !== 'string') throw bad('a note is not text');
   const id = checkedVersionId(entry['id'], 'A version of the head record');
-  const date = count(entry['date'], 'date');
+  const date = time(entry['date'], 'date');
   return { id, date, complete, origin, pinned, hidden, tags, note, facts: versionFacts(entry['facts']) };
 }
 
@@ -215,12 +219,12 @@ function seal(value: unknown): Seal {
   const record = object(value, 'seal');
   const folders: Record<string, number> = Object.create(null);
   const metadata: Record<string, readonly [number, number, number]> = Object.create(null);
-  for (const [name, time] of Object.entries(object(record['folders'], 'seal.folders')))
-    folders[name] = count(time, 'seal');
+  for (const [name, mtime] of Object.entries(object(record['folders'], 'seal.folders')))
+    folders[name] = finite(mtime, 'seal');
   for (const [name, facts] of Object.entries(object(record['metadata'], 'seal.metadata'))) {
-    const [size, time, inode] = array(facts, 'seal').map((fact) => count(fact, 'seal'));
-    if (size === undefined || time === undefined || inode === undefined) throw bad('the seal lacks a number');
-    metadata[name] = [size, time, inode];
+    const [size, mtime, inode] = array(facts, 'seal').map((fact) => finite(fact, 'seal'));
+    if (size === undefined || mtime === undefined || inode === undefined) throw bad('the seal lacks a number');
+    metadata[name] = [size, mtime, inode];
   }
   return { folders, metadata };
 }
@@ -246,7 +250,7 @@ function changeCounts(value: unknown): ChangeCounts {
 
 function lostFiles(value: unknown): LostFiles {
   const lost = object(value, 'lost');
-  return { files: count(lost['files'], 'lost'), at: count(lost['at'], 'lost') };
+  return { files: count(lost['files'], 'lost'), at: time(lost['at'], 'lost') };
 }
 
 function object(value: unknown, what: string): Record<string, unknown> {
@@ -260,6 +264,20 @@ function array(value: unknown, what: string): unknown[] {
 }
 
 function count(value: unknown, what: string): number {
+  const number = finite(value, what);
+  if (!Number.isSafeInteger(number)) throw bad(`${what} is not a whole number`);
+  return number;
+}
+
+/** Milliseconds since 1970 that a date can be made of. */
+function time(value: unknown, what: string): number {
+  const ms = finite(value, what);
+  if (Number.isNaN(new Date(ms).getTime())) throw bad(`${what} is not a time`);
+  return ms;
+}
+
+/** Some file systems have inodes beyond what is exact in a number. */
+function finite(value: unknown, what: string): number {
   if (typeof value !== 'number' || !Number.isFinite(value)) throw bad(`${what} is not a number`);
   return value;
 }

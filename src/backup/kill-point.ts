@@ -1,4 +1,7 @@
-/** For tests of a crash: ends this process at the nth change of the disk, as `kill -9` does. */
+/**
+ * For tests of a crash: ends this process at the nth change of the disk, as `kill -9` does. To whoever sets the variable by accident it does what a
+ * power cut does: this run is lost, and nothing else.
+ */
 import { kill, pid } from 'node:process';
 
 /** The name of the environment variable that holds n. */

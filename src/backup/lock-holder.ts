@@ -18,6 +18,8 @@ export interface LockHolder {
   readonly since: string;
 }
 
+const MOST_BYTES = 64 * 1024;
+
 /** This process. */
 export function ownHolder(command: string, now: number): LockHolder {
   return {
@@ -35,8 +37,7 @@ export function ownHolder(command: string, now: number): LockHolder {
 /** Nothing where there is none, or where it cannot be read. */
 export function readHolder(path: string): LockHolder | undefined {
   try {
-    if (fs.statSync(path).size > 64 * 1024) return undefined;
-    const value: unknown = JSON.parse(fs.readFileSync(path, 'utf8'));
+    const value: unknown = JSON.parse(readSmall(path));
     if (typeof value !== 'object' || value === null) return undefined;
     const record = value as Record<string, unknown>;
     const text = (key: string) => (typeof record[key] === 'string' ? record[key] : '');
@@ -52,6 +53,18 @@ export function readHolder(path: string): LockHolder | undefined {
     };
   } catch {
     return undefined;
+  }
+}
+
+/** No link is followed, and a pipe is not waited for. */
+function readSmall(path: string): string {
+  const { O_RDONLY, O_NOFOLLOW = 0, O_NONBLOCK = 0 } = fs.constants;
+  const fd = fs.openSync(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
+  try {
+    const stat = fs.fstatSync(fd);
+    return stat.isFile() && stat.size <= MOST_BYTES ? fs.readFileSync(fd, 'utf8') : '';
+  } finally {
+    fs.closeSync(fd);
   }
 }
 

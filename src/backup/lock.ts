@@ -6,11 +6,12 @@
  * exclusively, its time renewed every 20 s.
  */
 import * as fs from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { IbkError } from '../errors.js';
 import type { Clock } from '../io/clock.js';
 import { openSqlite, type SqliteDatabase } from '../io/sqlite.js';
-import { codeOf } from './disk-file-system.js';
+import { codeOf, DiskFileSystem } from './disk-file-system.js';
+import { requireOwnFile } from './file-system.js';
 import { judgeHolder, type LockHolder, ownHolder, readHolder } from './lock-holder.js';
 
 const RENEW_MS = 20_000;
@@ -62,13 +63,27 @@ export async function acquireLock(folder: string, options: LockOptions): Promise
   };
 }
 
+/** What a lock needs must be files, or not be there yet. @throws IbkError `unsafe`, `damaged` */
+export function requireLockFiles(folder: string): void {
+  const files = new DiskFileSystem(folder);
+  for (const name of ['lock', 'lock-journal', 'lock-wal', 'lock-shm', 'holder.json']) requireOwnFile(files, name);
+}
+
 function takeSystemLock(folder: string): SqliteDatabase {
   const path = join(folder, 'lock');
+  requireLockFiles(folder);
   try {
     makePrivate(path, '');
   } catch (error) {
     if (codeOf(error) !== 'EEXIST') throw error;
   }
+  const db = tryLock(path) ?? tryLock(emptied(path));
+  if (db !== undefined) return db;
+  throw inUse(readHolder(join(folder, 'holder.json')), 'locked');
+}
+
+/** Undefined: it is no database. @throws IbkError `in_use`; system errors */
+function tryLock(path: string): SqliteDatabase | undefined {
   const db = openSqlite(path);
   try {
     db.pragma('busy_timeout = 0');
@@ -76,9 +91,20 @@ function takeSystemLock(folder: string): SqliteDatabase {
     return db;
   } catch (error) {
     db.close();
-    if (codeOf(error) === 'SQLITE_BUSY') throw inUse(readHolder(join(folder, 'holder.json')), 'locked');
+    if (codeOf(error) === 'SQLITE_NOTADB') return undefined;
+    if (codeOf(error) === 'SQLITE_BUSY') throw inUse(readHolder(join(dirname(path), 'holder.json')), 'locked');
     throw error;
   }
+}
+
+/**
+ * A disk or a person has put something into the lock, which ought to be empty. SQLite could read it, so nobody holds it; and if somebody takes it meanwhile,
+ * he has emptied it before: its content means nothing, and a file is not replaced by another.
+ */
+function emptied(path: string): string {
+  const { O_WRONLY, O_TRUNC, O_NOFOLLOW = 0, O_NONBLOCK = 0 } = fs.constants;
+  fs.closeSync(fs.openSync(path, O_WRONLY | O_TRUNC | O_NOFOLLOW | O_NONBLOCK));
+  return path;
 }
 
 /** Somebody left holder.json. With the system's lock won, on this computer he is gone; on a share he may not be. */

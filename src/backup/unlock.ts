@@ -7,8 +7,9 @@
 import * as fs from 'node:fs';
 import { join } from 'node:path';
 import { openSqlite } from '../io/sqlite.js';
-import { codeOf } from './disk-file-system.js';
+import { codeOf, DiskFileSystem } from './disk-file-system.js';
 import { StoreLayout } from './layout.js';
+import { requireLockFiles } from './lock.js';
 import { judgeHolder, type LockHolder, ownHolder, readHolder } from './lock-holder.js';
 
 export interface LockState {
@@ -45,8 +46,12 @@ export function breakLock(root: string, udid: string, judged: LockHolder): boole
   return true;
 }
 
+/** @throws IbkError `unsafe`: a link on the way there, or in the place of a file */
 function places(root: string, udid: string): { own: string; holder: string } {
-  const own = join(root, new StoreLayout(udid).own);
+  const layout = new StoreLayout(udid);
+  const own = join(root, layout.own);
+  const files = new DiskFileSystem(root);
+  if (files.list(layout.own) !== undefined) requireLockFiles(own);
   return { own, holder: join(own, 'holder.json') };
 }
 
@@ -61,7 +66,7 @@ function isSystemLocked(own: string): boolean {
     return false;
   } catch (error) {
     if (codeOf(error) === 'SQLITE_BUSY') return true;
-    // A read-only disk: nobody on this computer writes there. A share without locks: the holder's own word counts.
+    // A read-only disk: nobody on this computer writes there. A share without locks: the holder's own word counts. No database: nobody could lock it.
     return false;
   } finally {
     db.close();

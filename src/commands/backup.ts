@@ -1,3 +1,4 @@
+import { KILL_POINT_VARIABLE, killPoint } from '../backup/kill-point.js';
 import { asIbkError, type IbkError } from '../errors.js';
 import { inParallel } from '../io/in-parallel.js';
 import { type AttemptOptions, backupWithRetries } from '../operations/backup-attempts.js';
@@ -47,7 +48,8 @@ export const backupCommand: CommandSpec = {
     let view: BackupView | undefined;
     const context = operationContext(session, (event) => view?.onEvent(event));
     const devices = await chooseDevices(session, context, 'backup');
-    const settings = { root: config.root, full: options.full === true, retries: config.retries };
+    const beforeChange = killPoint(session.env[KILL_POINT_VARIABLE]);
+    const settings = { root: config.root, full: options.full === true, retries: config.retries, beforeChange };
     if (config.dryRun) return rehearse(context, devices, settings, session);
     const choice: ViewChoice = { ...config, log: log === undefined ? undefined : (line) => log.write(line) };
     const destination = displayPath(config.root, terminal.home);

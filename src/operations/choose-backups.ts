@@ -93,8 +93,9 @@ function onlyDevice(backups: readonly ListedBackup[], { command }: ChoosingOptio
   throw new IbkError('ambiguous_device', message, { hint: `${command} -u "${only.name.replaceAll('"', '\\"')}"` });
 }
 
-/** Complete ones count; where there is none, `latest` is the newest. */
+/** Complete ones count; where there is none, `latest` is the newest. A store that somebody laid a trap in is not passed over for its folder. */
 function latestOf(backup: ListedBackup, word: string): ChosenBackup {
+  if (backup.problem?.code === 'unsafe') throw backup.problem;
   const steps = Number(word.split('~')[1] ?? 0);
   const complete = backup.versions.filter((version) => version.complete);
   const among = complete.length === 0 ? backup.versions : complete;

@@ -1,6 +1,8 @@
 /** What `ibk doctor` finds in a backup root: interrupted work, what other programs did, records that cannot be read, leftovers. Changes nothing. */
-import { type Dirent, lstatSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
+import { diskFailure } from '../backup/disk-errors.js';
+import { DiskFileSystem } from '../backup/disk-file-system.js';
+import type { FolderEntry } from '../backup/file-system.js';
 import { LEFTOVER_FOLDER, METADATA_NAMES } from '../backup/names.js';
 import { StoreLayout } from '../backup/layout.js';
 import { inspectLock } from '../backup/unlock.js';
@@ -14,7 +16,7 @@ interface Finding {
   readonly message: string;
   readonly hint: string | null;
   /** Set where it is a failure, not advice. */
-  readonly code?: DoctorCheck['code'];
+  readonly code?: DoctorCheck['code'] | undefined;
 }
 
 /** Nothing where there is no root yet. */
@@ -28,7 +30,7 @@ export async function storeChecks(root: string, nowMs: number): Promise<DoctorCh
     return [checkOf({ message: error.message, hint: error.hint, code: error.code })];
   }
   const names = await storeNames(root);
-  const findings = names.flatMap((udid) => lookAt(root, udid, backups, nowMs));
+  const findings = names.flatMap((udid) => lookSafely(root, udid, backups, nowMs));
   if (findings.length > 0) return findings.map(checkOf);
   if (backups.length === 0) return [];
   const versions = backups.reduce((sum, backup) => sum + backup.versions.length, 0);
@@ -38,6 +40,20 @@ export async function storeChecks(root: string, nowMs: number): Promise<DoctorCh
 
 function checkOf({ message, hint, code = null }: Finding): DoctorCheck {
   return { check: 'store', state: code === null ? 'warn' : 'fail', code, message: message.replace(/\.$/, ''), hint };
+}
+
+/** What cannot be looked at is a finding too. */
+function lookSafely(root: string, udid: string, backups: readonly ListedBackup[], nowMs: number): Finding[] {
+  try {
+    return lookAt(root, udid, backups, nowMs);
+  } catch (error) {
+    const failure = error instanceof IbkError ? error : diskFailure(error);
+    if (failure === undefined) throw error;
+    if (failure instanceof IbkError) return [failure];
+    return [
+      { message: `${failure.words} (${failure.errno}): ${join(root, '.ibk', udid)}`, hint: null, code: 'destination' },
+    ];
+  }
 }
 
 function lookAt(root: string, udid: string, backups: readonly ListedBackup[], nowMs: number): Finding[] {
@@ -93,48 +109,41 @@ function otherPrograms(backup: ListedBackup | undefined, name: string, choose: s
 
 function leftovers(root: string, udid: string, name: string, interrupted: boolean): Finding[] {
   const layout = new StoreLayout(udid);
+  const files = new DiskFileSystem(root);
   const found: Finding[] = [];
-  const incoming = interrupted ? 0 : bytesBelow(join(root, layout.inOwn('incoming')));
+  const incoming = interrupted ? 0 : bytesBelow(files, layout.inOwn('incoming'));
   if (incoming > 0) {
     const message = `${formatBytes(incoming)} that an interrupted backup of ${name} had received; the next backup removes them`;
     found.push({ message, hint: null });
   }
-  const foreign = entriesOf(join(root, layout.folder)).filter((entry) => isLeftover(join(root, layout.folder), entry));
+  const foreign = (files.list(layout.folder) ?? []).filter((entry) =>
+    isLeftover(files, layout.inFolder(entry.name), entry),
+  );
   if (foreign.length > 0) {
     const names = foreign.map((entry) => entry.name).join(', ');
     const message = `another tool left ${names} in the backup of ${name}; the next backup sets that aside`;
     found.push({ message, hint: null });
   }
-  const aside = join(root, layout.inOwn('aside'));
-  const kept = bytesBelow(aside);
+  const kept = bytesBelow(files, layout.inOwn('aside'));
   if (kept > 0) {
     const message = `${formatBytes(kept)} of leftovers of other tools were set aside`;
-    found.push({ message, hint: `When nobody misses them, delete ${aside}` });
+    found.push({ message, hint: `When nobody misses them, delete ${join(root, layout.inOwn('aside'))}` });
   }
   return found;
 }
 
-function isLeftover(folder: string, entry: Dirent): boolean {
-  if (entry.name === LEFTOVER_FOLDER) return entry.isDirectory();
+function isLeftover(files: DiskFileSystem, path: string, { name, kind }: FolderEntry): boolean {
+  if (name === LEFTOVER_FOLDER) return kind === 'directory';
   const names: readonly string[] = METADATA_NAMES;
-  return names.includes(entry.name) && lstatSync(join(folder, entry.name), { throwIfNoEntry: false })?.size === 0;
+  return names.includes(name) && files.stat(path)?.sizeBytes === 0;
 }
 
-function bytesBelow(folder: string): number {
+function bytesBelow(files: DiskFileSystem, folder: string): number {
   let bytes = 0;
-  for (const entry of entriesOf(folder)) {
-    const path = join(folder, entry.name);
-    if (entry.isDirectory()) bytes += bytesBelow(path);
-    else if (entry.isFile()) bytes += lstatSync(path, { throwIfNoEntry: false })?.size ?? 0;
+  for (const { name, kind } of files.list(folder) ?? []) {
+    const path = `${folder}/${name}`;
+    if (kind === 'directory') bytes += bytesBelow(files, path);
+    else if (kind === 'file') bytes += files.stat(path)?.sizeBytes ?? 0;
   }
   return bytes;
-}
-
-/** Nothing where the folder is missing or cannot be read. */
-function entriesOf(folder: string): Dirent[] {
-  try {
-    return readdirSync(folder, { withFileTypes: true });
-  } catch {
-    return [];
-  }
 }

@@ -1,0 +1,216 @@
+/** One root that is killed again and again, and another of the same phone that never is: what must hold after each kill, and what must be equal at the end. */
+import { cp, mkdir, rm } from 'node:fs/promises';
+import { existsSync, readdirSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { execa } from 'execa';
+import { expect } from 'vitest';
+import { readChangeList } from '../../src/backup/change-list.js';
+import { DiskFileSystem } from '../../src/backup/disk-file-system.js';
+import { readHead } from '../../src/backup/head.js';
+import type { Head } from '../../src/backup/head-record.js';
+import { KILL_POINT_VARIABLE } from '../../src/backup/kill-point.js';
+import { StoreLayout } from '../../src/backup/layout.js';
+import type { Phase } from '../../src/errors.js';
+import { backupDevice } from '../../src/operations/backup.js';
+import { selectDevices } from '../../src/operations/select-device.js';
+import { controlSimulator, type Simulator } from '../../src/sim/index.js';
+import { readBackup } from './backup-reader.js';
+import { contextFor } from './ibk-backup.js';
+import { cleanEnvironment, type Ran, runIbk } from './run-ibk.js';
+
+/** Where a run was when it was killed, by what it left. */
+export type KilledIn = 'set-up' | 'receiving' | 'deciding' | 'commit 1' | 'commit 2' | 'rescan' | 'finishing';
+
+/** How many changes of the disk lie before each part of an undisturbed run, and in all of it. */
+export interface Extent {
+  readonly receive: number;
+  readonly commit: number;
+  readonly all: number;
+}
+
+export class KillBench {
+  readonly root: string;
+  readonly #control: string;
+  readonly #place: string;
+  readonly #sim: Simulator;
+  readonly #layout: StoreLayout;
+
+  constructor(place: string, sim: Simulator) {
+    this.#place = place;
+    this.root = join(place, 'root');
+    this.#control = join(place, 'control');
+    this.#sim = sim;
+    this.#layout = new StoreLayout(sim.phones[0]?.udid ?? '');
+  }
+
+  get #folder(): string {
+    return join(this.root, this.#layout.folder);
+  }
+
+  mutate(counts: { readonly Add: number; readonly Change: number; readonly Remove: number }): Promise<unknown> {
+    return controlSimulator(this.#sim.listen, 'mutate', { ...counts });
+  }
+
+  /** The same backup into the root that is never killed. */
+  async control(): Promise<Extent> {
+    let [changes, receive, commit] = [0, 0, 0];
+    const onEvent = (event: { type: string; phase?: Phase }) => {
+      if (event.type !== 'phase') return;
+      if (event.phase === 'receive') receive = changes;
+      if (event.phase === 'commit') commit = changes;
+    };
+    const ctx = contextFor({ listen: this.#sim.listen, root: this.#control, onEvent }, []);
+    const [device] = await selectDevices(ctx, { udids: [], link: 'any' });
+    if (device === undefined) throw new Error('no device');
+    await backupDevice(ctx, device, { root: this.#control, full: false, beforeChange: () => (changes += 1) });
+    return { receive, commit, all: changes };
+  }
+
+  /** True: it was killed at this change. False: it had ended before. */
+  async killed(at: number): Promise<boolean> {
+    const result = await execa(process.execPath, [this.#ibk, 'backup', '-q', '-o', this.root], {
+      env: {
+        ...cleanEnvironment(this.#place),
+        USBMUXD_SOCKET_ADDRESS: this.#sim.listen,
+        [KILL_POINT_VARIABLE]: `${at}`,
+      },
+      extendEnv: false,
+      reject: false,
+      stdin: 'ignore',
+      timeout: 60_000,
+    });
+    if (result.signal === 'SIGKILL') return true;
+    expect(result.exitCode, result.stderr).toBe(0);
+    return false;
+  }
+
+  readonly #ibk = new URL('../../bin/ibk.js', import.meta.url).pathname;
+
+  run(...args: string[]): Promise<Ran> {
+    return runIbk(this.#place, [...args, '-o', this.root], { env: { USBMUXD_SOCKET_ADDRESS: this.#sim.listen } });
+  }
+
+  async backup(): Promise<void> {
+    const { exit, stderr } = await this.run('backup', '-q');
+    expect(exit, stderr).toBe(0);
+  }
+
+  head(root = this.root): Head | undefined {
+    return readHead(new DiskFileSystem(root), this.#layout);
+  }
+
+  versions(which: 'root' | 'control'): number {
+    const { chain = [], current = null } = this.head(which === 'root' ? this.root : this.#control) ?? {};
+    return chain.length + (current === null ? 0 : 1);
+  }
+
+  where(before: string | undefined): KilledIn {
+    const head = this.head();
+    if (head === undefined) return 'set-up';
+    const { op, current } = head;
+    if (op?.t === 'commit') return op.phase === 1 ? 'commit 1' : 'commit 2';
+    if (op !== null) return 'rescan';
+    if (current?.id !== before) return 'finishing';
+    const own = readdirSync(join(this.root, this.#layout.own));
+    return own.some((name) => name.startsWith('delta.')) ? 'deciding' : 'receiving';
+  }
+
+  /** The last good backup reads back, and a Status.plist means a whole backup to every program. */
+  async check(): Promise<void> {
+    const { current, op } = this.head() ?? {};
+    if (current != null) {
+      const { exit, stdout } = await this.run('verify', '--read-data', '--json');
+      expect(exit, stdout).toBe(0);
+      expect(JSON.parse(stdout)).toMatchObject({ code: 'ok', files_without_checksum: 0, problems: [] });
+    }
+    if (existsSync(join(this.#folder, 'Status.plist'))) expect(this.#problemsOf(this.#folder)).toEqual([]);
+    else expect(current == null || op?.t === 'commit').toBe(true);
+  }
+
+  /** In the middle of a commit files that nothing names may lie beside the backup. */
+  #problemsOf(folder: string): string[] {
+    const { problems } = readBackup(folder);
+    return this.head()?.op?.t === 'commit' ? problems.filter((text) => !text.endsWith('belongs to no row')) : problems;
+  }
+
+  /** All versions, not only the newest. */
+  async checkEveryVersion(): Promise<number> {
+    const { chain = [] } = this.head() ?? {};
+    for (const { id } of chain) {
+      const { exit, stdout } = await this.run('verify', id, '--read-data', '--json');
+      expect(exit, stdout).toBe(0);
+    }
+    return chain.length;
+  }
+
+  /** Debian's program goes on with a copy of the root as it lies there. */
+  async continuedByIdevicebackup2(): Promise<void> {
+    const copy = join(this.#place, 'copy');
+    const folder = join(copy, this.#layout.folder);
+    await mkdir(copy, { recursive: true });
+    try {
+      if (existsSync(this.#folder)) await cp(this.#folder, folder, { recursive: true, preserveTimestamps: true });
+      const { stdout, exitCode } = await execa('idevicebackup2', ['backup', copy], {
+        env: { ...cleanEnvironment(this.#place), USBMUXD_SOCKET_ADDRESS: this.#sim.listen },
+        extendEnv: false,
+        reject: false,
+        timeout: 60_000,
+      });
+      expect(exitCode, stdout).toBe(0);
+      expect(stdout).toContain('Backup Successful');
+      expect(this.#problemsOf(folder)).toEqual([]);
+    } finally {
+      await rm(copy, { recursive: true, force: true });
+    }
+  }
+
+  /** Nothing grows: the store holds what its records name and nothing else, and as much as the root that was never killed. */
+  compareWithControl(): void {
+    const [ours, theirs] = [this.root, this.#control].map((root) => inventory(root, this.#layout));
+    expect(ours?.unnamed).toEqual([]);
+    expect(theirs?.unnamed).toEqual([]);
+    expect(ours?.files).toEqual(theirs?.files);
+    expect(ours?.versions).toEqual(theirs?.versions);
+  }
+}
+
+interface Inventory {
+  /** Files of the store that no record names. */
+  readonly unnamed: string[];
+  /** Of the newest backup: path and size. */
+  readonly files: string[];
+  /** Of each version, oldest first: path and size of what it keeps. */
+  readonly versions: string[][];
+}
+
+const SINGLETONS = ['catalog.db', 'lock'];
+
+function inventory(root: string, layout: StoreLayout): Inventory {
+  const fs = new DiskFileSystem(root);
+  const head = readHead(fs, layout);
+  if (head === undefined) throw new Error('no head');
+  const named = new Set([...SINGLETONS, `head.${head.gen}`]);
+  const versions: string[][] = [];
+  for (const { id, delta, listSha256 } of head.chain) {
+    const list = `${layout.version(id)}/${delta}`;
+    for (const path of [list, `${layout.version(id)}/version.json`]) named.add(path.slice(layout.own.length + 1));
+    const kept: string[] = [];
+    for (const { k, at, p, old } of readChangeList(fs, list, listSha256)) {
+      // The property lists hold the time: two runs within one second make them equal, and then they are no change.
+      if (!p.endsWith('.plist')) kept.push(`${k} ${p} ${old?.size ?? ''}`);
+      if (k === 'stored' && at !== null) named.add(layout.slot(at, p).slice(layout.own.length + 1));
+    }
+    versions.push(kept);
+  }
+  const there = filesBelow(join(root, layout.own));
+  return {
+    unnamed: there.filter((path) => !named.has(path)),
+    files: filesBelow(join(root, layout.folder)).map((p) => `${p} ${statSync(join(root, layout.folder, p)).size}`),
+    versions,
+  };
+}
+
+function filesBelow(folder: string): string[] {
+  const names = readdirSync(folder, { recursive: true, encoding: 'utf8' });
+  return names.filter((name) => statSync(join(folder, name)).isFile()).sort();
+}
