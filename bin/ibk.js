@@ -4,5 +4,11 @@ if (major < 20 || (major === 20 && minor < 19)) {
   process.stderr.write(`ibk needs Node 20.19 or newer; this is ${process.version}.\n`);
   process.exit(2);
 }
-const { main } = await import('../dist/cli.js');
-await main();
+// Asked for by scripts, often: answered without loading the program.
+if (/^(-V|--version)$/.test(process.argv[2] ?? '') && process.argv.length === 3) {
+  const { VERSION } = await import('../dist/version.js');
+  process.stdout.write(`ibk ${VERSION}\n`);
+} else {
+  const { main } = await import('../dist/cli.js');
+  await main();
+}

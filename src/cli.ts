@@ -5,7 +5,7 @@
 import { setMaxListeners } from 'node:events';
 import { homedir, userInfo } from 'node:os';
 import { isAbsolute } from 'node:path';
-import { ALL_COMMANDS } from './commands/all.js';
+import { commandsNamed } from './commands/all.js';
 import { readArguments, type Request, versionLine } from './commands/program.js';
 import type { Session } from './commands/session.js';
 import { type Config, configFileError, type Flags, resolveConfig } from './config/config.js';
@@ -13,7 +13,7 @@ import { isPasswordVariable } from './config/password.js';
 import { defaultConfigFile, defaultRoot } from './config/platform-paths.js';
 import { asIbkError, IbkError } from './errors.js';
 import { systemClock } from './io/clock.js';
-import { openTraceFile, type TraceFile } from './trace/recorder.js';
+import type { TraceFile } from './trace/recorder.js';
 import type { Trace } from './trace/trace.js';
 import { bothTraces, debugTrace } from './ui/debug-trace.js';
 import { errorDocument } from './ui/documents.js';
@@ -43,7 +43,7 @@ export async function main(): Promise<void> {
   // What even a task in the background has not caught: a bug of ours, told as one.
   process.on('uncaughtException', (error) => exitAtOnce(report(error, terminal, early)));
   try {
-    const request = readArguments(args, ALL_COMMANDS);
+    const request = readArguments(args, await commandsNamed(args));
     if (request.kind !== 'command') process.exitCode = await answerDirectly(request, terminal);
     else {
       const config = await configFor(request.flags);
@@ -73,7 +73,7 @@ async function runCommand(
     const problem = spec.toleratesConfigProblems === true ? undefined : configFileError(config.configFile, file);
     if (problem !== undefined) throw problem;
     log = config.logFile === undefined ? undefined : await openLogFile(config.logFile);
-    recorder = config.trace === undefined ? undefined : await openTraceFile(config.trace, systemClock);
+    recorder = config.trace === undefined ? undefined : await openRecorder(config.trace);
     say(`ibk ${VERSION} ${spec.help.name}`);
     const trace = traceFor(config, terminal, recorder);
     const { platform, env } = process;
@@ -92,6 +92,11 @@ async function runCommand(
     tellLoss('trace', recorder?.failure, terminal);
     tellLoss('log', log?.failure, terminal);
   }
+}
+
+async function openRecorder(path: string): Promise<TraceFile> {
+  const { openTraceFile } = await import('./trace/recorder.js');
+  return openTraceFile(path, systemClock);
 }
 
 /** The job went on without it, but whoever asked for it must not believe that it is whole. */

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { parsePlist } from '../plist/codec.js';
 import { asDict, field, optionalString } from '../plist/fields.js';
 import type { PlistDict } from '../plist/value.js';
+import { withoutXmlDict } from '../plist/xml-skip.js';
 import { MADE_BY_KEY } from './format/info-plist.js';
 import { udidOfFolder } from './layout.js';
 import { type BackupManifest, parseManifestPlist } from './format/manifest-plist.js';
@@ -79,15 +80,20 @@ export async function describeParts(
   };
 }
 
+/** The icons of the apps are nearly all of it, and say nothing here. */
 function infoOf(bytes: Buffer): PlistDict {
-  return asDict(parsePlist(bytes, 'Info.plist', { maxBytes: PLIST_LIMIT }), 'Info.plist');
+  const rest = withoutXmlDict(bytes, 'Applications');
+  return asDict(parsePlist(rest, 'Info.plist', { maxBytes: PLIST_LIMIT }), 'Info.plist');
 }
 
 async function readFile(path: string, mostBytes: number): Promise<Buffer | undefined> {
   const file = await open(path, constants.O_RDONLY | (constants.O_NONBLOCK ?? 0));
   try {
     const stat = await file.stat();
-    return stat.isFile() && stat.size <= mostBytes ? await file.readFile() : undefined;
+    if (!stat.isFile() || stat.size > mostBytes) return undefined;
+    const bytes = Buffer.allocUnsafe(stat.size);
+    const { bytesRead } = await file.read(bytes, 0, stat.size, 0);
+    return bytes.subarray(0, bytesRead);
   } finally {
     await file.close();
   }

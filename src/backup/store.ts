@@ -14,10 +14,8 @@ import { DiskFileSystem } from './disk-file-system.js';
 import { makeDirectories, type ReadableFile } from './file-system.js';
 import { readHistory, type StoredVersion, type StoreHistory } from './history.js';
 import { StoreLayout } from './layout.js';
-import { StoreLease } from './lease.js';
-import { acquireLock } from './lock.js';
+import type { StoreLease } from './lease.js';
 import type { LockHolder } from './lock-holder.js';
-import { recoverStore } from './recovery.js';
 import { VersionReader } from './resolve.js';
 import { type VerifyOptions, type VerifyResult, verifyVersion } from './verify.js';
 
@@ -128,6 +126,12 @@ export class BackupStore {
    * @throws IbkError `in_use`, `damaged`, `incompatible`, `destination` (with the system's words)
    */
   async lease(options: LeaseOptions): Promise<StoreLease> {
+    // Half of the store is for writing, and most commands only read.
+    const [{ StoreLease }, { acquireLock }, { recoverStore }] = await Promise.all([
+      import('./lease.js'),
+      import('./lock.js'),
+      import('./recovery.js'),
+    ]);
     const layout = this.#layout;
     return onDisk(async () => {
       await makePrivateFolder(this.#root);

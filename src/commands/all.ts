@@ -1,23 +1,29 @@
-import { backupCommand } from './backup.js';
+/** Every command but `sim`, by the words that people type. A command is loaded only when its word is there, since most of a short run is loading. */
 import type { CommandSpec } from './command.js';
-import { devicesCommand } from './devices.js';
-import { doctorCommand } from './doctor.js';
-import { infoCommand } from './info.js';
-import { listCommand } from './list.js';
-import { pairCommand } from './pair.js';
-import { unlockCommand } from './unlock.js';
-import { unpairCommand } from './unpair.js';
-import { verifyCommand } from './verify.js';
 
-/** Every command but `sim`, which is loaded only when it is asked for. */
-export const ALL_COMMANDS: readonly CommandSpec[] = [
-  backupCommand,
-  listCommand,
-  infoCommand,
-  verifyCommand,
-  doctorCommand,
-  devicesCommand,
-  pairCommand,
-  unpairCommand,
-  unlockCommand,
+type Load = () => Promise<CommandSpec>;
+
+const COMMANDS: readonly (readonly [words: readonly string[], load: Load])[] = [
+  [['backup'], async () => (await import('./backup.js')).backupCommand],
+  [['list', 'ls'], async () => (await import('./list.js')).listCommand],
+  [['info'], async () => (await import('./info.js')).infoCommand],
+  [['verify', 'check'], async () => (await import('./verify.js')).verifyCommand],
+  [['doctor'], async () => (await import('./doctor.js')).doctorCommand],
+  [['devices'], async () => (await import('./devices.js')).devicesCommand],
+  [['pair'], async () => (await import('./pair.js')).pairCommand],
+  [['unpair'], async () => (await import('./unpair.js')).unpairCommand],
+  [['unlock'], async () => (await import('./unlock.js')).unlockCommand],
 ];
+
+/** Those whose word is among the arguments, wherever: which of them is the command is for the parser to say. */
+export async function commandsNamed(args: readonly string[]): Promise<readonly CommandSpec[]> {
+  const named = COMMANDS.filter(([words]) => words.some((word) => args.includes(word)));
+  return Promise.all(named.map(([, load]) => load()));
+}
+
+/** All of them, each with the words that load it. */
+export async function allCommands(): Promise<
+  readonly { readonly words: readonly string[]; readonly spec: CommandSpec }[]
+> {
+  return Promise.all(COMMANDS.map(async ([words, load]) => ({ words, spec: await load() })));
+}

@@ -18,6 +18,7 @@ export const listCommand: CommandSpec = {
     note: 'It reads the disk and asks no device. Backups that idevicebackup2, Finder or iTunes made in the same folder are listed too.',
     codes: ['not_found', 'destination', 'ambiguous_device', 'interrupted'],
   },
+  aliases: ['ls'],
   options: [],
   run: async ({ config, terminal, clock, signal }) => {
     const listing = chooseBackups(await listBackups({ root: config.root, signal }), config.udids);

@@ -4,7 +4,7 @@
  */
 import { readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
-import { type FileProblem, type FileSettings, readSettings } from './file.js';
+import type { FileProblem, FileSettings } from './file.js';
 import { SHARED_OPTIONS, type SharedOption } from './options.js';
 import { type PasswordSource, readPasswordSource } from './password.js';
 import { IbkError } from '../errors.js';
@@ -118,7 +118,10 @@ async function loadFile(sources: ConfigSources): Promise<{ configFile: ConfigFil
       });
     }
   }
-  const settings = readSettings(toml);
+  // No file is the common case, and TOML has a parser to load.
+  const settings: FileSettings = exists
+    ? (await import('./file.js')).readSettings(toml)
+    : { values: new Map(), lines: new Map(), problems: [] };
   const keys = [...settings.values.keys()];
   return { configFile: { path, exists, keys, problems: settings.problems }, settings };
 }
