@@ -18,6 +18,17 @@ export { type DeviceChange, type ListDevicesOptions, listDevices, watchDevices }
 export { type DoctorOptions, doctor } from './operations/doctor.js';
 export { type ChoosingOptions, type ChosenBackup, chooseBackups, chooseVersion } from './operations/choose-backups.js';
 export { type ListBackupsOptions, listBackups } from './operations/list-backups.js';
+export {
+  openBackupAt,
+  type OpenBackupAtOptions,
+  withBackup,
+  type WithBackupOptions,
+} from './operations/open-backup.js';
+export { type OpenBackupOptions, openBackup } from './backup/reader/open-backup.js';
+export type { AskPassword } from './backup/reader/password.js';
+export * from './backup/reader/types.js';
+export { Secret } from './io/secret.js';
+export { folderSource } from './backup/backup-source.js';
 export { pairDevice, type PairResult, unpairDevice, type UnpairResult, validatePairing } from './operations/pair.js';
 export { planBackup } from './operations/plan-backup.js';
 export type * from './operations/results.js';

@@ -11,6 +11,8 @@ import { turnTaker } from './context.js';
 export interface BackupSource {
   /** Undefined where there is no such file, or none that may be taken for it. */
   open(path: string): ReadableFile | undefined;
+  /** Why `open` gave nothing. `lost`: it was there, and another program overwrote it. `irregular`: a link, a pipe, a device or a folder is in its place. */
+  whyNot(path: string): 'absent' | 'lost' | 'irregular';
   /** Every file of the backup, there or missing, in order of their paths (bytes). */
   files(options: VerifyOptions): AsyncGenerator<ExaminedFile, void>;
 }
@@ -21,6 +23,11 @@ export function versionSource(ctx: StoreContext, reader: VersionReader, version:
     open: (path) => {
       const reading = reader.open(version, path);
       return reading.state === 'found' ? reading.file : undefined;
+    },
+    whyNot: (path) => {
+      const reading = reader.open(version, path);
+      if (reading.state === 'found') reading.file.close();
+      return reading.state === 'lost' ? 'lost' : 'absent';
     },
     files: (options) => examine(ctx, reader, version, options),
   };
@@ -49,7 +56,11 @@ export function folderSource(folder: string): BackupSource {
       }
     }
   }
-  return { open: (path) => fs.open(below(path)), files: (options) => files('', options) };
+  return {
+    open: (path) => fs.open(below(path)),
+    whyNot: (path) => (fs.stat(below(path)) === undefined ? 'absent' : 'irregular'),
+    files: (options) => files('', options),
+  };
 }
 
 /** A small file, whole; undefined where there is none. @throws EFBIG */

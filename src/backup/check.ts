@@ -12,7 +12,7 @@
  * That the folder beneath is as ibk left it, the seal tells (seal.ts): once before the list of changes is written, and at the commit point again.
  */
 import { IbkError } from '../errors.js';
-import { parseKeybagForm } from './format/keybag.js';
+import { parseKeybag } from './format/keybag.js';
 import type { StoreLease } from './lease.js';
 import { isPlainDatabase, readManifestRows } from './format/manifest-db.js';
 import { type BackupManifest, parseManifestPlist } from './format/manifest-plist.js';
@@ -72,7 +72,7 @@ function readManifest(lease: StoreLease): BackupManifest {
   const manifest = reading('Manifest.plist', () =>
     parseManifestPlist(lease.readWhole('Manifest.plist', MANIFEST_PLIST_LIMIT)),
   );
-  if (manifest.keybag !== undefined) parseKeybagForm(manifest.keybag);
+  if (manifest.keybag !== undefined) parseKeybag(manifest.keybag);
   else if (manifest.encrypted) throw incomplete('it is encrypted and has no keybag', 'keybag');
   return manifest;
 }

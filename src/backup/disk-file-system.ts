@@ -136,6 +136,7 @@ export class DiskFileSystem implements StoreFileSystem {
       return undefined;
     }
     return {
+      path: full,
       read: (into, position) => fs.readSync(fd, into, 0, into.length, position),
       stat: () => toStat(fs.fstatSync(fd)),
       close: () => fs.closeSync(fd),

@@ -40,6 +40,8 @@ export interface ReadableFile {
   read(into: Buffer, position: number): number;
   stat(): FileStat;
   close(): void;
+  /** Where a real disk had it when it was opened; by now something else may be there. */
+  readonly path?: string;
 }
 
 /** `catalog`: durable with each transaction. `scratch`: thrown away with the run. `read`: another process may be writing it. */

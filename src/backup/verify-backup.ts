@@ -15,7 +15,7 @@ import { type NamelessDatabase, openNamelessDatabase } from '../io/nameless-data
 import { type BackupSource, readPart } from './backup-source.js';
 import type { ReadableFile } from './file-system.js';
 import { filesNotSent } from './format/info-plist.js';
-import { parseKeybagForm } from './format/keybag.js';
+import { parseKeybag } from './format/keybag.js';
 import { isPlainStart, manifestRows } from './format/manifest-db.js';
 import { type BackupManifest, parseManifestPlist } from './format/manifest-plist.js';
 import { fileIdFor, isRegularFile, readMbdb } from './format/mbdb.js';
@@ -162,7 +162,7 @@ function openMbdb(source: BackupSource, parts: Parts): OpenedManifest {
 
 function readManifest(source: BackupSource): BackupManifest {
   const manifest = parseManifestPlist(needed(source, 'Manifest.plist', PLIST_LIMIT));
-  if (manifest.keybag !== undefined) parseKeybagForm(manifest.keybag);
+  if (manifest.keybag !== undefined) parseKeybag(manifest.keybag);
   else if (manifest.encrypted) throw new IbkError('damaged', 'The backup is encrypted and has no keybag.');
   return manifest;
 }

@@ -1,34 +1,78 @@
 /**
- * The backup keybag: `tag (4 ASCII) | u32be length | value`, repeated, no padding and no end mark. The first UUID opens the header, each later one a class
- * key. Here only its form is read; what unlocks it comes with reading encrypted backups.
+ * The backup keybag: `tag (4 ASCII) | u32be length | value`, repeated, no padding and no end mark.
+ *
+ * | part    | tags |
+ * |---------|------|
+ * | header  | VERS TYPE UUID HMCK WRAP SALT ITER; DPWT DPIC DPSL in encrypted backups from iOS 10.2 on |
+ * | a class | UUID CLAS WRAP KTYP WPKY (and PBKY), in any order after its UUID |
+ *
+ * The second UUID, and each later one, opens a class. Tags that are not known are passed over.
  */
 import { IbkError } from '../../errors.js';
 
-export interface KeybagForm {
+export interface Keybag {
   readonly version: number;
   /** 1 is a backup keybag; the top two bits are flags. */
   readonly type: number;
-  readonly classes: readonly number[];
+  /** PBKDF2 with SHA-1; undefined where the header has none, so that no password opens it. */
+  readonly derivation: Derivation | undefined;
+  /** PBKDF2 with SHA-256 before it: where DPSL and DPIC are, whatever the iOS. */
+  readonly doubleProtection: Derivation | undefined;
+  readonly classes: readonly ClassBlock[];
+}
+
+export interface Derivation {
+  readonly salt: Buffer;
+  readonly iterations: number;
+}
+
+export interface ClassBlock {
+  readonly protectionClass: number;
+  /** Bit 0: wrapped with a key of the device. Bit 1: wrapped with the key that follows from the password. */
+  readonly wrap: number;
+  /** 40 bytes; undefined where the block has none. */
+  readonly wrappedKey: Buffer | undefined;
 }
 
 const MAX_KEYBAG_BYTES = 64 * 1024;
+export const WRAPPED_KEY_BYTES = 40;
 
 /** @throws IbkError `damaged`, reason `keybag` */
-export function parseKeybagForm(bytes: Buffer): KeybagForm {
+export function parseKeybag(bytes: Buffer): Keybag {
   if (bytes.length > MAX_KEYBAG_BYTES) throw bad(`it has ${bytes.length} bytes`);
-  let version: number | undefined;
-  let type: number | undefined;
-  let uuids = 0;
-  const classes: number[] = [];
+  const header: Block = new Map();
+  const blocks: Block[] = [];
   for (const { tag, value } of readTlv(bytes)) {
-    if (tag === 'UUID') uuids++;
-    else if (tag === 'VERS') version = u32(tag, value);
-    else if (tag === 'TYPE') type = u32(tag, value) & 0x3fffffff;
-    else if (tag === 'CLAS' && uuids > 1) classes.push(u32(tag, value) & 0xf);
-    else if (tag === 'WPKY' && value.length !== 40) throw bad(`a wrapped key has ${value.length} bytes`);
+    const opensClass = tag === 'UUID' && header.has('UUID');
+    if (opensClass) blocks.push(new Map());
+    (blocks.at(-1) ?? header).set(tag, value);
   }
+  const version = u32(header, 'VERS');
+  const type = u32(header, 'TYPE');
+  const classes = blocks.filter((block) => block.has('CLAS')).map(classBlock);
   if (version === undefined || type === undefined || classes.length === 0) throw bad('it has no version, type or keys');
-  return { version, type, classes };
+  return {
+    version,
+    type: type & 0x3fffffff,
+    derivation: derivation(header, 'SALT', 'ITER'),
+    doubleProtection: derivation(header, 'DPSL', 'DPIC'),
+    classes,
+  };
+}
+
+type Block = Map<string, Buffer>;
+
+function classBlock(block: Block): ClassBlock {
+  const wrappedKey = block.get('WPKY');
+  if (wrappedKey !== undefined && wrappedKey.length !== WRAPPED_KEY_BYTES)
+    throw bad(`a wrapped key has ${wrappedKey.length} bytes`);
+  return { protectionClass: (u32(block, 'CLAS') ?? 0) & 0xf, wrap: u32(block, 'WRAP') ?? 0, wrappedKey };
+}
+
+function derivation(header: Block, saltTag: string, countTag: string): Derivation | undefined {
+  const salt = header.get(saltTag);
+  const iterations = u32(header, countTag);
+  return salt === undefined || iterations === undefined ? undefined : { salt, iterations };
 }
 
 function* readTlv(bytes: Buffer): Generator<{ tag: string; value: Buffer }> {
@@ -42,9 +86,10 @@ function* readTlv(bytes: Buffer): Generator<{ tag: string; value: Buffer }> {
   }
 }
 
-function u32(tag: string, value: Buffer): number {
-  if (value.length !== 4) throw bad(`${tag} has ${value.length} bytes`);
-  return value.readUInt32BE(0);
+function u32(block: Block, tag: string): number | undefined {
+  const value = block.get(tag);
+  if (value !== undefined && value.length !== 4) throw bad(`${tag} has ${value.length} bytes`);
+  return value?.readUInt32BE(0);
 }
 
 function bad(why: string): IbkError {

@@ -8,7 +8,8 @@ export interface BackupManifest {
   readonly version: string;
   readonly encrypted: boolean;
   readonly keybag: Buffer | undefined;
-  /** Is Manifest.db encrypted as a whole (iOS 10.2 and later)? */
+  /** Of Manifest.db, which is then encrypted as a whole (iOS 10.2 and later): `class u32le | wrapped key (40 bytes)`. */
+  readonly manifestKey: Buffer | undefined;
   readonly databaseEncrypted: boolean;
   readonly date: Date | undefined;
   readonly deviceName: string | undefined;
@@ -17,6 +18,8 @@ export interface BackupManifest {
   readonly udid: string | undefined;
   /** Bundle id, group or plug-in -> `ContainerContentClass` and more. */
   readonly applications: PlistDict | undefined;
+  /** All of it. */
+  readonly dict: PlistDict;
 }
 
 const MANIFEST_PLIST_LIMIT = 64 * 1024 * 1024;
@@ -27,17 +30,20 @@ export function parseManifestPlist(bytes: Buffer): BackupManifest {
   const keybag = field(dict, 'BackupKeyBag');
   const date = field(dict, 'Date');
   const encrypted = optionalBoolean(dict, 'IsEncrypted') ?? false;
+  const manifestKey = field(dict, 'ManifestKey');
   const lockdown = optionalDict(dict, 'Lockdown');
   return {
     version: asString(field(dict, 'Version'), 'Version of Manifest.plist'),
     encrypted,
     keybag: Buffer.isBuffer(keybag) ? keybag : undefined,
-    databaseEncrypted: encrypted && Buffer.isBuffer(field(dict, 'ManifestKey')),
+    manifestKey: Buffer.isBuffer(manifestKey) ? manifestKey : undefined,
+    databaseEncrypted: encrypted && Buffer.isBuffer(manifestKey),
     date: date instanceof Date && !Number.isNaN(date.getTime()) ? date : undefined,
     deviceName: lockdown && optionalString(lockdown, 'DeviceName'),
     productType: lockdown && optionalString(lockdown, 'ProductType'),
     productVersion: lockdown && optionalString(lockdown, 'ProductVersion'),
     udid: lockdown && optionalString(lockdown, 'UniqueDeviceID'),
     applications: optionalDict(dict, 'Applications'),
+    dict,
   };
 }

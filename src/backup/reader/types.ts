@@ -4,6 +4,7 @@
  * The name of a file costs nothing to read; its details are decoded when they are asked for, so that one damaged record harms nobody else.
  */
 import type { PlistDict } from '../../plist/value.js';
+import type { ReadableFile } from '../file-system.js';
 import type { BackupManifest } from '../format/manifest-plist.js';
 import type { BackupStatus } from '../format/status-plist.js';
 
@@ -13,7 +14,10 @@ export type BackupEra = 'mdbackup' | 'mdinfo' | 'mbdb' | 'db';
 export interface FileDetails {
   /** Permission bits, 0-0o7777. */
   readonly mode: number;
-  /** Bytes of the plain content as the device claimed when it scanned. What is stored may be longer or shorter (databases), and is right. */
+  /**
+   * Bytes of the plain content as the device claimed when it scanned; 0 where it claims nothing, or what no disk can hold.
+   * What is stored may be longer or shorter (databases), and is right.
+   */
   readonly sizeBytes: number;
   /** Unix seconds; null where the record does not say. */
   readonly mtime: number | null;
@@ -33,6 +37,7 @@ export interface FileDetails {
   readonly extendedAttributes: Buffer | null;
 }
 
+/** Holds what the manifest has of the file (about a kilobyte): whoever keeps a million keeps what he needs of each, not the record. */
 export interface FileRecord {
   /** 40 lower-case hex digits, checked; the name of the payload. */
   readonly fileId: string;
@@ -51,6 +56,23 @@ export interface RecordQuery {
   /** With exactly one domain: this path, and what lies below it. */
   readonly below?: string | undefined;
   readonly matches?: ((domain: string, relativePath: string) => boolean) | undefined;
+  /** Rows that are no record; they are passed over. Placeholders that old releases of iOS write (all fields null) are not told of. */
+  readonly onUnusable?: ((row: UnusableRow) => void) | undefined;
+}
+
+/** A row of the manifest with a field of a wrong type, too long, or a fileID that is none. What is text in it, as stored: hostile. */
+export interface UnusableRow {
+  readonly fileId: string | null;
+  readonly domain: string | null;
+  readonly relativePath: string | null;
+  readonly why: 'file_id' | 'name' | 'kind';
+}
+
+/** A file of the backup as it lies there, encrypted or not; closed by who opened it. */
+export interface StoredFile {
+  /** In the backup folder: `ab/abcd…`. */
+  readonly path: string;
+  readonly file: ReadableFile;
 }
 
 /** The plain content of one file. Exactly one reader at a time; closed by who opened it. */
@@ -68,15 +90,26 @@ export const SMALL_CONTENT_BYTES = 1024 * 1024;
 
 export interface OpenedBackup extends AsyncDisposable {
   readonly era: BackupEra;
+  /** Is the content of files encrypted? */
   readonly encrypted: boolean;
   /** Undefined where the part is missing or cannot be read: identity then rests on the folder's name. */
   readonly info: PlistDict | undefined;
   readonly manifest: BackupManifest | undefined;
   readonly status: BackupStatus | undefined;
-  /** In pages, in an order that does not change between two runs. @throws IbkError `damaged`, reason `manifest`; the signal's reason */
+  /**
+   * Asks for the password, where the backup is encrypted and it is not open yet: what `content` needs first. One key derivation.
+   * @throws IbkError `password`: wrong, or there is none; `damaged` (keybag); `unsafe`: a keybag that asks for hours
+   */
+  unlock(): Promise<void>;
+  /** In pages, in an order that does not change between two runs. Unlocks where the manifest itself is encrypted. @throws IbkError as `unlock`; `damaged`, reason `manifest`; the signal's reason */
   records(query?: RecordQuery, signal?: AbortSignal): AsyncGenerator<readonly FileRecord[], void>;
   /** By an index where the format has one, never by a scan of Manifest.db. */
   find(domain: string, relativePath: string): Promise<FileRecord | undefined>;
-  /** Undefined: the manifest names it, and it is not in the backup. @throws IbkError `damaged` (lost, record, key), `unsafe` (no regular file in its place) */
+  /**
+   * Undefined: the manifest names it, and it is not in the backup; or it is no file.
+   * @throws IbkError `damaged` (lost, record, key), `unsafe` (no regular file in its place), `password` (not unlocked)
+   */
   content(record: FileRecord): FileContent | undefined;
+  /** The same as it is stored: what a digest is taken over. @throws IbkError `damaged` (lost), `unsafe` */
+  stored(record: FileRecord): StoredFile | undefined;
 }

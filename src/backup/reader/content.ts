@@ -1,0 +1,112 @@
+/** The plain content of a file of a backup. Its claimed size is not looked at: databases were copied after it was taken (backups of real phones). */
+import type { ReadableFile } from '../file-system.js';
+import { BLOCK_BYTES, contentDecipher, damagedContent, fill, paddingOf, storedPieces } from './stored-bytes.js';
+import { type FileContent, SMALL_CONTENT_BYTES } from './types.js';
+
+/** Stored as it is. */
+export class PlainContent implements FileContent {
+  readonly #file: ReadableFile;
+  readonly storedBytes: number;
+
+  constructor(file: ReadableFile) {
+    this.#file = file;
+    this.storedBytes = file.stat().sizeBytes;
+  }
+
+  readWhole(): Buffer {
+    return readSmall(this.#file, this.storedBytes);
+  }
+
+  async *pieces(signal?: AbortSignal): AsyncGenerator<Buffer, void> {
+    let at = 0;
+    for await (const piece of storedPieces(this.#file, signal)) {
+      at += piece.length;
+      yield piece;
+    }
+    if (at < this.storedBytes) throw cut(at, this.storedBytes);
+  }
+
+  close(): void {
+    this.#file.close();
+  }
+}
+
+/**
+ * AES-256-CBC with a key of its own.
+ *
+ * Padding is removed where it is valid. Where it is not, or the last block is not whole, `pieces` gives all that can be decrypted before it throws.
+ */
+export class EncryptedContent implements FileContent {
+  readonly #file: ReadableFile;
+  readonly #key: Buffer;
+  readonly storedBytes: number;
+
+  constructor(file: ReadableFile, key: Buffer) {
+    this.#file = file;
+    this.#key = key;
+    this.storedBytes = file.stat().sizeBytes;
+  }
+
+  readWhole(): Buffer {
+    const stored = readSmall(this.#file, this.storedBytes);
+    // A file of no bytes may be stored as nothing, not even a block of padding.
+    if (stored.length === 0) return stored;
+    if (stored.length % BLOCK_BYTES !== 0) throw this.#notWhole();
+    const plain = contentDecipher(this.#key).update(stored);
+    const padding = paddingOf(plain);
+    if (padding === undefined) throw this.#badPadding();
+    return plain.subarray(0, plain.length - padding);
+  }
+
+  async *pieces(signal?: AbortSignal): AsyncGenerator<Buffer, void> {
+    if (this.storedBytes === 0) return;
+    const decipher = contentDecipher(this.#key);
+    let at = 0;
+    let held: Buffer | undefined;
+    for await (const piece of storedPieces(this.#file, signal)) {
+      at += piece.length;
+      if (held !== undefined && held.length > 0) yield held;
+      held = decipher.update(piece);
+    }
+    if (held === undefined) throw cut(at, this.storedBytes);
+    const isWhole = at === this.storedBytes && at % BLOCK_BYTES === 0;
+    const padding = isWhole ? paddingOf(held) : undefined;
+    if (padding === undefined) {
+      if (held.length > 0) yield held;
+      if (at < this.storedBytes) throw cut(at, this.storedBytes);
+      throw at % BLOCK_BYTES === 0 ? this.#badPadding() : this.#notWhole();
+    }
+    if (padding < held.length) yield held.subarray(0, held.length - padding);
+  }
+
+  close(): void {
+    this.#file.close();
+  }
+
+  #notWhole(): Error {
+    const { storedBytes } = this;
+    return damagedContent(`its ${storedBytes} bytes are no whole number of blocks, so that its end is missing`, 'cut', {
+      storedBytes,
+    });
+  }
+
+  #badPadding(): Error {
+    const { storedBytes } = this;
+    return damagedContent('it does not end as an encrypted file does', 'padding', { storedBytes });
+  }
+}
+
+function readSmall(file: ReadableFile, sizeBytes: number): Buffer {
+  if (sizeBytes > SMALL_CONTENT_BYTES) throw new RangeError(`${sizeBytes} bytes are no small file`);
+  const into = Buffer.allocUnsafe(sizeBytes);
+  const count = fill(file, into, 0);
+  if (count < sizeBytes) throw cut(count, sizeBytes);
+  return into;
+}
+
+function cut(count: number, storedBytes: number): Error {
+  return damagedContent(`it ended after ${count} of ${storedBytes} bytes while it was read`, 'cut', {
+    storedBytes,
+    readBytes: count,
+  });
+}

@@ -1,0 +1,55 @@
+/** The three property lists of a backup, each read when it is first asked for; what is missing or cannot be read is undefined. */
+import { parsePlist } from '../../plist/codec.js';
+import { asDict, optionalString } from '../../plist/fields.js';
+import type { PlistDict } from '../../plist/value.js';
+import { type BackupSource, readPart } from '../backup-source.js';
+import { type BackupManifest, parseManifestPlist } from '../format/manifest-plist.js';
+import { type BackupStatus, parseStatusPlist, SMALL_PLIST_LIMIT } from '../format/status-plist.js';
+import type { BackupName } from './password.js';
+
+const PLIST_LIMIT = 64 * 1024 * 1024;
+
+export class BackupPlists {
+  readonly #source: BackupSource;
+  #info: { value: PlistDict | undefined } | undefined;
+  #manifest: { value: BackupManifest | undefined } | undefined;
+  #status: { value: BackupStatus | undefined } | undefined;
+
+  constructor(source: BackupSource) {
+    this.#source = source;
+  }
+
+  /** May hold icons of ten megabytes and more. */
+  get info(): PlistDict | undefined {
+    this.#info ??= this.#read('Info.plist', PLIST_LIMIT, (bytes) =>
+      asDict(parsePlist(bytes, 'Info.plist', { maxBytes: PLIST_LIMIT }), 'Info.plist'),
+    );
+    return this.#info.value;
+  }
+
+  get manifest(): BackupManifest | undefined {
+    this.#manifest ??= this.#read('Manifest.plist', PLIST_LIMIT, parseManifestPlist);
+    return this.#manifest.value;
+  }
+
+  get status(): BackupStatus | undefined {
+    this.#status ??= this.#read('Status.plist', SMALL_PLIST_LIMIT, parseStatusPlist);
+    return this.#status.value;
+  }
+
+  /** For questions and errors. */
+  name(word: string): BackupName {
+    const device = this.manifest?.deviceName ?? (this.info && optionalString(this.info, 'Device Name'));
+    return { device: device ?? 'this device', madeAt: this.status?.date ?? this.manifest?.date, word };
+  }
+
+  #read<T>(name: string, mostBytes: number, parse: (bytes: Buffer) => T): { value: T | undefined } {
+    try {
+      const bytes = readPart(this.#source, name, mostBytes);
+      return { value: bytes === undefined ? undefined : parse(bytes) };
+    } catch {
+      // Verify tells why; whoever reads does without.
+      return { value: undefined };
+    }
+  }
+}
