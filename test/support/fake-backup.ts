@@ -50,7 +50,9 @@ export function fakeBackup(
       for (let at = 0; at < found.length; at += 3) yield found.slice(at, at + 3);
     },
     find: async (domain, path) => records.find((record) => record.domain === domain && record.relativePath === path),
+    unlock: async () => undefined,
     content: (): FileContent | undefined => undefined,
+    stored: () => undefined,
     [Symbol.asyncDispose]: async () => undefined,
   };
 }
