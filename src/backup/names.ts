@@ -34,6 +34,8 @@ const FLAT = /^[0-9a-f]{40}(?:\.[a-z]+)?$/;
 const HASH_FOLDER = /^[0-9a-f]{2}$/;
 const LITTER = /^(?:\.DS_Store|Thumbs\.db|desktop\.ini|\._.*)$/;
 const DOS_DEVICE = /^(?:con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³])(?:\..*)?$/i;
+/** The short name that FAT and NTFS make up for another file: `STATUS~1.PLI`. */
+const SHORT_NAME = /^[^.]{1,6}~[0-9]{1,6}(?:\.[^.]{0,3})?$/;
 const UNSTORABLE = /[\u0000-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069\\:*?"<>|]/;
 const MAX_COMPONENT_BYTES = 255;
 const MAX_DEPTH = 8;
@@ -100,7 +102,7 @@ export function judgeName(path: string): NameVerdict {
 function isPlainComponent(part: string): boolean {
   if (part === '' || part === '.' || part === '..') return false;
   if (Buffer.byteLength(part) > MAX_COMPONENT_BYTES || UNSTORABLE.test(part)) return false;
-  return !/[. ]$/.test(part) && !DOS_DEVICE.test(part);
+  return !/[. ]$/.test(part) && !DOS_DEVICE.test(part) && !SHORT_NAME.test(part);
 }
 
 /** A path read from a list or a catalog that may be put behind the backup folder: relative, plain, and not of this store. */

@@ -6,14 +6,11 @@
  *     object:  marker byte, high nibble = kind, low nibble = size or 0xF with an integer object after it
  *
  * Every count is checked against the bytes that are really there before anything is allocated; cycles and shared containers are bounded by
- * depth and by the number of values in the result; texts that overlap each other, by the length of the document. Kinds and limits as CoreFoundation writes them, checked against plistutil.
+ * depth and by the weight of the result; texts that overlap each other, by the length of the document. Kinds and limits as CoreFoundation writes them,
+ * checked against plistutil.
  */
 import { PlistReal, PlistUid, type PlistDict, type PlistValue } from './value.js';
-
-export interface DecodeBounds {
-  readonly maxValues: number;
-  readonly maxDepth: number;
-}
+import { type DecodeBounds, WEIGHT, Weight } from './weight.js';
 
 /** Dates count from the beginning of 2001. */
 export const EPOCH_2001_MS = 978_307_200_000;
@@ -28,15 +25,15 @@ export function decodeBinaryPlist(bytes: Buffer, bounds: DecodeBounds): PlistVal
 
 class Decoder {
   readonly #bytes: Buffer;
-  readonly #bounds: DecodeBounds;
+  readonly #maxDepth: number;
+  readonly #weight: Weight;
   readonly #offsetSize: number;
   readonly #refSize: number;
   readonly #count: number;
   readonly #topRef: number;
   readonly #table: number;
-  /** Scalars already decoded, by object number: keys repeat in every entry of a listing. */
-  readonly #scalars = new Map<number, PlistValue>();
-  #values = 0;
+  /** Texts already decoded, by object number: keys repeat in every entry of a listing. */
+  readonly #texts = new Map<number, string>();
   /** Bytes of text decoded so far. In an honest document each byte belongs to one object, so there is never more text than document. */
   #textBytes = 0;
 
@@ -44,7 +41,8 @@ class Decoder {
     if (bytes.length < 8 + 1 + TRAILER_BYTES) throw new Error('too short');
     const trailer = bytes.length - TRAILER_BYTES;
     this.#bytes = bytes;
-    this.#bounds = bounds;
+    this.#maxDepth = bounds.maxDepth;
+    this.#weight = new Weight(bounds.maxValues);
     this.#offsetSize = bytes.readUInt8(trailer + 6);
     this.#refSize = bytes.readUInt8(trailer + 7);
     this.#count = this.#u64(trailer + 8);
@@ -61,10 +59,10 @@ class Decoder {
   }
 
   #object(ref: number, depth: number): PlistValue {
-    const known = this.#scalars.get(ref);
-    if (++this.#values > this.#bounds.maxValues) throw new Error(`more than ${this.#bounds.maxValues} values`);
+    this.#weight.add(WEIGHT.value);
+    const known = this.#texts.get(ref);
     if (known !== undefined) return known;
-    if (depth > this.#bounds.maxDepth) throw new Error('nested too deeply, or in a circle');
+    if (depth > this.#maxDepth) throw new Error('nested too deeply, or in a circle');
     if (ref >= this.#count) throw new Error('a reference to no object');
     const at = this.#uint(this.#table + ref * this.#offsetSize, this.#offsetSize);
     if (at < 8 || at >= this.#table) throw new Error('an object outside the document');
@@ -73,7 +71,7 @@ class Decoder {
     if (kind === 0xa || kind === 0xc) return this.#array(at, marker & 0xf, depth);
     if (kind === 0xd) return this.#dict(at, marker & 0xf, depth);
     const value = this.#scalar(at, kind, marker & 0xf);
-    this.#scalars.set(ref, value);
+    if (typeof value === 'string') this.#texts.set(ref, value);
     return value;
   }
 
@@ -94,10 +92,12 @@ class Decoder {
         if (low !== 3) throw new Error('a date of an unknown size');
         const ms = this.#slice(at + 1, 8).readDoubleBE(0) * 1000 + EPOCH_2001_MS;
         if (!(Math.abs(ms) <= MAX_DATE_MS)) throw new Error('a date out of range');
+        this.#weight.add(WEIGHT.object);
         return new Date(ms);
       }
       case 0x4: {
         const { length, start } = this.#length(at, low);
+        this.#weight.add(WEIGHT.object);
         return this.#slice(start, length);
       }
       case 0x5: {
@@ -138,6 +138,7 @@ class Decoder {
   #array(at: number, low: number, depth: number): PlistValue[] {
     const { length, start } = this.#length(at, low);
     this.#slice(start, length * this.#refSize);
+    this.#weight.add(WEIGHT.object);
     const result: PlistValue[] = [];
     for (let i = 0; i < length; i++)
       result.push(this.#object(this.#uint(start + i * this.#refSize, this.#refSize), depth + 1));
@@ -147,6 +148,7 @@ class Decoder {
   #dict(at: number, low: number, depth: number): PlistDict {
     const { length, start } = this.#length(at, low);
     this.#slice(start, length * 2 * this.#refSize);
+    this.#weight.add(WEIGHT.dict);
     const result: PlistDict = Object.create(null);
     for (let i = 0; i < length; i++) {
       const key = this.#object(this.#uint(start + i * this.#refSize, this.#refSize), depth + 1);

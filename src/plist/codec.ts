@@ -9,13 +9,13 @@ import { encodeXmlPlist } from './xml-encoder.js';
 export interface PlistLimits {
   /** Largest document in bytes. Default 64 MiB. */
   readonly maxBytes?: number;
-  /** Most values in the result, counted after shared references are followed. Default 4,000,000. */
+  /** Most values in the result, counted after shared references are followed; a dictionary counts as four (weight.ts). Default 1,000,000. */
   readonly maxValues?: number;
   /** Deepest nesting. Default 128. */
   readonly maxDepth?: number;
 }
 
-export const DEFAULT_PLIST_LIMITS = { maxBytes: 64 * 1024 * 1024, maxValues: 4_000_000, maxDepth: 128 } as const;
+export const DEFAULT_PLIST_LIMITS = { maxBytes: 64 * 1024 * 1024, maxValues: 1_000_000, maxDepth: 128 } as const;
 
 /**
  * Decodes a binary or XML property list.

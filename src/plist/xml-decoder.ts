@@ -5,8 +5,8 @@
  * expand. Control characters that XML forbids are taken as they are: lockdownd sends them (idevicebackup2 strips them). Integers keep all 64
  * bits.
  */
-import type { DecodeBounds } from './binary-decoder.js';
 import { type PlistDict, PlistReal, type PlistValue } from './value.js';
+import { type DecodeBounds, WEIGHT, Weight } from './weight.js';
 
 /** @throws Error in plain words; `codec.ts` wraps it. */
 export function decodeXmlPlist(bytes: Buffer, bounds: DecodeBounds): PlistValue {
@@ -21,13 +21,14 @@ interface Tag {
 
 class Parser {
   readonly #text: string;
-  readonly #bounds: DecodeBounds;
+  readonly #maxDepth: number;
+  readonly #weight: Weight;
   #at = 0;
-  #values = 0;
 
   constructor(text: string, bounds: DecodeBounds) {
     this.#text = text;
-    this.#bounds = bounds;
+    this.#maxDepth = bounds.maxDepth;
+    this.#weight = new Weight(bounds.maxValues);
   }
 
   document(): PlistValue {
@@ -49,8 +50,8 @@ class Parser {
 
   #value(tag: Tag, depth: number): PlistValue {
     if (tag.kind === 'close') throw new Error(`an unexpected </${tag.name}>`);
-    if (++this.#values > this.#bounds.maxValues) throw new Error(`more than ${this.#bounds.maxValues} values`);
-    if (depth > this.#bounds.maxDepth) throw new Error('nested too deeply');
+    this.#weight.add(WEIGHT.value);
+    if (depth > this.#maxDepth) throw new Error('nested too deeply');
     switch (tag.name) {
       case 'dict':
         return this.#dict(tag, depth);
@@ -67,8 +68,10 @@ class Parser {
       case 'real':
         return real(this.#content(tag).trim());
       case 'date':
+        this.#weight.add(WEIGHT.object);
         return date(this.#content(tag).trim());
       case 'data':
+        this.#weight.add(WEIGHT.object);
         return data(this.#content(tag));
       default:
         throw new Error('an unknown element');
@@ -77,6 +80,7 @@ class Parser {
 
   #array(tag: Tag, depth: number): PlistValue[] {
     const result: PlistValue[] = [];
+    this.#weight.add(WEIGHT.object);
     if (tag.kind === 'empty') return result;
     for (;;) {
       const next = this.#tag();
@@ -87,11 +91,13 @@ class Parser {
 
   #dict(tag: Tag, depth: number): PlistDict {
     const result: PlistDict = Object.create(null);
+    this.#weight.add(WEIGHT.dict);
     if (tag.kind === 'empty') return result;
     for (;;) {
       const next = this.#tag();
       if (next.kind === 'close' && next.name === 'dict') return result;
       if (next.name !== 'key' || next.kind === 'close') throw new Error('a dictionary entry without a key');
+      this.#weight.add(WEIGHT.value);
       const key = this.#content(next);
       result[key] = this.#value(this.#tag(), depth + 1);
     }
@@ -160,8 +166,25 @@ class Parser {
 
 const NAMED: Readonly<Record<string, string>> = { lt: '<', gt: '>', amp: '&', quot: '"', apos: "'" };
 
+/** Replaced at once: the pieces of a text of nothing but entities would take fifty times its room. */
+const UNESCAPED_AT_ONCE = 64 * 1024;
+const LONGEST_ENTITY = 12;
+
 function unescapeXml(text: string): string {
   if (!text.includes('&')) return text;
+  if (text.length <= UNESCAPED_AT_ONCE) return unescapePiece(text);
+  let result = '';
+  for (let at = 0; at < text.length; ) {
+    let end = at + UNESCAPED_AT_ONCE;
+    const cut = text.slice(end - LONGEST_ENTITY, end).lastIndexOf('&');
+    if (cut >= 0) end += cut - LONGEST_ENTITY;
+    result += unescapePiece(text.slice(at, end));
+    at = end;
+  }
+  return result;
+}
+
+function unescapePiece(text: string): string {
   return text.replace(/&(#x[0-9a-fA-F]{1,6}|#[0-9]{1,7}|[a-z]{1,8})?;?/g, (whole, name: string | undefined) => {
     if (name === undefined || !whole.endsWith(';')) throw new Error('a malformed entity');
     if (name.startsWith('#')) {
@@ -184,6 +207,9 @@ function integer(text: string): number | bigint {
   return Number.isSafeInteger(number) ? number : value;
 }
 
+/** Far beyond any real's digits. The pattern below would take hours for a text of megabytes. */
+const LONGEST_REAL = 1000;
+
 function real(text: string): PlistReal {
   const named: Readonly<Record<string, number>> = {
     nan: Number.NaN,
@@ -192,6 +218,7 @@ function real(text: string): PlistReal {
     '-inf': -Infinity,
     infinity: Infinity,
   };
+  if (text.length > LONGEST_REAL) throw new Error('a malformed real');
   const lower = text.toLowerCase();
   const special = Object.hasOwn(named, lower) ? named[lower] : undefined;
   if (special !== undefined) return new PlistReal(special);

@@ -16,8 +16,8 @@ import { send } from './connection.js';
 import type { ProtocolContext } from './context.js';
 import type { Connection } from './transport.js';
 
-/** The largest real answers are icons and app metadata, a few MiB. */
-const MOST_BYTES = 64 * 1024 * 1024;
+/** The largest real answers are icons and app metadata, a few MiB; libimobiledevice 1.2 took none of 16 MiB or more. */
+const MOST_BYTES = 16 * 1024 * 1024;
 
 export interface WaitOptions {
   readonly signal?: AbortSignal | undefined;

@@ -15,8 +15,9 @@ import { constantName, type Trace, type TraceConnection } from '../../trace/trac
 import { send } from '../connection.js';
 import type { Connection } from '../transport.js';
 import { type StreamPlace, streamEnding } from './downloads.js';
-import { buildFrame, HANDSHAKE_LIMIT, MESSAGE_LIMIT, malformed, readFrame } from './framing.js';
+import { buildFrame, HANDSHAKE_LIMIT, MESSAGE_LIMIT, readFrame } from './framing.js';
 import type { DeviceLinkHost } from './host.js';
+import { malformed } from './malformed.js';
 import { type DeviceRequest, decodeRequest, disconnectMessage, processMessage, versionReply } from './messages.js';
 import { type LinkProgress, ProgressMeter } from './progress.js';
 import { type LinkEvents, serve } from './serve.js';

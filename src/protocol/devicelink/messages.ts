@@ -22,6 +22,7 @@
 import { asArray, asDict, asInteger, asString } from '../../plist/fields.js';
 import { PlistReal, type PlistValue, plistDict } from '../../plist/value.js';
 import type { PlistDict } from '../../plist/value.js';
+import { malformed } from './malformed.js';
 
 /** Travels where a text is absent (seen in every client). */
 export const EMPTY_PARAMETER = '___EmptyParameterString___';
@@ -73,9 +74,9 @@ export function decodeRequest(message: PlistValue): DeviceRequest {
       return { kind: 'purgeDiskSpace', bytes: bytesAt(m[1]) };
     case 'DLContentsOfDirectory':
     case 'DLMessageContentsOfDirectory':
-      return { kind: 'listDirectory', path: asString(m[1], `${tag}[1]`) };
+      return { kind: 'listDirectory', path: asPath(m[1], `${tag}[1]`) };
     case 'DLMessageCreateDirectory':
-      return { kind: 'createDirectory', path: asString(m[1], `${tag}[1]`), percent: percentAt(m[3]) };
+      return { kind: 'createDirectory', path: asPath(m[1], `${tag}[1]`), percent: percentAt(m[3]) };
     case 'DLMessageMoveItems':
     case 'DLMessageMoveFiles':
       return { kind: 'moveItems', renames: asRenames(m[1], tag), percent: percentAt(m[3]) };
@@ -85,8 +86,8 @@ export function decodeRequest(message: PlistValue): DeviceRequest {
     case 'DLMessageCopyItem':
       return {
         kind: 'copyItem',
-        from: asString(m[1], `${tag}[1]`),
-        to: asString(m[2], `${tag}[2]`),
+        from: asPath(m[1], `${tag}[1]`),
+        to: asPath(m[2], `${tag}[2]`),
         percent: percentAt(m[3]) ?? percentAt(m[4]),
       };
     case 'DLMessageProcessMessage':
@@ -101,12 +102,22 @@ export function decodeRequest(message: PlistValue): DeviceRequest {
 }
 
 function asPaths(value: PlistValue | undefined, tag: string): string[] {
-  return asArray(value, `${tag}[1]`).map((path, index) => asString(path, `${tag}[1][${index}]`));
+  return asArray(value, `${tag}[1]`).map((path, index) => asPath(path, `${tag}[1][${index}]`));
+}
+
+/** Half of a surrogate pair could not be sent back as UTF-8, nor name a file on every disk. */
+function asPath(value: PlistValue | undefined, what: string): string {
+  const path = asString(value, what);
+  if (/\p{Surrogate}/u.test(path)) throw malformed(`${what} is not Unicode`);
+  return path;
 }
 
 function asRenames(value: PlistValue | undefined, tag: string): Rename[] {
   const pairs = asDict(value, `${tag}[1]`);
-  return Object.keys(pairs).map((from) => ({ from, to: asString(pairs[from], `${tag}[1] target`) }));
+  return Object.keys(pairs).map((from) => ({
+    from: asPath(from, `${tag}[1] source`),
+    to: asPath(pairs[from], `${tag}[1] target`),
+  }));
 }
 
 /** The phone sends a real; an integer, and nothing at all, are taken too. Anything else is not worth failing a backup for. */

@@ -4,7 +4,7 @@ import type { ByteReader } from '../../io/byte-reader.js';
 import { type PlistValue, plistDict } from '../../plist/value.js';
 import type { TraceConnection } from '../../trace/trace.js';
 import { type StreamPlace, sendDownloads, type WritePieces } from './downloads.js';
-import { malformed } from './framing.js';
+import { malformed } from './malformed.js';
 import type { DeviceLinkHost, ListedEntry } from './host.js';
 import { type DeviceRequest, fileError, statusResponse } from './messages.js';
 import type { ProgressMeter } from './progress.js';

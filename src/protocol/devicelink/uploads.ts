@@ -17,7 +17,7 @@ import { isUtf8 } from 'node:buffer';
 import { throwIfAborted } from '../../io/abort.js';
 import type { ByteReader } from '../../io/byte-reader.js';
 import type { TraceConnection } from '../../trace/trace.js';
-import { malformed } from './framing.js';
+import { malformed } from './malformed.js';
 import type { DeviceLinkHost, FileSink } from './host.js';
 import type { ProgressMeter } from './progress.js';
 

@@ -1,42 +1,16 @@
-/** Paths that leave the phone's folder, one in each kind of message. A computer must refuse each: a status of 0 is recorded as a violation. */
-import { ATTACK_MESSAGES, ATTACK_PATHS, type AttackMessage, type AttackPath } from '../scenarios/backup.js';
+/** A hostile path in a message. A computer must refuse one that leaves the phone's folder: a status of 0 is recorded as a violation. */
+import { type PlistValue, plistDict } from '../../plist/value.js';
+import { ATTACK_MESSAGES, ATTACK_PATHS, type AttackMessage, ESCAPING_PATHS } from '../scenarios/backup.js';
+import { attackPath } from './attack-paths.js';
+import { expectNoResult } from './device-link.js';
 import { FinalAnswer } from './endings.js';
-import type { HostDisk } from './host-disk.js';
+import { type HostDisk, realProgress } from './host-disk.js';
 import { MemoryTarget } from './read-state.js';
 import type { BackupSession } from './session.js';
 
 /** What is written where a computer lets the phone write. */
 const LOOT = Buffer.from('written by a hostile phone\n');
 const HARMLESS = `Snapshot/${'a'.repeat(40)}`;
-
-export function attackPath(kind: AttackPath, udid: string): string {
-  switch (kind) {
-    case 'parent':
-      return '../escaped.txt';
-    case 'parent-inside':
-      return `${udid}/../../escaped.txt`;
-    case 'absolute':
-      return '/tmp/ibk-sim-escaped.txt';
-    case 'other-device':
-      return '00000000-0000000000000000/Status.plist';
-    case 'ibk-folder':
-      return `.ibk/${udid}/head`;
-    case 'ibk-inside':
-      return `${udid}/../.ibk/${udid}/head`;
-    case 'drive':
-      return 'C:\\escaped.txt';
-    case 'nul':
-      return `${udid}/Snapshot/a\0b`;
-    case 'backslash':
-      return `${udid}\\..\\..\\escaped.txt`;
-    case 'long':
-      return `${udid}/Snapshot/${'n'.repeat(5000)}`;
-    case 'deep':
-      return `${udid}/Snapshot/${'d/'.repeat(2500)}x`;
-    case 'empty':
-      return '';
-  }
-}
 
 export async function playAttack(session: BackupSession, scenario: string): Promise<void> {
   const [kindText, messageText] = scenario.split(':');
@@ -53,7 +27,9 @@ export async function playAttack(session: BackupSession, scenario: string): Prom
     );
   }
   const accepted = await attack(session.disk, message, path, harmless);
-  if (accepted) session.phone.violation(`the computer accepted ${JSON.stringify(path.slice(0, 80))} in ${message}`);
+  const escapes = ESCAPING_PATHS.some((name) => name === kind);
+  if (accepted && escapes)
+    session.phone.violation(`the computer accepted ${JSON.stringify(path.slice(0, 80))} in ${message}`);
   await session.disk.remove([harmless], 1);
 }
 
@@ -74,17 +50,32 @@ async function attack(disk: HostDisk, message: AttackMessage, path: string, harm
         if (error instanceof FinalAnswer) return false;
         throw error;
       }
+    case 'list-message': {
+      const { code, payload } = await disk.link.request(['DLMessageContentsOfDirectory', path, plistDict()]);
+      return code === 0 && typeof payload === 'object' && Object.keys(payload).length > 0;
+    }
     case 'mkdir':
       return (await disk.createDirectory(path)).code === 0;
     case 'move-from':
       return (await disk.move([[path, `${harmless.slice(0, -1)}b`]], 1)).code === 0;
     case 'move-to':
       return (await disk.move([[harmless, path]], 1)).code === 0;
+    case 'move-files-from':
+      return asked(disk, 'DLMessageMoveFiles', plistDict({ [path]: `${harmless.slice(0, -1)}b` }));
+    case 'move-files-to':
+      return asked(disk, 'DLMessageMoveFiles', plistDict({ [harmless]: path }));
     case 'remove':
       return (await disk.remove([path], 1)).code === 0;
+    case 'remove-files':
+      return asked(disk, 'DLMessageRemoveFiles', [path]);
     case 'copy-from':
       return (await disk.copy(path, `${harmless.slice(0, -1)}b`, 1)).code === 0;
     case 'copy-to':
       return (await disk.copy(harmless, path, 1)).code === 0;
   }
+}
+
+/** Under the name of older or newer phones than this one. */
+async function asked({ link }: HostDisk, name: string, what: PlistValue): Promise<boolean> {
+  return expectNoResult(await link.request([name, what, plistDict(), realProgress(1)]), name).code === 0;
 }

@@ -16,6 +16,8 @@ export const PLACEHOLDER = '___EmptyParameterString___';
 
 /** Largest message taken from the computer: a listing of a flat backup with 300,000 files is about 60 MB. */
 const MAX_MESSAGE_BYTES = 256 * 1024 * 1024;
+/** A listing of a million files in one folder, as before iOS 10. */
+const MAX_LISTED_VALUES = 20_000_000;
 /** A computer that says nothing for this long has gone (a real phone's limit is not known). */
 const HOST_TIMEOUT_MS = 30 * 60_000;
 
@@ -87,7 +89,7 @@ export class PhoneDeviceLink {
       if (length === 0 || length > MAX_MESSAGE_BYTES) throw new ProtocolViolation(`a message of ${length} bytes`);
       return this.reader.exactly(length, signal);
     }, timeoutMs);
-    const limits = { maxBytes: MAX_MESSAGE_BYTES };
+    const limits = { maxBytes: MAX_MESSAGE_BYTES, maxValues: MAX_LISTED_VALUES };
     let value: PlistValue;
     try {
       value = parsePlist(body, 'message from the computer', limits);

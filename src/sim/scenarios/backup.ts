@@ -5,21 +5,61 @@ import type { ScenarioDefinition } from './definition.js';
 export const BACKUP_PHASES = ['connect', 'passcode', 'scan', 'receive', 'finish'] as const;
 export type BackupPhase = (typeof BACKUP_PHASES)[number];
 
-/** Paths that no computer may follow. `U` stands for the phone's own folder. */
-export const ATTACK_PATHS = [
+/** Paths that lead out of the phone's folder, or into what the computer keeps beside it: no computer may follow one. */
+export const ESCAPING_PATHS = [
   'parent',
   'parent-inside',
+  'parent-middle',
+  'parent-itself',
   'absolute',
+  'absolute-own',
+  'double-slash',
+  'proc',
   'other-device',
   'ibk-folder',
   'ibk-inside',
+  'ibk-below',
+  'ibk-case',
   'drive',
+  'drive-inside',
+  'share',
   'nul',
+  'nul-first',
   'backslash',
-  'long',
-  'deep',
+  'dot-first',
+  'home',
+  'lookalike',
+  'lookalike-slash',
+  'longer-udid',
+  'udid-case',
+  'udid-dot',
+  'udid-space',
   'empty',
 ] as const;
+
+/** Names in the phone's own folder that a disk, a system or a terminal might make something else of: a computer may refuse them, or keep them there. */
+export const ODD_PATHS = [
+  'folder',
+  'long',
+  'long-name',
+  'deep',
+  'dos-device',
+  'dos-device-extension',
+  'trailing-dot',
+  'trailing-space',
+  'stream',
+  'case-twin',
+  'snapshot-twin',
+  'short-name',
+  'wildcard',
+  'control',
+  'bidi',
+  'surrogate',
+  'composed-twin',
+  'planted-link',
+] as const;
+
+export const ATTACK_PATHS = [...ESCAPING_PATHS, ...ODD_PATHS] as const;
 export type AttackPath = (typeof ATTACK_PATHS)[number];
 
 /** Messages that carry a path. */
@@ -27,10 +67,14 @@ export const ATTACK_MESSAGES = [
   'upload',
   'download',
   'list',
+  'list-message',
   'mkdir',
   'move-from',
   'move-to',
+  'move-files-from',
+  'move-files-to',
   'remove',
+  'remove-files',
   'copy-from',
   'copy-to',
 ] as const;
@@ -134,6 +178,8 @@ export const BACKUP_SCENARIOS: readonly ScenarioDefinition[] = [
     name: 'attack',
     value: 'PATH[:MESSAGE]',
     choices: attacks,
-    description: `a path that leaves the phone's folder (${ATTACK_PATHS.join(', ')}) in a message (${ATTACK_MESSAGES.join(', ')})`,
+    description:
+      `a path that leaves the phone's folder (${ESCAPING_PATHS.join(', ')}) or is odd (${ODD_PATHS.join(', ')}) ` +
+      `in a message (${ATTACK_MESSAGES.join(', ')})`,
   },
 ];
