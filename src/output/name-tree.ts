@@ -9,6 +9,7 @@ import { TakenNames } from './taken-names.js';
 export interface PlacedPath {
   /** Parts joined by `/`; never absolute, never with `..`. Empty: the top itself. */
   readonly path: string;
+  /** Its last part is not the one that was wanted. */
   readonly renamed: boolean;
 }
 
@@ -25,7 +26,11 @@ export class NameTree {
   /** Names that were wanted twice -> the next number to try. */
   readonly #next = new Map<string, number>();
 
-  constructor(place: PlaceRules, style: NameStyle) {
+  readonly #onFolder: (from: string, to: string) => void;
+
+  /** @param onFolder told of each folder that gets another name, once */
+  constructor(place: PlaceRules, style: NameStyle, onFolder: (from: string, to: string) => void = () => {}) {
+    this.#onFolder = onFolder;
     this.#style = style;
     this.#place = style === 'portable' ? STRICTEST_PLACE : place;
   }
@@ -51,6 +56,7 @@ export class NameTree {
     if (given === undefined) return undefined;
     const folder = { ...given, number: this.#folders.size };
     this.#folders.set(key, folder);
+    if (folder.renamed) this.#onFolder(key, folder.path);
     return folder;
   }
 
@@ -60,7 +66,7 @@ export class NameTree {
     const name = this.#free(folder, safe);
     return {
       path: folder.path === '' ? name : `${folder.path}/${name}`,
-      renamed: folder.renamed || name !== wanted,
+      renamed: name !== wanted,
     };
   }
 

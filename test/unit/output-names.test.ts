@@ -70,7 +70,8 @@ describe('many names', () => {
   const paths = (tree: NameTree, ...names: string[]) => names.map((name) => tree.file(name.split('/'))?.path);
 
   test('twins get numbers; folders of one name stay one', () => {
-    const tree = new NameTree(STRICTEST_PLACE, 'auto');
+    const folders: string[] = [];
+    const tree = new NameTree(STRICTEST_PLACE, 'auto', (from, to) => folders.push(`${from} ${to}`));
     expect(paths(tree, 'a/Mail.plist', 'a/mail.plist', 'A/x', 'a/MAIL.plist', 'a/é', 'a/e\u0301')).toEqual([
       'a/Mail.plist',
       'a/mail_2.plist',
@@ -79,7 +80,9 @@ describe('many names', () => {
       'a/é',
       'a/e\u0301_2',
     ]);
-    expect(tree.file(['A', 'y'])).toMatchObject({ path: 'A_2/y', renamed: true });
+    expect(tree.file(['A', 'y'])).toMatchObject({ path: 'A_2/y', renamed: false });
+    expect(tree.file(['A', 'Y'])).toMatchObject({ path: 'A_2/Y_2', renamed: true });
+    expect(folders).toEqual(['A A_2']);
     expect(tree.folder(['a'])).toMatchObject({ path: 'a', renamed: false });
   });
 

@@ -79,6 +79,8 @@ export interface StoredFile {
 export interface FileContent {
   /** As it lies in the backup, encrypted or not. */
   readonly storedBytes: number;
+  /** Exactly what comes out: for archives, which tell the size first. Encrypted, the last block alone is read. @throws IbkError `damaged` */
+  plainBytes(): number;
   /** All of it at once: the fast way for small files. @throws RangeError above SMALL_CONTENT_BYTES; IbkError `damaged` */
   readWhole(): Buffer;
   /** In pieces, each good until the next is asked for. @throws IbkError `damaged`, the signal's reason */
