@@ -13,9 +13,10 @@ export function contentOf(
       if (failsAt !== undefined) throw new Error('damaged');
       return bytes;
     },
-    async *pieces() {
+    async *pieces(signal) {
       const piece = Buffer.alloc(100_000);
       for (let at = 0; at < bytes.length; at += piece.length) {
+        signal?.throwIfAborted();
         if (failsAt !== undefined && at >= failsAt) throw new Error('damaged');
         const length = bytes.copy(piece, 0, at);
         yield piece.subarray(0, length);

@@ -94,9 +94,10 @@ export function linkPlace({ domain }: FileRecord, target: string, options: Layou
   if (parts[0] === 'private') parts.shift();
   if (parts.includes('..') || target.includes('\0')) return undefined;
   if (options.layout === 'device') return parts;
-  // Only what is surely in the same domain: its root is a known folder, and no other domain's lies between.
+  // Only what may be in the same domain: its root is a known folder, and the containers of apps are other domains.
   const root = Object.hasOwn(ROOTS, domain) ? deviceRoot(domain) : undefined;
   if (root === undefined || root.some((part, index) => parts[index] !== part)) return undefined;
   const inside = parts.slice(root.length);
+  if (inside[0] === 'Containers') return undefined;
   return options.withoutDomain ? inside : [domain, ...inside];
 }
