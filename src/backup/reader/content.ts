@@ -13,6 +13,10 @@ export class PlainContent implements FileContent {
     this.storedBytes = file.stat().sizeBytes;
   }
 
+  plainBytes(): number {
+    return this.storedBytes;
+  }
+
   readWhole(): Buffer {
     return readSmall(this.#file, this.storedBytes);
   }
@@ -45,6 +49,19 @@ export class EncryptedContent implements FileContent {
     this.#file = file;
     this.#key = key;
     this.storedBytes = file.stat().sizeBytes;
+  }
+
+  plainBytes(): number {
+    const { storedBytes } = this;
+    if (storedBytes === 0) return 0;
+    if (storedBytes % BLOCK_BYTES !== 0) throw this.#notWhole();
+    // A block decrypts to what it is with the one before it.
+    const tail = Buffer.alloc(Math.min(storedBytes, 2 * BLOCK_BYTES));
+    const count = fill(this.#file, tail, storedBytes - tail.length);
+    if (count < tail.length) throw cut(storedBytes - tail.length + count, storedBytes);
+    const padding = paddingOf(contentDecipher(this.#key).update(tail).subarray(-BLOCK_BYTES));
+    if (padding === undefined) throw this.#badPadding();
+    return storedBytes - padding;
   }
 
   readWhole(): Buffer {
