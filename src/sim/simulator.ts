@@ -10,7 +10,8 @@ import { buildBinaryPlist } from '../plist/codec.js';
 import { PairRecordStore } from './muxer/pair-records.js';
 import { Muxer } from './muxer/server.js';
 import { readyPairing } from './phone/host-certificates.js';
-import { SimulatedPhone } from './phone/phone.js';
+import { type PhoneSetup, SimulatedPhone } from './phone/phone.js';
+import { RestoreFolders } from './phone/restore-folders.js';
 import { IOS_PROFILES, type IosId } from './profile.js';
 import { ReplayPlayer } from './replay/player.js';
 import { makeScript } from './replay/script.js';
@@ -75,10 +76,12 @@ export async function startSimulator(options: SimulatorOptions = {}): Promise<Si
     options.onViolation?.(text, udid);
   };
   const buid = systemBuid(state.seed);
+  const restoreFolders = new RestoreFolders(options.stateFolder);
+  const common = { seed: state.seed, scenarios, clock, restoreFolder: () => restoreFolders.next() };
   const phones =
     options.replayTrace === undefined
-      ? phonesOfState(state, options, scenarios, clock)
-      : [await replayedPhone(options.replayTrace, state, scenarios, clock)];
+      ? phonesOfState(state, options, common)
+      : [await replayedPhone(options.replayTrace, common)];
   const save = () => folder?.save(currentState(state.seed, phones, pairRecords));
   const pairRecords = new PairRecordStore(state.pairRecords, save);
   for (const phone of phones) {
@@ -104,6 +107,7 @@ export async function startSimulator(options: SimulatorOptions = {}): Promise<Si
     for (const phone of phones) phone.unplug();
     await muxer.close();
     await folder?.close();
+    await restoreFolders.close();
   };
   return {
     listen: formatAddress(muxer.address),
@@ -115,21 +119,17 @@ export async function startSimulator(options: SimulatorOptions = {}): Promise<Si
   };
 }
 
-function phonesOfState(
-  state: SimulatorState,
-  options: SimulatorOptions,
-  scenarios: ScenarioSet,
-  clock: Clock,
-): SimulatedPhone[] {
+/** What all phones of a simulator share. */
+type CommonSetup = Pick<PhoneSetup, 'seed' | 'scenarios' | 'clock' | 'restoreFolder'>;
+
+function phonesOfState(state: SimulatorState, options: SimulatorOptions, common: CommonSetup): SimulatedPhone[] {
   return state.phones.map((kept, i) => {
     const encryption = options.encryption ?? kept.encryption;
     const phone = new SimulatedPhone({
+      ...common,
       profile: IOS_PROFILES[kept.ios],
-      seed: state.seed,
       index: i + 1,
-      scenarios,
       content: PhoneContent.fromState(kept.content),
-      clock,
       pairings: kept.pairings,
       ...(encryption === undefined ? {} : { encryption }),
     });
@@ -138,17 +138,12 @@ function phonesOfState(
   });
 }
 
-async function replayedPhone(
-  trace: string,
-  { seed }: SimulatorState,
-  scenarios: ScenarioSet,
-  clock: Clock,
-): Promise<SimulatedPhone> {
+async function replayedPhone(trace: string, common: CommonSetup): Promise<SimulatedPhone> {
   const replay = new ReplayPlayer(makeScript(await readTraceFile(trace)));
-  const content = PhoneContent.fromSeed({ seed, files: 0, bytes: 0 });
+  const content = PhoneContent.fromSeed({ seed: common.seed, files: 0, bytes: 0 });
   const { profile } = replay.script;
   const encryption = replay.encrypted ? { encryption: { password: 'replayed' } } : {};
-  return new SimulatedPhone({ profile, seed, index: 1, scenarios, content, clock, replay, ...encryption });
+  return new SimulatedPhone({ ...common, profile, index: 1, content, replay, ...encryption });
 }
 
 /** Trust on both sides, unless a state folder has kept some. */

@@ -2,51 +2,15 @@
  * Debian's idevicebackup2 backs the simulated iPhone up, in full and after a change, for every generation, plain and encrypted; a reader
  * that shares no code with ibk then finds exactly the phone's content. Run side by side: idevicebackup2 spends most of its time asleep.
  */
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { execa } from 'execa';
 import { expect, test } from 'vitest';
-import { type IosId, type Simulator, type SimulatorOptions, startSimulator } from '../../src/sim/index.js';
+import type { IosId } from '../../src/sim/index.js';
 import { readBackup } from '../support/backup-reader.js';
+import { type DebianBench, withPhone } from '../support/debian-phone.js';
 import { describeWithTools } from '../support/tools.js';
 
-interface Run {
-  readonly text: string;
-  readonly exit: number | undefined;
-}
-
-type Phone = Simulator['phones'][number];
-
-interface Bench {
-  readonly sim: Simulator;
-  readonly phone: Phone;
-  /** The backup root. */
-  readonly root: string;
-  run(program: string, ...args: string[]): Promise<Run>;
-}
-
-async function withPhone(options: SimulatorOptions, work: (bench: Bench) => Promise<void>): Promise<void> {
-  const root = mkdtempSync(join(tmpdir(), 'ibk-test-interop-'));
-  const sim = await startSimulator({ files: 120, bytes: 2_000_000, ...options });
-  try {
-    const env = { USBMUXD_SOCKET_ADDRESS: sim.listen };
-    const run = async (program: string, ...args: string[]): Promise<Run> => {
-      const { all, exitCode } = await execa(program, args, { env, reject: false, all: true, timeout: 50_000 });
-      return { text: all, exit: exitCode };
-    };
-    await run('idevicepair', 'pair');
-    expect((await run('idevicepair', 'pair')).text).toContain('SUCCESS');
-    const [phone] = sim.phones;
-    if (phone === undefined) throw new Error('no phone');
-    await work({ sim, phone, root, run });
-  } finally {
-    await sim.close();
-    rmSync(root, { recursive: true, force: true });
-  }
-}
-
-async function expectContent({ phone, root, sim }: Bench, password: string | undefined): Promise<void> {
+async function expectContent({ phone, root, sim }: DebianBench, password: string | undefined): Promise<void> {
   const read = readBackup(join(root, phone.udid), password);
   expect(read.problems).toEqual([]);
   expect(read.tree).toEqual({ ...(await phone.content.tree(password !== undefined)) });

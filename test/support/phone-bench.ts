@@ -57,6 +57,19 @@ export class PhoneBench {
       cancelRequested: false,
       notify: (name) => this.notifications.push(name),
       askPasscode: options.passcode ?? (async () => true),
+      productVersion: profile.version,
+      findMy: false,
+      requiresEncryption: false,
+      freeBytes: 1e12,
+      restorePending: false,
+      setEncryption: (encryption) => {
+        this.phone.encryption = encryption;
+      },
+      setCloudBackup: () => undefined,
+      restoreFolder: async () => mkdtempSync(join(this.root, 'restored-')),
+      stageRestore: () => undefined,
+      restart: async () => undefined,
+      erase: async () => undefined,
       unplug: () => {
         this.unplugged += 1;
         this.#phoneSide?.destroy();

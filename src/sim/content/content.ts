@@ -7,6 +7,7 @@ import { hashContent } from './bytes.js';
 import { scanContentFolder } from './folder.js';
 import { belongsToBackup, type ContentItem, type TreeEntry } from './item.js';
 import { applyMutation, type Mutation, type MutationReport } from './mutation.js';
+import { readRestored, saveRestored } from './restored.js';
 import { planSeededFiles, type SeededOptions } from './seeded.js';
 import { parseByteCount } from './sizes.js';
 
@@ -19,6 +20,8 @@ export interface ContentState {
   readonly hugeFileBytes?: number;
   /** Content comes from this folder, not from the seed. */
   readonly folder?: string;
+  /** Content is what a restore has left in this folder (restored.ts). */
+  readonly restored?: string;
   readonly mutations: readonly Mutation[];
 }
 
@@ -33,8 +36,8 @@ export function withContentScenarios(options: SeededOptions, scenarios: Scenario
 }
 
 export class PhoneContent {
-  readonly #state: Omit<ContentState, 'mutations'>;
-  readonly #mutations: Mutation[];
+  #state: Omit<ContentState, 'mutations'>;
+  #mutations: Mutation[];
   /** Of content from a seed, after all mutations; content from a folder is read anew each time. */
   #items: readonly ContentItem[] | undefined;
   readonly #hashes = new Map<string, TreeEntry>();
@@ -62,6 +65,7 @@ export class PhoneContent {
       return value === undefined ? {} : { [key]: asInteger(value, `content state ${key}`) };
     };
     const folder = optionalString(dict, 'folder');
+    const restored = optionalString(dict, 'restored');
     const mutations = asArray(field(dict, 'mutations'), 'content state mutations').map((value, i) => {
       const mutation = asDict(value, `content state mutations[${i}]`);
       const number = (key: string) => asInteger(field(mutation, key), `content state mutations[${i}].${key}`);
@@ -74,6 +78,7 @@ export class PhoneContent {
       ...count('hugeFileBytes'),
       ...(optionalBoolean(dict, 'evenSizes') === true ? { evenSizes: true } : {}),
       ...(folder === undefined ? {} : { folder }),
+      ...(restored === undefined ? {} : { restored }),
       mutations,
     });
   }
@@ -90,7 +95,7 @@ export class PhoneContent {
   async items(): Promise<readonly ContentItem[]> {
     if (this.#items !== undefined) return this.#items;
     const items = await this.#build();
-    if (this.#state.folder === undefined) this.#items = items;
+    if (!this.#readAnew) this.#items = items;
     return items;
   }
 
@@ -100,8 +105,35 @@ export class PhoneContent {
     this.#mutations.push(mutation);
     this.#items = undefined;
     const report = applyMutation(items, this.#state.seed, this.#mutations.length, mutation);
-    if (this.#state.folder === undefined) this.#items = completeTree(this.#state.seed, items.values());
+    if (!this.#readAnew) this.#items = completeTree(this.#state.seed, items.values());
     return report;
+  }
+
+  /** A folder that somebody else may change. */
+  get #readAnew(): boolean {
+    return this.#state.folder !== undefined;
+  }
+
+  /**
+   * From now on the phone holds these, which it finds in `folder` again when it starts. Their sources stay where they are.
+   * @throws a system error
+   */
+  async replace(items: readonly ContentItem[], folder: string): Promise<void> {
+    const { seed } = this.#state;
+    const complete = completeTree(seed, items);
+    await saveRestored(folder, complete);
+    this.#state = { seed, restored: folder };
+    this.#mutations = [];
+    this.#items = complete;
+    this.#hashes.clear();
+  }
+
+  /** A phone as it comes out of its box: no file of anybody. */
+  erase(): void {
+    this.#state = { seed: this.#state.seed, files: 0, bytes: 0 };
+    this.#mutations = [];
+    this.#items = [];
+    this.#hashes.clear();
   }
 
   /** `domain/relativePath` of every regular file that a backup of this kind holds, with the hash of its plain content. */
@@ -121,8 +153,13 @@ export class PhoneContent {
   }
 
   async #build(): Promise<ContentItem[]> {
-    const { seed, folder } = this.#state;
-    const fresh = folder === undefined ? this.#fresh() : await scanContentFolder(folder);
+    const { seed, folder, restored } = this.#state;
+    const fresh =
+      restored !== undefined
+        ? await readRestored(restored)
+        : folder === undefined
+          ? this.#fresh()
+          : await scanContentFolder(folder);
     // Directories first: they stay when their last file goes, as they do when a mutation is applied to a running phone.
     const items = new Map(completeTree(seed, fresh).map((item) => [itemKey(item), item]));
     this.#mutations.forEach((mutation, i) => {

@@ -19,6 +19,7 @@ export const CONTROL_COMMANDS = [
   'unplug',
   'plug',
   'cancel',
+  'restart',
   'stats',
 ] as const;
 
@@ -92,6 +93,9 @@ async function command(
       break;
     case 'cancel':
       phone.cancelBackup();
+      break;
+    case 'restart':
+      await phone.restart();
       break;
     default:
       throw new IbkError('usage', `There is no command ${String(name)}.`);

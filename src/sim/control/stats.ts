@@ -15,6 +15,7 @@ export function phoneStats(phone: SimulatedPhone): Record<string, unknown> {
     trust_dialog: phone.trust.showing,
     passcode_prompt: phone.passcode.showing,
     sync_locked: phone.afc.syncLocked,
+    cloud_backup: phone.cloudBackup,
     mutations: phone.content.mutationCount,
     violations: phone.violations,
     connections: stats.connections,

@@ -4,8 +4,8 @@ import { ATTACK_MESSAGES, ATTACK_PATHS, type AttackMessage, ESCAPING_PATHS } fro
 import { attackPath } from './attack-paths.js';
 import { expectNoResult } from './device-link.js';
 import { FinalAnswer } from './endings.js';
+import { MemoryTarget } from './download-targets.js';
 import { type HostDisk, realProgress } from './host-disk.js';
-import { MemoryTarget } from './read-state.js';
 import type { BackupSession } from './session.js';
 
 /** What is written where a computer lets the phone write. */

@@ -6,7 +6,6 @@ import { randomUUID } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { throwIfAborted } from '../../io/abort.js';
 import { isPlistDict, type PlistDict } from '../../plist/value.js';
 import { type BackupKeys, backupKeys } from '../backup-set/backup-keys.js';
 import { manifestName, openManifestWriter } from '../backup-set/manifest-writer.js';
@@ -15,14 +14,12 @@ import { belongsToBackup } from '../content/item.js';
 import { checkSpace } from './disk-space.js';
 import { FinalAnswer, ProtocolViolation } from './endings.js';
 import { finishBackup } from './finish.js';
+import { askPasscode } from './passcode-prompt.js';
 import { type BackupPlan, payloadPath, planBackup, uploadPayload } from './payload.js';
 import { playOddities } from './oddities.js';
 import { readEarlierBackup } from './read-state.js';
 import type { BackupSession } from './session.js';
 import { uploadManifest } from './upload-manifest.js';
-
-const PROMPT_SHOWN = 'com.apple.LocalAuthentication.ui.presented';
-const PROMPT_GONE = 'com.apple.LocalAuthentication.ui.dismissed';
 
 /** What the steps of one run share. */
 export interface BackupRun {
@@ -42,7 +39,8 @@ export interface BackupRun {
 export async function runBackup(session: BackupSession, request: PlistDict): Promise<void> {
   const forceFull = readOptions(request);
   await session.enter('passcode');
-  await unlock(session);
+  // iOS 15.7.1+ and 16.1+ want the passcode for each backup.
+  if (session.phone.profile.asksPasscode) await askPasscode(session);
   const workFolder = await mkdtemp(join(tmpdir(), 'ibk-sim-'));
   try {
     await run(session, forceFull, workFolder);
@@ -104,16 +102,6 @@ function readOptions(request: PlistDict): boolean {
   if (options === undefined) return false;
   if (!isPlistDict(options)) throw new ProtocolViolation('Backup: Options is no dictionary');
   return options.ForceFullBackup === true;
-}
-
-/** iOS 15.7.1+ and 16.1+ want the passcode for each backup; a phone without one is not asked. */
-async function unlock({ phone, link }: BackupSession): Promise<void> {
-  if (!phone.profile.asksPasscode || !phone.passcodeSet) return;
-  phone.notify(PROMPT_SHOWN);
-  const entered = !phone.scenarios.has('passcode-refused') && (await phone.askPasscode(link.attended));
-  throwIfAborted(link.attended);
-  phone.notify(PROMPT_GONE);
-  if (!entered) throw new FinalAnswer(208, 'Device locked (MBErrorDomain/208)');
 }
 
 async function createDirectories({ session, plan }: BackupRun): Promise<void> {

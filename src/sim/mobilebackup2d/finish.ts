@@ -7,7 +7,7 @@ import { FinalAnswer } from './endings.js';
 import { finalText } from './faults.js';
 import type { ListedEntry } from './host-disk.js';
 import { payloadPath, type PlannedItem } from './payload.js';
-import { MemoryTarget } from './read-state.js';
+import { MemoryTarget } from './download-targets.js';
 import type { SentManifests } from './upload-manifest.js';
 
 /** Items in one MoveItems or RemoveItems message. */

@@ -4,7 +4,7 @@ import { fileIdOf } from '../backup-set/record.js';
 import { playAttack } from './attacks.js';
 import { FinalAnswer, ProtocolViolation } from './endings.js';
 import { putMalformed } from './malformed.js';
-import { MemoryTarget } from './read-state.js';
+import { MemoryTarget } from './download-targets.js';
 import type { BackupSession } from './session.js';
 
 const MANY = 10_000;

@@ -2,6 +2,7 @@
 import type { Clock } from '../../io/clock.js';
 import type { PlistDict } from '../../plist/value.js';
 import type { PhoneContent } from '../content/content.js';
+import type { ContentItem } from '../content/item.js';
 import type { IosProfile } from '../profile.js';
 import type { ScenarioSet } from '../scenario.js';
 
@@ -13,10 +14,13 @@ export interface BackupStats {
   sent: Record<string, number>;
   fullBackups: number;
   incrementalBackups: number;
+  restores: number;
+  /** Options of each Restore request, oldest first, without its password. */
+  restoreOptions: Record<string, boolean>[];
   /** Payload files uploaded with success, and their bytes as stored in the backup. */
   filesUploaded: number;
   bytesUploaded: number;
-  /** Bytes that the computer sent back (Status.plist, Manifest.plist, manifest). */
+  /** Bytes that the computer sent: status and manifests, and what a restore asks for. */
   bytesDownloaded: number;
   /** ErrorCode of each final Response, oldest first. */
   finalCodes: number[];
@@ -30,6 +34,8 @@ export function newBackupStats(): BackupStats {
     sent: {},
     fullBackups: 0,
     incrementalBackups: 0,
+    restores: 0,
+    restoreOptions: [],
     filesUploaded: 0,
     bytesUploaded: 0,
     bytesDownloaded: 0,
@@ -45,16 +51,41 @@ export interface BackupEncryption {
   readonly iterations?: { readonly dpic: number; readonly iter: number };
 }
 
+/** A restore that is complete but for the restart. */
+export interface StagedRestore {
+  readonly items: readonly ContentItem[];
+  readonly folder: string;
+}
+
 export interface BackupPhone {
   readonly udid: string;
   readonly profile: IosProfile;
+  /** As the phone tells it. */
+  readonly productVersion: string;
   readonly scenarios: ScenarioSet;
   /** Keys, salts and identifiers of backups follow from it. */
   readonly seed: number;
   readonly content: PhoneContent;
   /** Read at the start of each backup. */
   readonly encryption: BackupEncryption | undefined;
+  setEncryption(encryption: BackupEncryption | undefined): void;
+  setCloudBackup(on: boolean): void;
   readonly passcodeSet: boolean;
+  readonly findMy: boolean;
+  /** Management forces encrypted backups. */
+  readonly requiresEncryption: boolean;
+  /** Room for a restore. */
+  readonly freeBytes: number;
+  /** A restore is waiting for the phone to start anew. */
+  readonly restorePending: boolean;
+  /** A new folder of the phone's own, where the bytes of restored files stay. */
+  restoreFolder(): Promise<string>;
+  /** What the phone will hold after it has started anew. */
+  stageRestore(restore: StagedRestore): void;
+  /** Starts anew: all connections die, what was restored comes into place, and the phone is there again. */
+  restart(): Promise<void>;
+  /** Content, computers and settings go; starts anew. */
+  erase(): Promise<void>;
   /** The lockdown values that Manifest.plist repeats: DeviceName, ProductVersion, UniqueDeviceID … Must not change between two backups of one state. */
   readonly lockdownFacts: PlistDict;
   readonly clock: Clock;

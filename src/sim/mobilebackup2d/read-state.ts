@@ -1,5 +1,4 @@
 /** What the phone learns from the computer before it starts: the state of the earlier backup there, if it can be continued. */
-import { createDecipheriv } from 'node:crypto';
 import { open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parsePlist } from '../../plist/codec.js';
@@ -8,30 +7,9 @@ import type { BackupKeys } from '../backup-set/backup-keys.js';
 import { manifestName } from '../backup-set/manifest-writer.js';
 import { type PreviousFiles, readManifestDb, readManifestMbdb } from '../backup-set/previous.js';
 import type { DownloadTarget } from './download-stream.js';
+import { DecryptingTarget, ManifestUnreadable, MemoryTarget } from './download-targets.js';
 import { FinalAnswer, ProtocolViolation } from './endings.js';
 import type { BackupSession } from './session.js';
-
-/** Larger property lists of a backup folder are not read. */
-const MAX_PLIST_BYTES = 16 * 1024 * 1024;
-
-/** A small file of the computer, kept in memory. */
-export class MemoryTarget implements DownloadTarget {
-  readonly #parts: Buffer[] = [];
-  #size = 0;
-
-  constructor(readonly path: string) {}
-
-  receive(bytes: Buffer): void {
-    this.#size += bytes.length;
-    if (this.#size > MAX_PLIST_BYTES)
-      throw new ProtocolViolation(`${this.path} has more than ${MAX_PLIST_BYTES} bytes`);
-    this.#parts.push(Buffer.from(bytes));
-  }
-
-  get bytes(): Buffer {
-    return Buffer.concat(this.#parts);
-  }
-}
 
 /** @returns the files of the earlier backup, if this one can continue it; undefined: a full backup is needed */
 export async function readEarlierBackup(
@@ -43,9 +21,10 @@ export async function readEarlierBackup(
   const { disk, phone } = session;
   const status = new MemoryTarget(session.hostPath('Status.plist'));
   const properties = new MemoryTarget(session.hostPath('Manifest.plist'));
-  const manifest = await ManifestTarget.create(
+  const file = join(workFolder, 'previous');
+  const manifest = new DecryptingTarget(
     session.hostPath(manifestName(phone.profile)),
-    join(workFolder, 'previous'),
+    await open(file, 'w'),
     keys.manifest?.key,
   );
   try {
@@ -63,7 +42,7 @@ export async function readEarlierBackup(
     if (forceFull || received.size < wanted.length) return undefined;
     if (!isUsable(status.bytes, properties.bytes, keys)) return undefined;
     await manifest.finish();
-    return await (phone.profile.manifest === 'db' ? readManifestDb(manifest.file) : readManifestMbdb(manifest.file));
+    return await (phone.profile.manifest === 'db' ? readManifestDb(file) : readManifestMbdb(file));
   } catch (error) {
     if (error instanceof ManifestUnreadable || isSqliteError(error)) return undefined;
     throw error;
@@ -101,8 +80,6 @@ function readDict(bytes: Buffer): PlistDict | undefined {
   return isPlistDict(value) ? value : undefined;
 }
 
-class ManifestUnreadable extends Error {}
-
 function isSqliteError(error: unknown): boolean {
   if (!(error instanceof Error) || error instanceof ProtocolViolation || error instanceof FinalAnswer) return false;
   const code = 'code' in error && typeof error.code === 'string' ? error.code : '';
@@ -112,37 +89,4 @@ function isSqliteError(error: unknown): boolean {
     error instanceof RangeError ||
     /manifest/i.test(error.message)
   );
-}
-
-/** The manifest on its way into a file of the phone, decrypted as it comes. */
-class ManifestTarget implements DownloadTarget {
-  private constructor(
-    readonly path: string,
-    readonly file: string,
-    private readonly handle: Awaited<ReturnType<typeof open>>,
-    private readonly decipher: ReturnType<typeof createDecipheriv> | undefined,
-  ) {}
-
-  static async create(path: string, file: string, key: Buffer | undefined): Promise<ManifestTarget> {
-    const decipher = key === undefined ? undefined : createDecipheriv('aes-256-cbc', key, Buffer.alloc(16));
-    return new ManifestTarget(path, file, await open(file, 'w'), decipher);
-  }
-
-  async receive(bytes: Buffer): Promise<void> {
-    await this.handle.write(this.decipher === undefined ? bytes : this.decipher.update(bytes));
-  }
-
-  /** @throws ManifestUnreadable when it was encrypted with another key, or cut off */
-  async finish(): Promise<void> {
-    if (this.decipher === undefined) return;
-    try {
-      await this.handle.write(this.decipher.final());
-    } catch (cause) {
-      throw new ManifestUnreadable('the manifest cannot be decrypted', { cause });
-    }
-  }
-
-  async close(): Promise<void> {
-    await this.handle.close();
-  }
 }

@@ -2,17 +2,19 @@
 import type { Duplex } from 'node:stream';
 import { IbkError } from '../../errors.js';
 import { isPlistDict, type PlistDict, PlistReal, plistDict } from '../../plist/value.js';
-import { runBackup } from './backup-run.js';
 import { type HostMessage, PhoneDeviceLink } from './device-link.js';
 import { ConnectionOver, FinalAnswer, ProtocolViolation } from './endings.js';
 import { BackupFaults } from './faults.js';
 import { HostDisk } from './host-disk.js';
+import { type OperationOutcome, runOperation } from './operations.js';
 import type { BackupPhone } from './phone.js';
 import { BackupSession } from './session.js';
 
 const PROTOCOL_VERSION = 2.1;
 /** The computer may take its time between Hello and its first request: it asks for the sync lock and writes Info.plist first. */
 const REQUEST_TIMEOUT_MS = 60 * 60_000;
+/** How long a phone that is about to restart waits for the computer to close (inferred). */
+const GOODBYE_BEFORE_RESTART_MS = 2_000;
 
 /**
  * Serves one connection to its end and closes the stream. Never rejects: what the computer did wrong goes to `phone.violation`, how it
@@ -149,27 +151,39 @@ async function operate(session: BackupSession, request: PlistDict): Promise<stri
   count(phone.stats.requests, name);
   if (request.TargetIdentifier !== phone.udid)
     throw new ProtocolViolation(`${name}: TargetIdentifier is not this phone`);
-  let answer = new FinalAnswer(0, '');
+  let answer: FinalAnswer;
+  let outcome: OperationOutcome = {};
   try {
-    if (name !== 'Backup') {
-      throw new FinalAnswer(1, `This simulated iPhone does not play ${name} yet (MBErrorDomain/1)`);
+    outcome = await runOperation(session, name, request);
+    if (outcome.silent === true) {
+      await phone.erase();
+      return 'erased';
     }
-    await runBackup(session, request);
     const how = phone.scenarios.value('no-response');
     if (how === 'eof') return 'eof';
     if (how === 'disconnect') {
       await session.disconnect();
       return 'disconnect';
     }
+    answer = new FinalAnswer(0, '');
   } catch (error) {
     if (!(error instanceof FinalAnswer)) throw error;
     answer = error;
   }
   phone.stats.finalCodes.push(answer.errorCode);
   const description = answer.errorCode === 0 ? undefined : answer.description;
-  const response = { MessageName: 'Response', ErrorCode: answer.errorCode, ErrorDescription: description };
+  const { content } = outcome;
+  const response = {
+    MessageName: 'Response',
+    ErrorCode: answer.errorCode,
+    ErrorDescription: description,
+    Content: content,
+  };
   await session.link.send(['DLMessageProcessMessage', plistDict(response)]);
-  return undefined;
+  if (outcome.restart !== true) return undefined;
+  await session.goodbye(GOODBYE_BEFORE_RESTART_MS);
+  await phone.restart();
+  return 'restarted';
 }
 
 function count(counts: Record<string, number>, name: string): void {

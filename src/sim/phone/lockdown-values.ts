@@ -10,6 +10,9 @@ export interface PhoneCondition {
   readonly trusted: boolean;
   readonly backupEncrypted: boolean;
   readonly findMy: boolean;
+  readonly requiresEncryption: boolean;
+  readonly cloudBackup: boolean;
+  readonly freeBytes: number;
   readonly cellular: boolean;
   readonly nowMs: number;
   readonly productVersion: string;
@@ -105,16 +108,17 @@ function ownValues(domain: string, profile: IosProfile, id: PhoneIdentity, now: 
       return nameless(profile, id, now);
     case 'com.apple.mobile.backup':
       return plistDict({
-        CloudBackupEnabled: false,
+        CloudBackupEnabled: now.cloudBackup,
         LastCloudBackupTZ: 'GMT',
         Version: profile.manifest === 'mbdb' ? '1.6' : '2.4',
+        RequiresEncrypt: now.requiresEncryption ? true : undefined,
         WillEncrypt: now.backupEncrypted,
       });
     case 'com.apple.disk_usage':
       return plistDict({
-        AmountDataAvailable: 21_474_836_480,
+        AmountDataAvailable: now.freeBytes,
         AmountDataReserved: 209_715_200,
-        TotalDataAvailable: 21_684_551_680,
+        TotalDataAvailable: now.freeBytes + 209_715_200,
         TotalDataCapacity: 56_371_445_760,
         TotalDiskCapacity: 64_000_000_000,
         TotalSystemAvailable: 0,

@@ -7,7 +7,13 @@ import type { Link } from '../../events.js';
 import type { Clock } from '../../io/clock.js';
 import type { PlistDict } from '../../plist/value.js';
 import type { PhoneContent } from '../content/content.js';
-import { type BackupEncryption, type BackupPhone, type BackupStats, newBackupStats } from '../mobilebackup2d/phone.js';
+import {
+  type BackupEncryption,
+  type BackupPhone,
+  type BackupStats,
+  newBackupStats,
+  type StagedRestore,
+} from '../mobilebackup2d/phone.js';
 import type { IosProfile } from '../profile.js';
 import type { ScenarioSet } from '../scenario.js';
 import { AfcTree } from '../services/afc-tree.js';
@@ -35,6 +41,8 @@ export interface PhoneSetup {
   readonly content: PhoneContent;
   readonly encryption?: BackupEncryption;
   readonly clock: Clock;
+  /** A new folder for the bytes of restored files; they stay as long as the phone does. */
+  readonly restoreFolder: () => Promise<string>;
   readonly pairings?: readonly Pairing[];
   /** Plays a trace instead of acting by itself. */
   readonly replay?: ReplayPlayer;
@@ -98,6 +106,9 @@ export class SimulatedPhone extends EventEmitter<PhoneEvents> {
   encryption: BackupEncryption | undefined;
   lock: LockState;
   cancelRequested = false;
+  cloudBackup = false;
+  #staged: StagedRestore | undefined;
+  readonly #restoreFolder: () => Promise<string>;
   #power = powerSwitch();
   #key: Promise<DeviceKey> | undefined;
   #revocation: boolean;
@@ -113,6 +124,7 @@ export class SimulatedPhone extends EventEmitter<PhoneEvents> {
     this.content = setup.content;
     this.clock = setup.clock;
     this.encryption = setup.encryption;
+    this.#restoreFolder = setup.restoreFolder;
     this.trust = new TrustDialog(setup.scenarios);
     this.passcode = new PasscodePrompt(setup.scenarios, setup.clock);
     this.afc = new AfcTree(setup.scenarios);
@@ -136,6 +148,16 @@ export class SimulatedPhone extends EventEmitter<PhoneEvents> {
 
   get passcodeSet(): boolean {
     return !this.scenarios.has('no-passcode');
+  }
+
+  /** Management wants backups to be encrypted. */
+  get requiresEncryption(): boolean {
+    return this.scenarios.has('requires-encryption');
+  }
+
+  /** Room for data, in bytes. */
+  get freeBytes(): number {
+    return this.scenarios.has('phone-full') ? 4096 : 21_474_836_480;
   }
 
   /** Which links the muxer should list. */
@@ -180,6 +202,9 @@ export class SimulatedPhone extends EventEmitter<PhoneEvents> {
       screenLocked: this.lock !== 'unlocked',
       trusted,
       backupEncrypted: this.encryption !== undefined,
+      requiresEncryption: this.requiresEncryption,
+      cloudBackup: this.cloudBackup,
+      freeBytes: this.freeBytes,
       findMy: this.scenarios.has('find-my'),
       cellular: !this.scenarios.has('wifi-only'),
       nowMs: this.clock.now(),
@@ -204,6 +229,31 @@ export class SimulatedPhone extends EventEmitter<PhoneEvents> {
     if (this.pluggedIn) return;
     this.#power = powerSwitch();
     this.emit('plugged');
+  }
+
+  setEncryption(encryption: BackupEncryption | undefined): void {
+    this.encryption = encryption;
+    this.notifications.notify('com.apple.mobile.backup.domain_changed');
+    this.emit('changed');
+  }
+
+  /** The phone is away for a moment, as when it starts anew; what a restore has brought comes into place meanwhile. */
+  async restart(): Promise<void> {
+    this.unplug();
+    const staged = this.#staged;
+    this.#staged = undefined;
+    if (staged !== undefined) await this.content.replace(staged.items, staged.folder);
+    this.emit('changed');
+    this.plug();
+  }
+
+  async erase(): Promise<void> {
+    this.#staged = undefined;
+    this.content.erase();
+    this.pairings.clear();
+    this.setValues.clear();
+    this.encryption = undefined;
+    await this.restart();
   }
 
   /** Pulls the cable if the scenario `detach` names this moment. @returns whether it did */
@@ -257,6 +307,7 @@ export class SimulatedPhone extends EventEmitter<PhoneEvents> {
     return {
       udid: this.udid,
       profile: this.profile,
+      productVersion: this.productVersion,
       scenarios: this.scenarios,
       seed: this.seed,
       content: this.content,
@@ -268,6 +319,22 @@ export class SimulatedPhone extends EventEmitter<PhoneEvents> {
       get encryption() {
         return phone.encryption;
       },
+      setEncryption: (encryption) => this.setEncryption(encryption),
+      setCloudBackup: (on) => {
+        this.cloudBackup = on;
+      },
+      requiresEncryption: this.requiresEncryption,
+      findMy: this.scenarios.has('find-my'),
+      freeBytes: this.freeBytes,
+      get restorePending() {
+        return phone.#staged !== undefined;
+      },
+      restoreFolder: this.#restoreFolder,
+      stageRestore: (restore) => {
+        this.#staged = restore;
+      },
+      restart: () => this.restart(),
+      erase: () => this.erase(),
       get cancelRequested() {
         return phone.cancelRequested;
       },

@@ -175,6 +175,10 @@ export const BACKUP_SCENARIOS: readonly ScenarioDefinition[] = [
     description: 'has a file or a directory copied, and checks it',
   },
   {
+    name: 'restore-copy',
+    description: 'a restore has a file of the backup copied on the computer, and reads the copy',
+  },
+  {
     name: 'attack',
     value: 'PATH[:MESSAGE]',
     choices: attacks,

@@ -88,6 +88,8 @@ export const CONNECTION_SCENARIOS: readonly ScenarioDefinition[] = [
   { name: 'no-passcode', description: 'the phone has no passcode set' },
   { name: 'passcode-late', value: 'SECONDS', description: 'the passcode is entered after a time' },
   { name: 'find-my', description: 'Find My is on (com.apple.fmip IsAssociated)' },
+  { name: 'requires-encryption', description: 'management forces encrypted backups (RequiresEncrypt)' },
+  { name: 'phone-full', description: 'the phone has next to no room: a restore ends with error 105' },
   { name: 'product-version', value: 'V', description: 'the phone claims another iOS version, such as 6.1.6 or 16.0' },
   { name: 'wifi-only', description: 'an iPad-like phone without SIM: no IMEI, ICCID or phone number' },
   { name: 'afc-busy', value: 'N', defaultValue: '3', description: 'the sync lock is held by others for N attempts' },

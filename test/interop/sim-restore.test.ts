@@ -1,0 +1,189 @@
+/**
+ * Debian's idevicebackup2 restores to the simulated iPhone, changes its backup password and has it describe a backup; the phone then holds exactly what it held
+ * when it was backed up, or refuses as a real one does. Run side by side: idevicebackup2 spends most of its time asleep.
+ */
+import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import type { IosId, SimulatorOptions } from '../../src/sim/index.js';
+import { treeHash } from '../support/tree-hash.js';
+import { type DebianBench, withPhone } from '../support/debian-phone.js';
+import { describeWithTools } from '../support/tools.js';
+
+const ALL_OF_IT = ['--system', '--settings', '--remove', '--copy', '--skip-apps'];
+
+async function backedUp(options: SimulatorOptions, work: (bench: DebianBench) => Promise<void>): Promise<void> {
+  await withPhone({ files: 60, bytes: 600_000, ...options }, async (bench) => {
+    expect((await bench.run('idevicebackup2', 'backup', '--full', bench.root)).exit).toBe(0);
+    await work(bench);
+  });
+}
+
+function restore({ run, root }: DebianBench, ...options: string[]) {
+  return run('idevicebackup2', 'restore', ...options, root);
+}
+
+/** After the answer the phone starts anew; until it is there again there is nothing to compare. */
+function restarted({ phone }: DebianBench): Promise<void> {
+  if (phone.backupStats.endings.includes('restarted') && phone.pluggedIn) return Promise.resolve();
+  return new Promise((resolve) => phone.once('plugged', () => resolve()));
+}
+
+/** A payload file of a domain whose files carry a digest. */
+function messages({ root, phone }: DebianBench): string {
+  const id = '3d0d7e5fb2ce288813306e4d4636395e047a3d28';
+  return join(root, phone.udid, phone.profile.layout === 'flat' ? id : `3d/${id}`);
+}
+
+describeWithTools('idevicebackup2 restores to the simulated iPhone', ['idevicebackup2', 'idevicepair'], () => {
+  const phones = [
+    ['9', undefined],
+    ['9', 'correct horse'],
+    ['17', undefined],
+    ['26', 'correct horse'],
+  ] as const satisfies readonly (readonly [IosId, string | undefined])[];
+  for (const [ios, password] of phones) {
+    test.concurrent(`iOS ${ios}, ${password === undefined ? 'plain' : 'encrypted'}: all that it held, and no more`, async () => {
+      await backedUp({ ios: [ios], ...(password === undefined ? {} : { encryption: { password } }) }, async (bench) => {
+        const { phone, root, sim } = bench;
+        const before = await phone.content.tree(password !== undefined);
+        const folder = treeHash(root);
+        await phone.content.mutate({ add: 4, change: 4, remove: 3, rename: 2 });
+        const back = restarted(bench);
+        const given = password === undefined ? [] : ['--password', password];
+        const { text, exit } = await restore(bench, ...ALL_OF_IT, ...given);
+        expect(text).toContain('Restore Successful');
+        expect(exit).toBe(0);
+        await back;
+        expect(await phone.content.tree(password !== undefined)).toEqual(before);
+        expect(treeHash(root)).toBe(folder);
+        expect((await bench.run('idevicebackup2', 'backup', root)).exit).toBe(0);
+        expect(sim.violations).toEqual([]);
+      });
+    });
+  }
+
+  test.concurrent('what the backup does not have stays without --remove', async () => {
+    await backedUp({}, async (bench) => {
+      const { phone } = bench;
+      const { added } = await phone.content.mutate({ add: 2, change: 0, remove: 0, rename: 0 });
+      const back = restarted(bench);
+      expect((await restore(bench, '--system', '--skip-apps')).exit).toBe(0);
+      await back;
+      expect(Object.keys(await phone.content.tree(false))).toEqual(expect.arrayContaining([...added]));
+      expect(phone.backupStats.restoreOptions).toEqual([
+        expect.objectContaining({ RestoreSystemFiles: true, RemoveItemsNotRestored: false }),
+      ]);
+    });
+  });
+
+  test.concurrent('a damaged backup or a wrong password is refused, and the phone is as it was', async () => {
+    await backedUp({ encryption: { password: 'right' } }, async (bench) => {
+      const given = ['--password', 'right'];
+      await expectRefusal(bench, 207, ['--password', 'wrong']);
+      const file = messages(bench);
+      const bytes = readFileSync(file);
+      flipByte(file);
+      await expectRefusal(bench, 205, given);
+      rmSync(file);
+      await expectRefusal(bench, 205, given);
+      writeFileSync(file, bytes);
+      expect((await restore(bench, '--skip-apps', ...given)).exit).toBe(0);
+    });
+  });
+
+  for (const [scenario, code] of [
+    ['find-my', 211],
+    ['phone-full', 105],
+  ] as const) {
+    test.concurrent(`${scenario} ends with ${code}, and the phone is as it was`, async () => {
+      await backedUp({ scenarios: [scenario] }, (bench) => expectRefusal(bench, code, []));
+    });
+  }
+
+  test.concurrent('a second restore without a restart between them ends with 102', async () => {
+    await backedUp({}, async (bench) => {
+      expect((await restore(bench, '--no-reboot', '--skip-apps')).exit).toBe(0);
+      expect((await restore(bench, '--no-reboot', '--skip-apps')).text).toContain('ErrorCode 102');
+      expect(bench.sim.violations).toEqual([]);
+    });
+  });
+});
+
+async function expectRefusal(bench: DebianBench, code: number, options: string[]): Promise<void> {
+  const { phone, sim } = bench;
+  const before = await phone.content.tree(true);
+  const { text, exit } = await restore(bench, ...ALL_OF_IT, ...options);
+  expect(text).toContain(`ErrorCode ${code}`);
+  expect(exit).toBe(256 - code);
+  expect(await phone.content.tree(true)).toEqual(before);
+  expect(sim.violations).toEqual([]);
+}
+
+function flipByte(path: string): void {
+  const bytes = readFileSync(path);
+  bytes.writeUInt8(bytes.readUInt8(100) ^ 1, 100);
+  writeFileSync(path, bytes);
+}
+
+describeWithTools(
+  'idevicebackup2 changes the password and asks about a backup',
+  ['idevicebackup2', 'idevicepair'],
+  () => {
+    test.concurrent('encryption on, backup, another password, off', async () => {
+      await backedUp({ ios: ['26'] }, async ({ run, root, phone, sim }) => {
+        const on = await run('idevicebackup2', 'encryption', 'on', 'first', root);
+        expect(on.text).toContain('has been enabled successfully');
+        expect(phone.encryption?.password).toBe('first');
+        expect((await run('idevicebackup2', 'backup', root)).exit).toBe(0);
+        expect((await run('idevicebackup2', 'changepw', 'guess', 'second', root)).exit).toBe(256 - 207);
+        expect((await run('idevicebackup2', 'changepw', 'first', 'second', root)).exit).toBe(0);
+        expect((await run('idevicebackup2', 'backup', root)).exit).toBe(0);
+        expect((await run('idevicebackup2', 'encryption', 'off', 'second', root)).exit).toBe(0);
+        expect(phone.encryption).toBeUndefined();
+        expect(sim.violations).toEqual([]);
+      });
+    });
+
+    test.concurrent('management that wants encryption refuses to turn it off', async () => {
+      const options = { scenarios: ['requires-encryption'], encryption: { password: 'word' } };
+      await withPhone({ files: 5, bytes: 5000, ...options }, async ({ run, root, phone }) => {
+        expect((await run('idevicebackup2', 'encryption', 'off', 'word', root)).exit).toBe(256 - 209);
+        expect(phone.encryption?.password).toBe('word');
+      });
+    });
+
+    test.concurrent('iOS 17 describes a backup, and cannot list or unpack it', async () => {
+      await backedUp({}, async ({ run, root }) => {
+        expect((await run('idevicebackup2', 'info', root)).text).toMatch(
+          /<MBStatus: version=3\.3, .*snapshotState=finished/,
+        );
+        expect((await run('idevicebackup2', 'list', root)).text).toContain('ErrorCode 205');
+        expect((await run('idevicebackup2', 'unback', root)).exit).toBe(256 - 205);
+      });
+    });
+
+    test.concurrent('iOS 9 describes, lists and unpacks it', async () => {
+      await backedUp({ ios: ['9'] }, async ({ run, root, phone, sim }) => {
+        expect((await run('idevicebackup2', 'info', root)).text).toMatch(
+          /<MBStatus: version=2\.4, .*snapshotState=finished/,
+        );
+        expect((await run('idevicebackup2', 'list', root)).text).toContain('HomeDomain-Library/SMS/sms.db');
+        expect((await run('idevicebackup2', 'unback', root)).exit).toBe(0);
+        const unpacked = join(root, '_unback_', phone.udid, 'var');
+        expect(existsSync(join(unpacked, 'mobile/Library/SMS/sms.db'))).toBe(true);
+        const files = readdirSync(unpacked, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile());
+        expect(files.length).toBe(Object.keys(await phone.content.tree(false)).length);
+        expect(sim.violations).toEqual([]);
+      });
+    });
+
+    test.concurrent('cloud backup on, and an encrypted backup is not described without its password', async () => {
+      await backedUp({ encryption: { password: 'word' } }, async ({ run, root, phone }) => {
+        expect((await run('idevicebackup2', 'cloud', 'on', root)).exit).toBe(0);
+        expect(phone.cloudBackup).toBe(true);
+        expect((await run('idevicebackup2', 'info', root)).text).toContain('ErrorCode 207');
+      });
+    });
+  },
+);
