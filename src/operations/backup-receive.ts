@@ -48,7 +48,12 @@ export async function receiveBackup(options: ReceiveOptions): Promise<ReceivedBa
   const proxy = await session.openNotifications(ctx);
   const afc = await session.openAfc(ctx);
   const backup = await session.openBackup(ctx);
-  const watch = new BackupWatch({ ctx, noun, reporter, stop, pauseStall: () => backup.link.pauseStall() });
+  const watch = new BackupWatch({
+    ...{ ctx, noun, reporter, stop },
+    what: 'backup',
+    notEntered: { meaning: 'iOS asks at each backup.', hint: `Have the ${noun} at hand, then: ibk backup` },
+    pauseStall: () => backup.link.pauseStall(),
+  });
   watch.start(proxy);
   try {
     await session.lockSync(ctx, afc, proxy);

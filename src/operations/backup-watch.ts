@@ -1,17 +1,26 @@
 /** Listens to what the phone says beside the backup itself: that it shows its passcode prompt, and that its owner stops the backup. */
-import { IbkError } from '../errors.js';
+import { IbkError, type Phase } from '../errors.js';
 import { DEVICE_NOTIFICATION } from '../protocol/services/names.js';
 import type { NotificationProxy } from '../protocol/services/notification-proxy.js';
-import type { BackupReporter } from './backup-reporter.js';
 import type { OperationContext } from './context.js';
+
+/** Who is told of the prompt. */
+export interface PasscodeReporter {
+  readonly phase: Phase;
+  passcode(state: 'shown' | 'answered', timeoutSeconds: number): void;
+}
 
 export interface WatchOptions {
   readonly ctx: OperationContext;
   readonly noun: string;
-  readonly reporter: BackupReporter;
+  /** What runs, in words: `backup`. */
+  readonly what: string;
+  /** iOS asks at each backup; the advice names the command. */
+  readonly notEntered: { readonly meaning: string; readonly hint: string };
+  readonly reporter: PasscodeReporter;
   /** The phone waits for its owner: silence does not count until the returned function is called. */
   readonly pauseStall: () => () => void;
-  /** Ends the backup with this error. */
+  /** Ends the work with this error. */
   readonly stop: (error: IbkError) => void;
 }
 
@@ -20,7 +29,7 @@ export class BackupWatch {
   readonly #ended = new AbortController();
   #running: Promise<void> = Promise.resolve();
   #answered: (() => void) | undefined;
-  /** Set once the owner has stopped the backup on the phone. */
+  /** Set once the owner has stopped it on the phone. */
   cancelled: IbkError | undefined;
 
   constructor(options: WatchOptions) {
@@ -52,7 +61,7 @@ export class BackupWatch {
     if (name === DEVICE_NOTIFICATION.passcodeShown) this.#passcodeShown();
     if (name === DEVICE_NOTIFICATION.passcodeDismissed) this.passcodeAnswered();
     if (name === DEVICE_NOTIFICATION.syncCancelRequest) {
-      this.cancelled = new IbkError('cancelled', `The backup was stopped on the ${this.#options.noun}.`);
+      this.cancelled = new IbkError('cancelled', `The ${this.#options.what} was stopped on the ${this.#options.noun}.`);
       this.#options.stop(this.cancelled);
     }
   }
@@ -62,13 +71,13 @@ export class BackupWatch {
    */
   #passcodeShown(): void {
     if (this.#answered !== undefined || this.#options.reporter.phase !== 'scan') return;
-    const { ctx, reporter, pauseStall, stop, noun } = this.#options;
+    const { ctx, reporter, pauseStall, stop } = this.#options;
     const resume = pauseStall();
     const waiting = new AbortController();
     const limit = ctx.timeouts.passcodeMs;
     reporter.passcode('shown', Math.ceil(limit / 1000));
     ctx.clock.sleep(limit, AbortSignal.any([waiting.signal, this.#ended.signal])).then(
-      () => stop(notEntered(noun)),
+      () => stop(this.#passcodeLate()),
       () => undefined, // entered in time, or over
     );
     this.#answered = () => {
@@ -77,12 +86,12 @@ export class BackupWatch {
       reporter.passcode('answered', Math.ceil(limit / 1000));
     };
   }
-}
 
-function notEntered(noun: string): IbkError {
-  return new IbkError('device_locked', `The passcode was not entered on the ${noun} in time.`, {
-    reason: 'passcode_timeout',
-    meaning: 'iOS asks at each backup.',
-    hint: `Have the ${noun} at hand, then: ibk backup`,
-  });
+  #passcodeLate(): IbkError {
+    const { noun, notEntered } = this.#options;
+    return new IbkError('device_locked', `The passcode was not entered on the ${noun} in time.`, {
+      reason: 'passcode_timeout',
+      ...notEntered,
+    });
+  }
 }

@@ -46,6 +46,18 @@ export interface DeviceInfo {
   readonly lastBackup: LastBackup;
 }
 
+/** Backup encryption as a device has it set. */
+export interface EncryptionStatus {
+  readonly udid: string;
+  readonly name: string;
+  /** iPhone, iPad …: for words. */
+  readonly noun: string;
+  readonly encrypted: boolean;
+  /** Null: it does not tell. */
+  readonly passcodeSet: boolean | null;
+  readonly forcedByManagement: boolean;
+}
+
 export type CheckState = 'ok' | 'warn' | 'fail' | 'skipped';
 
 /** One line of `ibk doctor`. The order of the list is the order of repair. */

@@ -6,7 +6,13 @@ import { DeviceLink, type LinkOptions } from '../devicelink/link.js';
 import type { LinkEvents } from '../devicelink/serve.js';
 import type { Connection } from '../transport.js';
 import { type FinalAnswer, readFinalAnswer } from './errors.js';
-import { type BackupRequest, backupRequest, helloRequest } from './requests.js';
+import {
+  type BackupRequest,
+  backupRequest,
+  changePasswordRequest,
+  helloRequest,
+  type PasswordChange,
+} from './requests.js';
 
 export class MobileBackup2 {
   readonly link: DeviceLink;
@@ -41,5 +47,10 @@ export class MobileBackup2 {
   /** Serves the phone until its final answer. @throws as `DeviceLink.exchange` */
   async backup(request: BackupRequest, host: DeviceLinkHost, events: LinkEvents): Promise<FinalAnswer> {
     return readFinalAnswer(await this.link.exchange(backupRequest(request), host, events));
+  }
+
+  /** The phone has no business with a disk here; iOS 13 and later wants its passcode. @throws as `DeviceLink.exchange` */
+  async changePassword(change: PasswordChange, host: DeviceLinkHost, events: LinkEvents): Promise<FinalAnswer> {
+    return readFinalAnswer(await this.link.exchange(changePasswordRequest(change), host, events));
   }
 }

@@ -5,6 +5,7 @@
  * |-------------|-----------------------------------------------------------------------------------------------|
  * | Hello       | SupportedProtocolVersions: reals                                                              |
  * | Backup      | TargetIdentifier, SourceIdentifier; Options {ForceFullBackup} only when forcing               |
+ * | ChangePassword | TargetIdentifier; OldPassword, NewPassword: on has the new one, off the old one, a change both |
  */
 import { type PlistDict, PlistReal, plistDict } from '../../plist/value.js';
 
@@ -27,5 +28,21 @@ export function backupRequest({ udid, full }: BackupRequest): PlistDict {
     TargetIdentifier: udid,
     SourceIdentifier: udid,
     Options: full ? plistDict({ ForceFullBackup: true }) : undefined,
+  });
+}
+
+/** Both absent makes no sense; the device decides by what it has set. */
+export interface PasswordChange {
+  readonly udid: string;
+  readonly oldPassword: string | undefined;
+  readonly newPassword: string | undefined;
+}
+
+export function changePasswordRequest({ udid, oldPassword, newPassword }: PasswordChange): PlistDict {
+  return plistDict({
+    MessageName: 'ChangePassword',
+    TargetIdentifier: udid,
+    OldPassword: oldPassword,
+    NewPassword: newPassword,
   });
 }
