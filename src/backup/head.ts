@@ -99,9 +99,13 @@ function writeNew(fs: StoreFileSystem, path: string, bytes: Buffer): void {
   try {
     file.write([bytes]);
     file.sync();
-  } finally {
+  } catch (error) {
+    // It was made exclusively, so it is ours to take back: what it was to decide is not decided.
     file.close();
+    fs.unlink(path);
+    throw error;
   }
+  file.close();
 }
 
 function overtaken(cause: unknown = systemError('EEXIST', 'head')): IbkError {

@@ -15,6 +15,7 @@
  *    aside/<time>/               leftovers of other programs, taken out of U
  *    catalog.db                  cache and index
  *    lock, holder.json           one writer at a time
+ * .ibk/reserve                   bytes that are given up when the disk is full
  * ```
  */
 import { IbkError } from '../errors.js';
@@ -26,6 +27,9 @@ const BACKUP_FOLDER = /^([0-9a-fA-F]{40}|[0-9A-Fa-f]{8}-[0-9A-Fa-f]{16})(?:-(\d{
 const BLOB = /^incoming\/[0-9a-f]{2}\/[0-9]{1,12}$/;
 const DELTA = /^delta\.([0-9]{1,12})$/;
 const HEAD = /^head\.([0-9]{1,12})$/;
+
+/** Of all devices under the root (reserve.ts). */
+export const RESERVE = '.ibk/reserve';
 
 export class StoreLayout {
   readonly udid: string;

@@ -15,6 +15,7 @@ import type { VersionRecord } from './head-record.js';
 import type { StoreLock } from './lock.js';
 import { Overlay, type OverlayNode } from './overlay.js';
 import { type OpenedStore, runPending } from './recovery.js';
+import { withReserve } from './reserve.js';
 import { retireVersion } from './retire.js';
 import { pathInFolder } from './wire-path.js';
 
@@ -155,8 +156,8 @@ export class StoreLease {
   /** Forgets an earlier version. @throws IbkError `not_found`, `usage` when it is pinned */
   async forget(version: string): Promise<void> {
     await onDisk(async () => {
-      const head = await retireVersion(this.#ctx, this.#opened.head, version);
-      this.#opened.head = await runPending(this.#ctx, this.#opened.catalog, head, false);
+      const retired = await withReserve(this.#ctx, () => retireVersion(this.#ctx, this.#opened.head, version));
+      this.#opened.head = await runPending(this.#ctx, this.#opened.catalog, retired, false);
     });
   }
 

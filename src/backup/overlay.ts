@@ -12,6 +12,7 @@ import { isSameFile } from './identity.js';
 import { type BlobWriter, Incoming, type ReceivedBlob } from './incoming.js';
 import { foldPath, isInSnapshot, isLitter, isManagedName, judgeName } from './names.js';
 import { type OverlayEntry, type OverlayFile, OverlayIndex } from './overlay-index.js';
+import { pendingReserve } from './reserve.js';
 import { identityOfStat } from './scan.js';
 
 export interface OverlayNode {
@@ -49,7 +50,8 @@ export class Overlay {
   }
 
   freeBytes(): number {
-    return Math.max(0, this.#ctx.fs.freeBytes() - KEPT_FREE_BYTES);
+    const free = this.#ctx.fs.freeBytes();
+    return Math.max(0, free - KEPT_FREE_BYTES - pendingReserve(this.#ctx, free));
   }
 
   /** Begins to receive `path`. What is there stays until `place`. */

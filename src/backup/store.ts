@@ -127,10 +127,11 @@ export class BackupStore {
    */
   async lease(options: LeaseOptions): Promise<StoreLease> {
     // Half of the store is for writing, and most commands only read.
-    const [{ StoreLease }, { acquireLock }, { recoverStore }] = await Promise.all([
+    const [{ StoreLease }, { acquireLock }, { recoverStore }, { keepReserve, withReserve }] = await Promise.all([
       import('./lease.js'),
       import('./lock.js'),
       import('./recovery.js'),
+      import('./reserve.js'),
     ]);
     const layout = this.#layout;
     return onDisk(async () => {
@@ -141,7 +142,9 @@ export class BackupStore {
       const lock = await acquireLock(join(this.#root, layout.own), { clock: this.#clock, command, signal, onWait });
       try {
         const ctx = this.#context(() => lock.check());
-        return new StoreLease(ctx, await recoverStore(ctx), lock, this.#root);
+        const opened = await withReserve(ctx, () => recoverStore(ctx));
+        keepReserve(ctx);
+        return new StoreLease(ctx, opened, lock, this.#root);
       } catch (error) {
         lock.release();
         throw error;

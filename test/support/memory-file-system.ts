@@ -28,6 +28,9 @@ export class Violation extends Error {}
 
 export type CrashKind = 'kill' | 'ordered' | 'unordered';
 
+/** What a name or a folder takes. */
+const BLOCK = 4096;
+
 class MemoryFile {
   synced = false;
   constructor(
@@ -67,6 +70,10 @@ export class MemoryFileSystem implements StoreFileSystem {
   crashAt: number | undefined;
   /** The change with this number fails, as on a full disk; the process lives on. */
   failAt: number | undefined;
+  /** From the change with this number on the disk is full: what needs space fails, until something gives some back. */
+  fullAt: number | undefined;
+  /** Bytes that are left; undefined: endless. */
+  free: number | undefined;
   #serial = 1;
   readonly #dirty = new Set<MemoryFolder>();
   #renames: Rename[] = [];
@@ -107,7 +114,7 @@ export class MemoryFileSystem implements StoreFileSystem {
     const there = parent.entries.get(name);
     if (there instanceof MemoryFile) throw systemError('EEXIST', path);
     if (there !== undefined) return;
-    this.#step();
+    this.#step(BLOCK);
     const folder = new MemoryFolder(++this.#serial, this.#serial);
     this.#set(parent, name, folder, this.#serial);
     this.#made.push({ serial: this.#serial, parent, name, folder });
@@ -116,11 +123,11 @@ export class MemoryFileSystem implements StoreFileSystem {
   create(path: string): WritableFile {
     const [parent, name] = this.#parent(path);
     if (parent.entries.has(name)) throw new Violation(`exclusive create of existing ${path}`);
-    this.#step();
+    this.#step(BLOCK);
     const file = new MemoryFile(++this.#serial, Buffer.alloc(0), this.#serial);
     this.#set(parent, name, file, this.#serial);
     const write = (chunks: readonly Buffer[]) => {
-      this.#step();
+      this.#step(chunks.reduce((sum, { length }) => sum + length, 0));
       file.bytes = Buffer.concat([file.bytes, ...chunks]);
       file.mtime = ++this.#serial;
       file.synced = false;
@@ -163,6 +170,7 @@ export class MemoryFileSystem implements StoreFileSystem {
     if (node === undefined) return;
     if (!(node instanceof MemoryFile)) throw systemError('EISDIR', path);
     this.#step();
+    if (this.free !== undefined) this.free += node.bytes.length + BLOCK;
     const [parent, name] = this.#parent(path);
     this.#set(parent, name, undefined, ++this.#serial);
   }
@@ -213,7 +221,7 @@ export class MemoryFileSystem implements StoreFileSystem {
   }
 
   freeBytes(): number {
-    return 1e12;
+    return this.free ?? 1e12;
   }
 
   openDatabase(path: string, use: DatabaseUse): StoreDatabase | undefined {
@@ -373,9 +381,17 @@ export class MemoryFileSystem implements StoreFileSystem {
     return kept;
   }
 
-  #step(): void {
+  #step(needsBytes = 0): void {
     this.hook?.();
     this.operations += 1;
+    if (this.fullAt !== undefined && this.operations >= this.fullAt) {
+      this.fullAt = undefined;
+      this.free = 0;
+    }
+    if (this.free !== undefined && needsBytes > 0) {
+      if (needsBytes > this.free) throw systemError('ENOSPC', 'a full disk');
+      this.free -= needsBytes;
+    }
     if (this.failAt !== undefined && this.operations >= this.failAt) {
       this.failAt = undefined;
       throw systemError('ENOSPC', 'a full disk');
@@ -400,7 +416,8 @@ export class MemoryFileSystem implements StoreFileSystem {
 
   /** Stands for one SQLite transaction with synchronous=FULL: all of it or nothing, and durable. */
   #saveDatabase(path: string, db: Database.Database): void {
-    this.#step();
+    // Its journal, for the time being.
+    this.#step(BLOCK);
     const [parent, name] = this.#parent(path);
     const node = parent.entries.get(name);
     const bytes = db.serialize();

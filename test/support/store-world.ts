@@ -135,7 +135,7 @@ export class StoreWorld {
       else if (what < 0.92 && this.#want.size > 1) await this.forget();
       else await this.#open();
     } catch (error) {
-      if (isFullDisk(error)) this.#failed();
+      if (isFullDisk(error)) this.gaveUp();
       else if (error instanceof Crash) this.crash();
       else throw error;
       await this.recover();
@@ -218,8 +218,8 @@ export class StoreWorld {
     return head;
   }
 
-  /** The disk was full at one call: the operation gave up, the process lives. */
-  #failed(): void {
+  /** The disk was full: the operation gave up, the process lives. */
+  gaveUp(): void {
     this.fs.hook = undefined;
     this.fs.crashAt = undefined;
     this.counts.diskFailures += 1;
@@ -248,7 +248,7 @@ export class StoreWorld {
         return await this.recoverOnce();
       } catch (error) {
         if (isFullDisk(error)) {
-          this.#failed();
+          this.gaveUp();
           continue;
         }
         if (!(error instanceof Crash)) throw error;
@@ -527,7 +527,7 @@ export class StoreWorld {
   }
 }
 
-function isFullDisk(error: unknown): boolean {
+export function isFullDisk(error: unknown): boolean {
   return error instanceof Error && 'code' in error && error.code === 'ENOSPC';
 }
 
