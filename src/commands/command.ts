@@ -8,7 +8,7 @@ import type { CommandHelp } from '../ui/help.js';
 import type { Session } from './session.js';
 
 /** Options of the command itself, as commander gives them. */
-export type OwnOptions = Readonly<Record<string, string | boolean | undefined>>;
+export type OwnOptions = Readonly<Record<string, string | readonly string[] | boolean | undefined>>;
 
 /** What every command that talks to a chosen device can end with. */
 export const DEVICE_CODES: readonly ErrorCode[] = [
@@ -27,6 +27,8 @@ export interface CommandSpec {
   readonly help: CommandHelp;
   /** The command's own options: `--full`, `--bundle <FILE>`. */
   readonly options: readonly string[];
+  /** Options that may be given several times; their values come as a list. */
+  readonly repeatable?: readonly string[];
   /** How many words it takes besides options: a BACKUP, for one. */
   readonly mostArguments?: number;
   readonly aliases?: readonly string[];
@@ -41,10 +43,13 @@ export function addSharedOptions(command: Command): void {
   for (const { key, short, placeholder, kind } of sharedOptions) {
     if (placeholder === undefined && kind !== 'switch') continue;
     const flags = `${short === undefined ? '' : `-${short}, `}--${key}${placeholder === undefined ? '' : ` <${placeholder}>`}`;
-    const option = new Option(flags);
-    if (kind === 'list') option.argParser((value: string, previous: string[] = []) => [...previous, value]);
-    command.addOption(option);
+    command.addOption(kind === 'list' ? repeatableOption(flags) : new Option(flags));
   }
+}
+
+/** `--domain <D>`, as often as it is wanted. */
+export function repeatableOption(flags: string): Option {
+  return new Option(flags).argParser((value: string, previous: string[] = []) => [...previous, value]);
 }
 
 /** The shared options that were typed, before the command and after it. A list is joined; else the later one counts. */

@@ -5,7 +5,7 @@ import { nearest } from '../nearest.js';
 import { IbkError } from '../errors.js';
 import { COMMAND_NAMES, commandHelp } from '../ui/help.js';
 import { VERSION } from '../version.js';
-import { addSharedOptions, type CommandSpec, type OwnOptions, typedFlags } from './command.js';
+import { addSharedOptions, type CommandSpec, type OwnOptions, repeatableOption, typedFlags } from './command.js';
 
 /** What the arguments ask for. */
 export type Request =
@@ -34,6 +34,7 @@ export function readArguments(args: readonly string[], specs: readonly CommandSp
     const command = bare(program.command(name)).allowExcessArguments().option('-h, --help');
     command.aliases([...(spec.aliases ?? [])]);
     for (const flags of spec.options) command.option(flags);
+    for (const flags of spec.repeatable ?? []) command.addOption(repeatableOption(flags));
     addSharedOptions(command);
     command.action(() => {
       const options: OwnOptions = command.opts();
@@ -108,7 +109,7 @@ function unknownCommand(word: string): IbkError {
 
 function unknownOption(word: string, spec: CommandSpec | undefined): IbkError {
   const [flag = word] = word.split('=');
-  const own = (spec?.options ?? []).map((each) => each.split(' ')[0] ?? '');
+  const own = [...(spec?.options ?? []), ...(spec?.repeatable ?? [])].map((each) => each.split(' ')[0] ?? '');
   const known = [...own, ...sharedOptions.map(({ key }) => `--${key}`), '--help', '--version'];
   // Commander takes `--json=yes` for an option that it does not know.
   if (flag !== word && known.includes(flag))
@@ -125,7 +126,7 @@ function unknownOption(word: string, spec: CommandSpec | undefined): IbkError {
 function refuseArguments(words: readonly string[], { help: { name }, mostArguments = 0 }: CommandSpec): void {
   const word = words[mostArguments];
   if (word === undefined) return;
-  const most = mostArguments === 0 ? 'no argument' : 'one argument';
+  const most = ['no argument', 'one argument'][mostArguments] ?? `${mostArguments} arguments`;
   const which = mostArguments === 0 ? 'one' : 'another';
   throw new IbkError('usage', `ibk ${name} takes ${most}, and "${word}" is ${which}.`, { hint: `ibk ${name} --help` });
 }

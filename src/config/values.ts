@@ -1,10 +1,16 @@
 /** The values that people type: durations, sizes, switches, counts. Each parser returns undefined for what it cannot read. */
 
 const SECONDS = { s: 1, m: 60, h: 3600, d: 86_400 } as const;
-const LONGEST_MS = 30 * 86_400_000;
+const DAY_MS = 86_400_000;
+const LONGEST_MS = 30 * DAY_MS;
+
+/** `3d`, `12h`, `400d`: how old something may be. @returns milliseconds, at most 100 years */
+export function parseAge(text: string): number | undefined {
+  return parseDuration(text, 36_525 * DAY_MS);
+}
 
 /** `90s`, `15m`, `2h`, `3d`, `1h30m`; `0` is none. A bare number has no unit and is refused. @returns milliseconds, at most 30 days */
-export function parseDuration(text: string): number | undefined {
+export function parseDuration(text: string, longestMs = LONGEST_MS): number | undefined {
   const trimmed = text.trim();
   if (trimmed === '0') return 0;
   if (!/^(\d+(\.\d+)?[smhd])+$/.test(trimmed)) return undefined;
@@ -12,7 +18,7 @@ export function parseDuration(text: string): number | undefined {
   for (const [, digits = '', unit = ''] of trimmed.matchAll(/(\d+(?:\.\d+)?)([smhd])/g)) {
     total += Number(digits) * SECONDS[unit as keyof typeof SECONDS] * 1000;
   }
-  return total <= LONGEST_MS ? total : undefined;
+  return total <= longestMs ? total : undefined;
 }
 
 const SIZES: Readonly<Record<string, number>> = {

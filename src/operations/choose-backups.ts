@@ -6,6 +6,7 @@ import { countOf, formatDate } from '../figures.js';
 import { udidKey } from '../protocol/usbmux/udid.js';
 import { nameKey } from './device-names.js';
 import { listFolder } from './list-backups.js';
+import { parseMoment } from './moments.js';
 import type { BackupListing, ListedBackup, ListedVersion } from './results.js';
 
 const SHORTEST_PREFIX = 4;
@@ -61,25 +62,31 @@ export interface ChoosingOptions {
   readonly command: string;
   /** Against which a path is understood. */
   readonly cwd: string;
+  /** As for `listBackups`, of a folder that is named by its path. */
+  readonly measure?: boolean | undefined;
 }
 
 /**
- * `latest`, `latest~2`, a version id or unique prefix, a UDID or prefix, a device name, `UDID@latest~1`, or the path of any Apple backup folder.
+ * `latest`, `latest~2`, `@2026-11-01` (newest at or before), a version id or unique prefix, a UDID or prefix, a device name, `UDID@latest~1`,
+ * `NAME@2026-11-01`, or the path of any Apple backup folder.
  * @throws IbkError `not_found`, `ambiguous_device`, `usage`
  */
 export async function chooseVersion(listing: BackupListing, options: ChoosingOptions): Promise<ChosenBackup> {
   const { word } = options;
-  if (word !== undefined && /[/\\]/.test(word)) return byPath(listing, resolve(options.cwd, word), word);
+  if (word !== undefined && isPath(word)) return byPath(listing, resolve(options.cwd, word), word, options.measure);
   const { backups } = chooseBackups(listing, options.udids);
   if (word === undefined || isLatest(word)) return latestOf(onlyDevice(backups, options), word ?? 'latest');
-  if (word.startsWith('@')) {
-    throw new IbkError('usage', 'Choosing a backup by its date comes with a later release.', { hint: 'ibk list' });
-  }
+  if (word.startsWith('@')) return newestAt(onlyDevice(backups, options), word.slice(1), word);
   const cut = word.lastIndexOf('@');
-  if (cut > 0 && isLatest(word.slice(cut + 1)))
-    return latestOf(chooseOne(backups, word.slice(0, cut)), word.slice(cut + 1));
+  const behind = word.slice(cut + 1);
+  if (cut > 0 && isLatest(behind)) return latestOf(chooseOne(backups, word.slice(0, cut)), behind);
+  if (cut > 0 && parseMoment(behind) !== undefined)
+    return newestAt(chooseOne(backups, word.slice(0, cut)), behind, word);
   return byVersionId(backups, word) ?? latestOf(byDevice(backups, word), 'latest');
 }
+
+/** Anything with a separator is a path. */
+export const isPath = (word: string): boolean => /[/\\]/.test(word);
 
 const isLatest = (word: string): boolean => /^latest(?:~\d{1,6})?$/.test(word);
 
@@ -93,12 +100,29 @@ function onlyDevice(backups: readonly ListedBackup[], { command }: ChoosingOptio
   throw new IbkError('ambiguous_device', message, { hint: `${command} -u "${only.name.replaceAll('"', '\\"')}"` });
 }
 
-/** Complete ones count; where there is none, `latest` is the newest. A store that somebody laid a trap in is not passed over for its folder. */
+/** Complete ones count; where there is none, all do. A store that somebody laid a trap in is not passed over for its folder. */
+function countingVersions({ versions, problem }: ListedBackup): readonly ListedVersion[] {
+  if (problem?.code === 'unsafe') throw problem;
+  const complete = versions.filter((version) => version.complete);
+  return complete.length === 0 ? versions : complete;
+}
+
+/** The newest that was made on that day, or in that minute, or before. */
+function newestAt(backup: ListedBackup, text: string, word: string): ChosenBackup {
+  const moment = parseMoment(text);
+  if (moment === undefined)
+    throw new IbkError('usage', `"${word}" is no date.`, { hint: 'Such as @2026-11-01, or "@2026-11-01 08:30"' });
+  const among = countingVersions(backup);
+  const version = among.find(({ madeAt }) => madeAt !== null && madeAt.getTime() < moment.until);
+  if (version !== undefined) return { backup, version };
+  const oldest = among.at(-1)?.madeAt ?? null;
+  const when = oldest === null ? 'is of an unknown date' : `was made ${formatDate(oldest)}`;
+  throw notFound(word, `The oldest backup of ${backup.name} ${when}.`);
+}
+
 function latestOf(backup: ListedBackup, word: string): ChosenBackup {
-  if (backup.problem?.code === 'unsafe') throw backup.problem;
   const steps = Number(word.split('~')[1] ?? 0);
-  const complete = backup.versions.filter((version) => version.complete);
-  const among = complete.length === 0 ? backup.versions : complete;
+  const among = countingVersions(backup);
   const version = among[steps];
   if (version !== undefined) return { backup, version };
   const oldest = among.at(-1)?.madeAt ?? null;
@@ -132,14 +156,19 @@ function byDevice(backups: readonly ListedBackup[], word: string): ListedBackup 
   return only;
 }
 
-async function byPath(listing: BackupListing, path: string, word: string): Promise<ChosenBackup> {
+async function byPath(
+  listing: BackupListing,
+  path: string,
+  word: string,
+  measure: boolean | undefined,
+): Promise<ChosenBackup> {
   const real = await realpath(path).catch(() => undefined);
   if (real === undefined) throw notFound(word, 'There is no such folder.');
   for (const backup of listing.backups) {
     const inRoot = await realpath(backup.path).catch(() => undefined);
     if (inRoot === real) return latestOf(backup, 'latest');
   }
-  const found = await listFolder(real, undefined);
+  const found = await listFolder(real, { measure: measure ?? true });
   const [version] = found?.versions ?? [];
   if (found === undefined || version === undefined) throw notFound(word, 'That folder holds no backup.');
   return { backup: found, version };

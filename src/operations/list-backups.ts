@@ -13,15 +13,17 @@ import type { BackupListing, ListedBackup, ListedVersion } from './results.js';
 
 export interface ListBackupsOptions {
   readonly root: string;
+  /** Count the files of folders that ibk has not taken in, one by one? Default: true. Else their sizes are null. */
+  readonly measure?: boolean | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
 /** @throws IbkError `not_found` when there is no root; `destination` when it cannot be read */
-export async function listBackups({ root, signal }: ListBackupsOptions): Promise<BackupListing> {
+export async function listBackups({ root, measure = true, signal }: ListBackupsOptions): Promise<BackupListing> {
   const backups: ListedBackup[] = [];
   for (const name of await backupNames(root)) {
     signal?.throwIfAborted();
-    const found = await listOne(root, name);
+    const found = await listOne(root, name, measure);
     if (found !== undefined) backups.push(found);
   }
   backups.sort((a, b) => newest(b) - newest(a) || a.name.localeCompare(b.name, 'en'));
@@ -43,7 +45,7 @@ export async function storeNames(root: string): Promise<string[]> {
   return names.filter((name) => udidOfFolder(name) === name).sort();
 }
 
-async function listOne(root: string, name: string): Promise<ListedBackup | undefined> {
+async function listOne(root: string, name: string, measure: boolean): Promise<ListedBackup | undefined> {
   const folder = join(root, name);
   const store = udidOfFolder(name) === name ? new BackupStore(root, name) : undefined;
   let problem: IbkError | null = null;
@@ -55,14 +57,17 @@ async function listOne(root: string, name: string): Promise<ListedBackup | undef
     problem = error;
   }
   if (store === undefined || history === undefined || history.versions.length === 0)
-    return listFolder(folder, problem ?? undefined);
+    return listFolder(folder, { problem, measure });
   return listHistory(store, history, folder, name);
 }
 
 /** A folder of which ibk knows no more than what is in it; undefined when that is no backup. @throws IbkError `destination` */
-export async function listFolder(folder: string, problem?: IbkError): Promise<ListedBackup | undefined> {
+export async function listFolder(
+  folder: string,
+  { problem = null, measure = true }: { readonly problem?: IbkError | null; readonly measure?: boolean } = {},
+): Promise<ListedBackup | undefined> {
   const name = basename(folder);
-  const read = await readFolder(folder, name);
+  const read = await readFolder(folder, name, measure);
   if (read === undefined) return undefined;
   const { found, bytes, files } = read;
   const version = { ...versionInFolder(found), bytes, files, latest: found.complete };
@@ -71,14 +76,16 @@ export async function listFolder(folder: string, problem?: IbkError): Promise<Li
     bytes,
     versions: [version],
     state: 'unmanaged',
-    problem: problem ?? null,
+    problem,
   };
 }
 
-async function readFolder(folder: string, name: string) {
+async function readFolder(folder: string, name: string, measure: boolean) {
   try {
     const found = await describeBackup(folder, name);
-    return found === undefined ? undefined : { found, ...(await measureBackup(folder)) };
+    return found === undefined
+      ? undefined
+      : { found, ...(measure ? await measureBackup(folder) : { bytes: null, files: null }) };
   } catch (error) {
     throw unreadable(`The backup in ${folder}`, error, 'It may belong to another user: look at its permissions.');
   }

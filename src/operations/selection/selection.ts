@@ -110,6 +110,11 @@ function placeOfPath(pattern: string, ignoreCase: boolean | undefined): Place {
 
 const DOMAIN = /^[A-Z][A-Za-z]*Domain(?:(?:Group|Plugin|Placeholder)?-.*)?$/s;
 
+/** Can the word mean nothing but files? */
+export function looksLikeSelection(word: string): boolean {
+  return /^(?:app|type):/.test(word) || DOMAIN.test(cutDomain(word)[0]);
+}
+
 /** The domain ends at the first `/`; nothing behind it is the whole domain. */
 function cutDomain(word: string): [domain: string, path: string | undefined] {
   const cut = word.indexOf('/');
