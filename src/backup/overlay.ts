@@ -24,6 +24,10 @@ export interface OverlayNode {
 
 /** The device is told less than there is: room for the records of the commit. */
 const KEPT_FREE_BYTES = 8 * 1024 * 1024;
+/** A phone sends a file once, Status.plist a few times. One that sends the same names again and again would never end, as no disk gets full by it. */
+const MOST_REPLACED_BYTES = 64 * 1024 ** 3;
+/** Folders that are remembered; there are 256, twice. */
+const MOST_FOLDERS = 10_000;
 
 export class Overlay {
   readonly #ctx: StoreContext;
@@ -31,6 +35,7 @@ export class Overlay {
   readonly index: OverlayIndex;
   readonly incoming: Incoming;
   readonly #folders = new Set<string>();
+  #replacedBytes = 0;
 
   /** `incoming/` must be empty. */
   constructor(ctx: StoreContext, catalog: Catalog) {
@@ -245,7 +250,10 @@ export class Overlay {
     const before = this.index.get(path);
     if (before?.kind === 'dir') throw systemError('EISDIR', path);
     this.index.put(path, foldOf(path), file);
-    if (before?.kind === 'file' && before.blob !== null && before.blob !== file.blob) this.incoming.remove(before.blob);
+    if (before?.kind !== 'file' || before.blob === null || before.blob === file.blob) return;
+    this.incoming.remove(before.blob);
+    this.#replacedBytes += before.size;
+    if (this.#replacedBytes > MOST_REPLACED_BYTES) throw endless();
   }
 
   #drop(path: string, entry: OverlayEntry): void {
@@ -307,6 +315,7 @@ export class Overlay {
   #isFolder(path: string): boolean {
     if (path === '' || this.#folders.has(path)) return true;
     if (this.typeOf(path) !== 'directory') return false;
+    if (this.#folders.size >= MOST_FOLDERS) this.#folders.clear();
     this.#folders.add(path);
     return true;
   }
@@ -353,6 +362,10 @@ export class Overlay {
     }
     return nodes;
   }
+}
+
+function endless(): IbkError {
+  return new IbkError('device_error', 'The iPhone sent the same files again and again.', { reason: 'no_progress' });
 }
 
 function isPayloadName(path: string): boolean {

@@ -3,6 +3,7 @@ import { expect, test } from 'vitest';
 import { pathInFolder } from '../../src/backup/wire-path.js';
 import { IbkError } from '../../src/errors.js';
 import { ByteReader } from '../../src/io/byte-reader.js';
+import { Patience } from '../../src/protocol/devicelink/patience.js';
 import { ProgressMeter } from '../../src/protocol/devicelink/progress.js';
 import { receiveUploads } from '../../src/protocol/devicelink/uploads.js';
 import { PassThrough } from 'node:stream';
@@ -37,6 +38,7 @@ async function receive(bytes: Buffer, cuts: readonly number[]): Promise<{ host: 
     signal: new AbortController().signal,
     stopped: new AbortController().signal,
     progress: new ProgressMeter(),
+    patience: new Patience(() => 0),
     log: undefined,
     onFailed: ({ hostPath }) => void failed.push(hostPath),
     pauseStall: () => () => undefined,

@@ -19,6 +19,7 @@ import { buildFrame, HANDSHAKE_LIMIT, MESSAGE_LIMIT, readFrame } from './framing
 import type { DeviceLinkHost } from './host.js';
 import { malformed } from './malformed.js';
 import { type DeviceRequest, decodeRequest, disconnectMessage, processMessage, versionReply } from './messages.js';
+import { Patience } from './patience.js';
 import { type LinkProgress, ProgressMeter } from './progress.js';
 import { type LinkEvents, serve } from './serve.js';
 import { StallGuard } from './stall-guard.js';
@@ -44,6 +45,7 @@ export class DeviceLink {
   readonly #begin: () => void;
   readonly #signal: AbortSignal;
   readonly #progress = new ProgressMeter();
+  readonly #patience = new Patience(() => this.#progress.bytesDone);
   readonly #place: StreamPlace = { inStream: false, inFile: false };
   readonly #log: TraceConnection | undefined;
   #written = 0;
@@ -130,6 +132,7 @@ export class DeviceLink {
         signal,
         stopped,
         progress: this.#progress,
+        patience: this.#patience,
         place: this.#place,
         log: this.#log,
         events,

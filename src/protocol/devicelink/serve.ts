@@ -7,6 +7,7 @@ import { type StreamPlace, sendDownloads, type WritePieces } from './downloads.j
 import { malformed } from './malformed.js';
 import type { DeviceLinkHost, ListedEntry } from './host.js';
 import { type DeviceRequest, fileError, statusResponse } from './messages.js';
+import { type Patience, PRICE } from './patience.js';
 import type { ProgressMeter } from './progress.js';
 import { type HostStatus, STATUS, statusOf } from './status.js';
 import { type FailedUpload, receiveUploads } from './uploads.js';
@@ -31,6 +32,7 @@ export interface ServeContext {
   /** The part of `signal` that is about us: what has arrived is not read any further. */
   readonly stopped: AbortSignal;
   readonly progress: ProgressMeter;
+  readonly patience: Patience;
   readonly place: StreamPlace;
   readonly log: TraceConnection | undefined;
   readonly events: LinkEvents;
@@ -45,6 +47,7 @@ type Served = Exclude<DeviceRequest, { kind: 'processMessage' } | { kind: 'disco
  */
 export async function serve(request: Served, context: ServeContext): Promise<PlistValue | undefined> {
   const { host, progress } = context;
+  context.patience.spend(priceOf(request));
   switch (request.kind) {
     case 'uploadFiles':
       return upload(request, context);
@@ -100,6 +103,25 @@ export async function serve(request: Served, context: ServeContext): Promise<Pli
       throw malformed('a message of the handshake in the middle of the work');
     default:
       return assertNever(request);
+  }
+}
+
+function priceOf(request: Served): number {
+  switch (request.kind) {
+    case 'uploadFiles':
+      return PRICE.name;
+    case 'moveItems':
+      return PRICE.name * (1 + request.renames.length);
+    case 'removeItems':
+      return PRICE.name * (1 + request.paths.length);
+    case 'createDirectory':
+      return PRICE.place;
+    case 'copyItem':
+      return PRICE.copy;
+    case 'downloadFiles':
+      return PRICE.question + PRICE.place * request.paths.length;
+    default:
+      return PRICE.question;
   }
 }
 

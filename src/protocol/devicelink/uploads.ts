@@ -19,6 +19,7 @@ import type { ByteReader } from '../../io/byte-reader.js';
 import type { TraceConnection } from '../../trace/trace.js';
 import { malformed } from './malformed.js';
 import type { DeviceLinkHost, FileSink } from './host.js';
+import { type Patience, PRICE } from './patience.js';
 import type { ProgressMeter } from './progress.js';
 
 export const BLOCK = { success: 0x00, localError: 0x06, remoteError: 0x0b, data: 0x0c } as const;
@@ -26,8 +27,12 @@ export const BLOCK = { success: 0x00, localError: 0x06, remoteError: 0x0b, data:
 /** The same limit as libimobiledevice's. */
 const MAX_PATH_BYTES = 4096;
 const MAX_TEXT_BYTES = 64 * 1024;
+/** As much of an error text is kept. */
+const KEPT_TEXT_BYTES = 2048;
 /** Devices send 32 KiB to some MiB. It is streamed, so the limit only tells a damaged stream from a large block. */
 const MAX_BLOCK_BYTES = 1024 * 1024 * 1024;
+/** Read and dropped of what the host could not take, before the batch is given up: the rest may be endless. */
+const MOST_DROPPED_BYTES = 256 * 1024 * 1024;
 
 /** A file that the device itself could not send. */
 export interface FailedUpload {
@@ -45,6 +50,7 @@ export interface UploadContext {
   /** The part of `signal` that is about us, looked at between pieces: a phone faster than the disk never lets a read wait. */
   readonly stopped: AbortSignal;
   readonly progress: ProgressMeter;
+  readonly patience: Patience;
   readonly log: TraceConnection | undefined;
   readonly onFailed: (file: FailedUpload) => void;
   /** Silence does not count until the returned function is called: it is the host that is waited for. */
@@ -56,11 +62,13 @@ export interface UploadContext {
 /**
  * Receives one batch.
  * @returns the first failure of the host, undefined when everything was taken
- * @throws IbkError `device_error` (reason `protocol`), `connection_lost`, the signal's reason, and what `onHostFailure` throws
+ * @throws IbkError `device_error` (reason `protocol`, `no_progress`), `connection_lost`, the signal's reason, what `onHostFailure` throws, and the host's
+ * failure when too much follows that can only be dropped
  */
 export async function receiveUploads(context: UploadContext): Promise<unknown> {
-  const { reader, signal, stopped } = context;
+  const { reader, signal, stopped, patience } = context;
   let hostFailure: unknown;
+  let dropped = 0;
   for (;;) {
     throwIfAborted(stopped);
     const head = reader.take(4) ?? (await reader.exactly(4, signal));
@@ -69,8 +77,11 @@ export async function receiveUploads(context: UploadContext): Promise<unknown> {
     const devicePath = await readPath(reader, length, signal);
     const second = reader.take(4) ?? (await reader.exactly(4, signal));
     const hostPath = await readPath(reader, second.readUInt32BE(0), signal);
-    const failure = await receiveFile(context, devicePath, hostPath);
-    hostFailure ??= failure;
+    patience.spend(PRICE.file);
+    const target = new Target(context, hostPath, MOST_DROPPED_BYTES - dropped);
+    await receiveFile(context, target, devicePath, hostPath);
+    hostFailure ??= target.failure;
+    dropped += target.dropped;
   }
 }
 
@@ -81,10 +92,13 @@ async function readPath(reader: ByteReader, length: number, signal: AbortSignal)
   return bytes.toString('utf8');
 }
 
-/** @returns the host's failure with this file, if any */
-async function receiveFile(context: UploadContext, devicePath: string, hostPath: string): Promise<unknown> {
-  const { reader, signal, stopped, progress } = context;
-  const target = new Target(context, hostPath);
+async function receiveFile(
+  context: UploadContext,
+  target: Target,
+  devicePath: string,
+  hostPath: string,
+): Promise<void> {
+  const { reader, signal, stopped, progress, patience } = context;
   progress.devicePath = devicePath;
   let bytes = 0;
   let blocks = 0;
@@ -101,8 +115,9 @@ async function receiveFile(context: UploadContext, devicePath: string, hostPath:
         const text = await readText(reader, length - 1, signal);
         await endFile(context, target, { devicePath, hostPath, code, text });
         context.log?.file('received', { devicePath, hostPath, bytes, blocks, code, ...(text ? { error: text } : {}) });
-        return target.failure;
+        return;
       }
+      if (length === 1) patience.spend(PRICE.name);
       if (length - 1 > MAX_BLOCK_BYTES) throw malformed(`a block of ${length - 1} bytes`);
       blocks++;
       bytes += length - 1;
@@ -125,6 +140,7 @@ async function receiveFile(context: UploadContext, devicePath: string, hostPath:
 async function endFile(context: UploadContext, target: Target, file: FailedUpload): Promise<void> {
   if (file.code !== BLOCK.success) {
     await target.discard();
+    context.patience.spend(PRICE.failure);
     context.onFailed(file);
     return;
   }
@@ -135,19 +151,23 @@ async function endFile(context: UploadContext, target: Target, file: FailedUploa
 async function readText(reader: ByteReader, length: number, signal: AbortSignal): Promise<string> {
   if (length === 0) return '';
   if (length > MAX_TEXT_BYTES) throw malformed(`an error text of ${length} bytes`);
-  return (await reader.exactly(length, signal)).toString('utf8');
+  return (await reader.exactly(length, signal)).toString('utf8', 0, KEPT_TEXT_BYTES);
 }
 
 /** Where the bytes go: the host's sink, or nowhere once the host has failed with this file. */
 class Target {
   failure: unknown;
+  /** Bytes that came after the failure. */
+  dropped = 0;
   #sink: FileSink | undefined;
   readonly #context: UploadContext;
   readonly #path: string;
+  readonly #mostDropped: number;
 
-  constructor(context: UploadContext, path: string) {
+  constructor(context: UploadContext, path: string, mostDropped: number) {
     this.#context = context;
     this.#path = path;
+    this.#mostDropped = mostDropped;
   }
 
   open(): Promise<void> | undefined {
@@ -165,7 +185,10 @@ class Target {
 
   write(piece: Buffer): Promise<void> | undefined {
     const sink = this.#sink;
-    return sink === undefined ? undefined : this.#guarded(() => sink.write(piece));
+    if (sink !== undefined) return this.#guarded(() => sink.write(piece));
+    this.dropped += piece.length;
+    if (this.dropped > this.#mostDropped) throw this.failure;
+    return undefined;
   }
 
   commit(): Promise<void> | undefined {
