@@ -5,9 +5,17 @@
 import { open, rm } from 'node:fs/promises';
 import { IbkError } from '../../errors.js';
 import { openSqliteReadOnly, type SqliteDatabase } from '../../io/sqlite.js';
+import { assertOrdered, assertPlainSchema } from './manifest-schema.js';
 
 const MAGIC = 'SQLite format 3\0';
 const PAGE = 5000;
+/** A text that no phone has is not loaded: five thousand of a gigabyte would be one page. */
+const ROWS = `SELECT CASE WHEN octet_length(fileID) <= 64 THEN fileID END AS fileID, ${bounded('domain')}, ${bounded('relativePath')}, flags
+  FROM Files WHERE Files.fileID > ? ORDER BY Files.fileID LIMIT ?`;
+
+function bounded(column: string): string {
+  return `CASE WHEN octet_length(${column}) <= 4096 THEN ${column} END AS ${column}`;
+}
 
 /** Does the file begin as an unencrypted SQLite database? */
 export async function isPlainDatabase(path: string): Promise<boolean> {
@@ -54,11 +62,11 @@ export async function* readManifestRows(path: string): AsyncGenerator<readonly M
  */
 export async function* manifestRows(database: SqliteDatabase): AsyncGenerator<readonly ManifestRow[]> {
   try {
+    assertPlainSchema(database);
     const verdict = database.pragma('quick_check(1)', { simple: true });
     if (verdict !== 'ok') throw new Error(String(verdict));
-    const page = database.prepare(
-      'SELECT fileID, domain, relativePath, flags FROM Files WHERE fileID > ? ORDER BY fileID LIMIT ?',
-    );
+    assertOrdered(database, ROWS, '', PAGE);
+    const page = database.prepare(ROWS);
     for (let last = ''; ; ) {
       const rows = page.all(last, PAGE).map(rowOf);
       if (rows.length > 0) yield rows;
