@@ -45,9 +45,8 @@ const FILES: readonly MadeFile[] = [
   { domain: 'AppDomain-com.example', relativePath: 'Library/other', content: Buffer.from('other domain') },
   { domain: 'AppDomain-com.example', relativePath: 'Documents/gone', content: Buffer.from('x'), stored: null },
 ];
-const PLAIN_FILES = FILES.filter(
-  ({ kind, attributes, relativePath }) =>
-    kind === undefined && attributes === undefined && !relativePath.endsWith('nothing'),
+const OLD_FILES = FILES.filter(
+  ({ kind, attributes, stored }) => kind === undefined && attributes === undefined && !(stored instanceof Buffer),
 );
 
 let number = 0;
@@ -100,6 +99,11 @@ const GENERATIONS: readonly MadeBackup[] = [
   { era: 'db', password: 'secret', files: FILES },
   { era: 'db-10.1', password: 'secret', files: FILES },
   { era: 'db-10.0', password: 'secret', files: FILES },
+  { era: 'mbdb', files: FILES },
+  { era: 'mbdb', password: 'secret', files: FILES },
+  { era: 'mdinfo', files: OLD_FILES },
+  { era: 'mdinfo', password: 'secret', files: OLD_FILES },
+  { era: 'mdbackup', files: OLD_FILES.filter(({ stored }) => stored !== null) },
 ];
 
 describe.each(
@@ -157,7 +161,7 @@ describe.each(
 });
 
 describe('the password', () => {
-  const folder = made({ era: 'db', password: 'pässwörd', files: PLAIN_FILES.slice(0, 1) });
+  const folder = made({ era: 'db', password: 'pässwörd', files: OLD_FILES.slice(0, 1) });
 
   test('is asked for once, and only when it is needed', async () => {
     const { ask, questions } = asked('pässwörd', 'no');

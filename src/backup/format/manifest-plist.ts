@@ -4,7 +4,7 @@ import { asDict, asString, field, optionalBoolean, optionalDict, optionalString 
 import type { PlistDict } from '../../plist/value.js';
 
 export interface BackupManifest {
-  /** `10.0` from iOS 10 on (Manifest.db), `9.1` before (Manifest.mbdb). */
+  /** `10.0` from iOS 10 on (Manifest.db), `9.1` before (Manifest.mbdb); `0.0` up to iPhone OS 3, which has another key for it. */
   readonly version: string;
   readonly encrypted: boolean;
   readonly keybag: Buffer | undefined;
@@ -33,7 +33,7 @@ export function parseManifestPlist(bytes: Buffer): BackupManifest {
   const manifestKey = field(dict, 'ManifestKey');
   const lockdown = optionalDict(dict, 'Lockdown');
   return {
-    version: asString(field(dict, 'Version'), 'Version of Manifest.plist'),
+    version: versionIn(dict),
     encrypted,
     keybag: Buffer.isBuffer(keybag) ? keybag : undefined,
     manifestKey: Buffer.isBuffer(manifestKey) ? manifestKey : undefined,
@@ -46,4 +46,10 @@ export function parseManifestPlist(bytes: Buffer): BackupManifest {
     applications: optionalDict(dict, 'Applications'),
     dict,
   };
+}
+
+function versionIn(dict: PlistDict): string {
+  const version = field(dict, 'Version');
+  if (version === undefined && optionalString(dict, 'AuthVersion') !== undefined) return '0.0';
+  return asString(version, 'Version of Manifest.plist');
 }

@@ -1,7 +1,24 @@
 /** The plain content of a file of a backup. Its claimed size is not looked at: databases were copied after it was taken (backups of real phones). */
+import type { Decipher } from 'node:crypto';
 import type { ReadableFile } from '../file-system.js';
 import { BLOCK_BYTES, contentDecipher, damagedContent, fill, paddingOf, storedPieces } from './stored-bytes.js';
-import { type FileContent, SMALL_CONTENT_BYTES } from './types.js';
+import { type FileContent, type FileRecord, SMALL_CONTENT_BYTES, type StoredFile } from './types.js';
+
+/**
+ * By the key in its record; what has none is stored as it is, in encrypted backups too. Without `keys` nothing is encrypted, whatever the records say.
+ * @throws IbkError as of `OpenedBackup.content`
+ */
+export function contentOf(
+  record: FileRecord,
+  keys: { unwrap(prefixed: Buffer): Buffer } | undefined,
+  open: () => StoredFile | undefined,
+): FileContent | undefined {
+  const { wrappedKey } = record.details();
+  const key = wrappedKey === null || keys === undefined ? undefined : keys.unwrap(wrappedKey);
+  const file = open()?.file;
+  if (file === undefined) return undefined;
+  return key === undefined ? new PlainContent(file) : new EncryptedContent(file, { key });
+}
 
 /** Stored as it is. */
 export class PlainContent implements FileContent {
@@ -35,6 +52,13 @@ export class PlainContent implements FileContent {
   }
 }
 
+/** How it is encrypted: where the ciphertext begins, and the initial vector (default: 0, and zeros). */
+export interface Cipher {
+  readonly key: Buffer;
+  readonly vector?: Buffer;
+  readonly from?: number;
+}
+
 /**
  * AES-256-CBC with a key of its own.
  *
@@ -42,12 +66,14 @@ export class PlainContent implements FileContent {
  */
 export class EncryptedContent implements FileContent {
   readonly #file: ReadableFile;
-  readonly #key: Buffer;
+  readonly #cipher: Cipher;
+  readonly #from: number;
   readonly storedBytes: number;
 
-  constructor(file: ReadableFile, key: Buffer) {
+  constructor(file: ReadableFile, cipher: Cipher) {
     this.#file = file;
-    this.#key = key;
+    this.#cipher = cipher;
+    this.#from = cipher.from ?? 0;
     this.storedBytes = file.stat().sizeBytes;
   }
 
@@ -65,39 +91,44 @@ export class EncryptedContent implements FileContent {
   }
 
   readWhole(): Buffer {
-    const stored = readSmall(this.#file, this.storedBytes);
+    const stored = readSmall(this.#file, this.storedBytes).subarray(this.#from);
     // A file of no bytes may be stored as nothing, not even a block of padding.
     if (stored.length === 0) return stored;
     if (stored.length % BLOCK_BYTES !== 0) throw this.#notWhole();
-    const plain = contentDecipher(this.#key).update(stored);
+    const plain = this.#decipher().update(stored);
     const padding = paddingOf(plain);
     if (padding === undefined) throw this.#badPadding();
     return plain.subarray(0, plain.length - padding);
   }
 
   async *pieces(signal?: AbortSignal): AsyncGenerator<Buffer, void> {
-    if (this.storedBytes === 0) return;
-    const decipher = contentDecipher(this.#key);
-    let at = 0;
+    if (this.storedBytes === this.#from) return;
+    const decipher = this.#decipher();
+    let at = this.#from;
     let held: Buffer | undefined;
-    for await (const piece of storedPieces(this.#file, signal)) {
+    for await (const piece of storedPieces(this.#file, signal, this.#from)) {
       at += piece.length;
       if (held !== undefined && held.length > 0) yield held;
       held = decipher.update(piece);
     }
     if (held === undefined) throw cut(at, this.storedBytes);
-    const isWhole = at === this.storedBytes && at % BLOCK_BYTES === 0;
+    const isWholeBlocks = (at - this.#from) % BLOCK_BYTES === 0;
+    const isWhole = at === this.storedBytes && isWholeBlocks;
     const padding = isWhole ? paddingOf(held) : undefined;
     if (padding === undefined) {
       if (held.length > 0) yield held;
       if (at < this.storedBytes) throw cut(at, this.storedBytes);
-      throw at % BLOCK_BYTES === 0 ? this.#badPadding() : this.#notWhole();
+      throw isWholeBlocks ? this.#badPadding() : this.#notWhole();
     }
     if (padding < held.length) yield held.subarray(0, held.length - padding);
   }
 
   close(): void {
     this.#file.close();
+  }
+
+  #decipher(): Decipher {
+    return contentDecipher(this.#cipher.key, this.#cipher.vector);
   }
 
   #notWhole(): Error {

@@ -4,7 +4,7 @@ import { turnTaker } from '../context.js';
 import { throwIfAborted } from '../../io/abort.js';
 import { fileIdFor } from '../format/mbdb.js';
 import { damagedRecord } from '../format/mbfile.js';
-import { EncryptedContent, PlainContent } from './content.js';
+import { contentOf } from './content.js';
 import { isRecord, recordOf } from './database-record.js';
 import type { BackupKeys } from './keys.js';
 import { type ManifestImage, openManifestImage } from './manifest-image.js';
@@ -29,6 +29,10 @@ export class DatabaseManifest implements OpenedManifest {
   constructor(source: BackupSource, keys: DatabaseKeys) {
     this.#source = source;
     this.#keys = keys;
+  }
+
+  get encrypted(): boolean {
+    return this.#keys.content !== undefined;
   }
 
   /** The database first: iOS 10.0 keeps in it what the keys of records are made of. */
@@ -61,12 +65,7 @@ export class DatabaseManifest implements OpenedManifest {
   }
 
   content(record: FileRecord): FileContent | undefined {
-    const { wrappedKey } = record.details();
-    const { content: keys } = this.#keys;
-    const key = wrappedKey === null || keys === undefined ? undefined : keys.unwrap(wrappedKey);
-    const stored = this.stored(record);
-    if (stored === undefined) return undefined;
-    return key === undefined ? new PlainContent(stored.file) : new EncryptedContent(stored.file, key);
+    return contentOf(record, this.#keys.content, () => this.stored(record));
   }
 
   stored(record: FileRecord): StoredFile | undefined {

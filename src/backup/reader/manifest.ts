@@ -3,6 +3,7 @@ import type { BackupEra, FileContent, FileRecord, RecordQuery, StoredFile } from
 
 export interface OpenedManifest {
   readonly era: BackupEra;
+  readonly encrypted: boolean;
   /** As of `OpenedBackup`. */
   unlock(): Promise<void>;
   pages(query: RecordQuery, signal: AbortSignal | undefined): AsyncGenerator<readonly FileRecord[], void>;

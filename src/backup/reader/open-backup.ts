@@ -5,10 +5,13 @@ import type { BackupSource } from '../backup-source.js';
 import type { BackupManifest } from '../format/manifest-plist.js';
 import type { BackupStatus } from '../format/status-plist.js';
 import { DatabaseManifest } from './database-manifest.js';
+import { authDataOf } from '../format/mdinfo.js';
 import { BackupKeys } from './keys.js';
+import { MbdbManifest } from './mbdb-manifest.js';
+import { MdKeys, MdManifest } from './md-manifest.js';
 import type { OpenedManifest } from './manifest.js';
 import { isManifestPlain } from './manifest-image.js';
-import type { AskPassword } from './password.js';
+import type { AskPassword, BackupName } from './password.js';
 import { BackupPlists } from './plists.js';
 import type { BackupEra, FileContent, FileRecord, OpenedBackup, RecordQuery, StoredFile } from './types.js';
 
@@ -23,34 +26,69 @@ export interface OpenBackupOptions {
 /** @throws IbkError `not_found`: no backup is there; `damaged`: it has no manifest; the signal's reason */
 export async function openBackup(source: BackupSource, options: OpenBackupOptions = {}): Promise<OpenedBackup> {
   const plists = new BackupPlists(source);
-  const isEncrypted = plists.manifest?.encrypted === true;
+  const { password, word = 'latest', signal } = options;
+  const opening = { source, plists, password, name: () => plists.name(word) };
+  const manifest =
+    openDatabase(opening) ?? openMbdb(opening) ?? (await openFilesOfTheirOwn(opening, signal)) ?? noManifest(plists);
+  return new Opened(plists, manifest);
+}
+
+interface Opening {
+  readonly source: BackupSource;
+  readonly plists: BackupPlists;
+  readonly password: AskPassword | undefined;
+  readonly name: () => BackupName;
+}
+
+function openDatabase(opening: Opening): OpenedManifest | undefined {
+  const { source, plists } = opening;
   const isPlain = isManifestPlain(source);
-  if (isPlain === undefined) throw noManifest(plists);
-  const manifestKey = isPlain ? undefined : plists.manifest?.manifestKey;
-  if (!isPlain && !(isEncrypted && manifestKey !== undefined)) throw noDatabase(plists);
+  if (isPlain === undefined) return undefined;
+  const { manifestKey, encrypted = false } = plists.manifest ?? {};
+  if (!isPlain && (!encrypted || manifestKey === undefined)) throw noDatabase(plists);
   // A copy that other tools decrypted keeps its Manifest.plist, and the keys in its records; iOS 10.0 and 10.1 know no key of the manifest.
-  const isDecryptedCopy = isPlain && plists.manifest?.manifestKey !== undefined;
-  const keys =
-    isEncrypted && !isDecryptedCopy
-      ? new BackupKeys(plists.manifest?.keybag, options.password, () => plists.name(options.word ?? 'latest'))
-      : undefined;
-  const manifest = new DatabaseManifest(source, { content: keys, database: manifestKey });
-  return new Opened(plists, manifest, keys !== undefined);
+  const isDecryptedCopy = isPlain && manifestKey !== undefined;
+  const content = encrypted && !isDecryptedCopy ? keysOf(opening) : undefined;
+  return new DatabaseManifest(source, { content, database: isPlain ? undefined : manifestKey });
+}
+
+function openMbdb(opening: Opening): OpenedManifest | undefined {
+  const { source, plists } = opening;
+  const file = source.open('Manifest.mbdb');
+  file?.close();
+  if (file === undefined) return undefined;
+  return new MbdbManifest(source, plists.manifest?.encrypted === true ? keysOf(opening) : undefined);
+}
+
+async function openFilesOfTheirOwn(opening: Opening, signal?: AbortSignal): Promise<OpenedManifest | undefined> {
+  const { source, plists, password, name } = opening;
+  const { manifest } = plists;
+  const keys = manifest?.encrypted === true ? new MdKeys(authDataOf(manifest.dict), password, name) : undefined;
+  for (const era of ['mdinfo', 'mdbackup'] as const)
+    for await (const { path } of source.files({ signal }))
+      if (path.endsWith(`.${era}`)) return new MdManifest(source, era, keys);
+  return undefined;
+}
+
+function keysOf({ plists, password, name }: Opening): BackupKeys {
+  return new BackupKeys(plists.manifest?.keybag, password, name);
 }
 
 class Opened implements OpenedBackup {
   readonly #plists: BackupPlists;
   readonly #manifest: OpenedManifest;
-  readonly encrypted: boolean;
 
-  constructor(plists: BackupPlists, manifest: OpenedManifest, encrypted: boolean) {
+  constructor(plists: BackupPlists, manifest: OpenedManifest) {
     this.#plists = plists;
-    this.encrypted = encrypted;
     this.#manifest = manifest;
   }
 
   get era(): BackupEra {
     return this.#manifest.era;
+  }
+
+  get encrypted(): boolean {
+    return this.#manifest.encrypted;
   }
 
   get info(): PlistDict | undefined {
@@ -90,10 +128,10 @@ class Opened implements OpenedBackup {
   }
 }
 
-function noManifest({ manifest, info }: BackupPlists): IbkError {
+function noManifest({ manifest, info }: BackupPlists): never {
   if (manifest === undefined && info === undefined)
-    return new IbkError('not_found', 'That folder holds no backup.', { reason: 'no_backup', hint: 'ibk list' });
-  return new IbkError('damaged', 'This backup has no list of its files (Manifest.db).', {
+    throw new IbkError('not_found', 'That folder holds no backup.', { reason: 'no_backup', hint: 'ibk list' });
+  throw new IbkError('damaged', 'This backup has no list of its files (Manifest.db).', {
     reason: 'manifest',
     hint: 'ibk verify',
   });

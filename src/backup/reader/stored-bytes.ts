@@ -10,9 +10,9 @@ export const PIECE_BYTES = 1024 * 1024;
 const ZERO_VECTOR = Buffer.alloc(BLOCK_BYTES);
 
 /** Each piece is good until the next is asked for. Other work gets its turn between large ones. @throws the signal's reason; system errors of the disk */
-export async function* storedPieces(file: ReadableFile, signal?: AbortSignal): AsyncGenerator<Buffer, void> {
-  const into = Buffer.allocUnsafe(Math.min(PIECE_BYTES, Math.max(1, file.stat().sizeBytes + 1)));
-  for (let at = 0; ; ) {
+export async function* storedPieces(file: ReadableFile, signal?: AbortSignal, from = 0): AsyncGenerator<Buffer, void> {
+  const into = Buffer.allocUnsafe(Math.min(PIECE_BYTES, file.stat().sizeBytes + 1));
+  for (let at = from; ; ) {
     throwIfAborted(signal);
     const count = fill(file, into, at);
     if (count > 0) yield into.subarray(0, count);
@@ -44,8 +44,8 @@ function readSome(file: ReadableFile, into: Buffer, position: number): number {
 }
 
 /** Leaves the padding to the caller. */
-export function contentDecipher(key: Buffer): Decipher {
-  return createDecipheriv('aes-256-cbc', key, ZERO_VECTOR).setAutoPadding(false);
+export function contentDecipher(key: Buffer, vector: Buffer = ZERO_VECTOR): Decipher {
+  return createDecipheriv('aes-256-cbc', key, vector).setAutoPadding(false);
 }
 
 /** Bytes of the padding at the end of `last`, which ends with the last block; undefined where it is none. */
