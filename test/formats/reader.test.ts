@@ -135,6 +135,7 @@ describe.each(
       expect(content === undefined || expected === undefined || content.equals(expected)).toBe(true);
       if (expected !== undefined && expected.length < 1000) {
         const whole = opened.content(record)!;
+        expect(whole.plainBytes()).toBe(expected.length);
         expect(whole.readWhole()).toEqual(expected);
         whole.close();
       }

@@ -78,16 +78,17 @@ export class EncryptedContent implements FileContent {
   }
 
   plainBytes(): number {
-    const { storedBytes } = this;
-    if (storedBytes === 0) return 0;
-    if (storedBytes % BLOCK_BYTES !== 0) throw this.#notWhole();
-    // A block decrypts to what it is with the one before it.
-    const tail = Buffer.alloc(Math.min(storedBytes, 2 * BLOCK_BYTES));
-    const count = fill(this.#file, tail, storedBytes - tail.length);
-    if (count < tail.length) throw cut(storedBytes - tail.length + count, storedBytes);
-    const padding = paddingOf(contentDecipher(this.#key).update(tail).subarray(-BLOCK_BYTES));
+    const sealed = this.storedBytes - this.#from;
+    if (sealed === 0) return 0;
+    if (sealed % BLOCK_BYTES !== 0) throw this.#notWhole();
+    // A block decrypts to what it is with the one before it; for the only block, that is the vector.
+    const tail = Buffer.alloc(Math.min(sealed, 2 * BLOCK_BYTES));
+    const start = this.storedBytes - tail.length;
+    const count = fill(this.#file, tail, start);
+    if (count < tail.length) throw cut(start + count, this.storedBytes);
+    const padding = paddingOf(this.#decipher().update(tail).subarray(-BLOCK_BYTES));
     if (padding === undefined) throw this.#badPadding();
-    return storedBytes - padding;
+    return sealed - padding;
   }
 
   readWhole(): Buffer {

@@ -198,6 +198,7 @@ class MdRecord implements FileRecord {
 function contentInMemory(bytes: Buffer): FileContent {
   return {
     storedBytes: bytes.length,
+    plainBytes: () => bytes.length,
     readWhole: () => bytes,
     async *pieces() {
       if (bytes.length > 0) yield bytes;
