@@ -96,9 +96,16 @@ export function errorBody(error: IbkError): { [key: string]: Json } {
   };
 }
 
-/** One document or line, ending in a line feed. Line separators inside strings are escaped, so that a line stays one. */
+/**
+ * One document or line, ending in a line feed. What a terminal would obey, or break the line at, is escaped within the strings, where it stays the same
+ * text to every reader of JSON; JSON itself asks for that below U+0020 only.
+ */
 export function jsonLine(value: Json): string {
-  return `${JSON.stringify(value)
-    .replace(/\u2028/g, '\\u2028')
-    .replace(/\u2029/g, '\\u2029')}\n`;
+  return `${JSON.stringify(value).replace(UNSAFE, escaped)}\n`;
+}
+
+const UNSAFE = /[\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]/g;
+
+function escaped(character: string): string {
+  return `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`;
 }

@@ -8,6 +8,7 @@ import {
   ATTACK_MESSAGES,
   ATTACK_PATHS,
   type AttackMessage,
+  type AttackPath,
   ESCAPING_PATHS,
   ODD_PATHS,
 } from '../../src/sim/scenarios/backup.js';
@@ -16,9 +17,9 @@ import { StoreBench } from '../support/store-bench.js';
 const GOOD = /^(?:[0-9a-f]{2}(?:\/[0-9a-f]{40})?|(?:Info|Manifest|Status)\.plist|Manifest\.db)$/;
 
 /** In turn, so that each path comes in a few messages and each message carries many paths; all of them with IBK_TEST_ALL=1. */
-function messagesFor(path: string): readonly AttackMessage[] {
+function messagesFor(path: AttackPath): readonly AttackMessage[] {
   if (process.env.IBK_TEST_ALL === '1') return ATTACK_MESSAGES;
-  const at = ATTACK_PATHS.findIndex((name) => name === path);
+  const at = ATTACK_PATHS.indexOf(path);
   return ATTACK_MESSAGES.filter((_message, index) => (index + at) % 4 === 0);
 }
 
@@ -47,7 +48,7 @@ async function attacked(bench: StoreBench, ...attacks: readonly string[]): Promi
   );
 }
 
-test.each([...ESCAPING_PATHS, 'planted-link'])(
+test.each([...ESCAPING_PATHS, 'planted-link'] as const)(
   'a path that leaves the folder (%s) ends the run in whatever message it comes',
   (path) =>
     withGoodBackup(async (bench) => {

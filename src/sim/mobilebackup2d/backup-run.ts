@@ -16,6 +16,7 @@ import { FinalAnswer, ProtocolViolation } from './endings.js';
 import { finishBackup } from './finish.js';
 import { askPasscode } from './passcode-prompt.js';
 import { type BackupPlan, payloadPath, planBackup, uploadPayload } from './payload.js';
+import { tellLie } from './lies.js';
 import { playOddities } from './oddities.js';
 import { readEarlierBackup } from './read-state.js';
 import type { BackupSession } from './session.js';
@@ -67,6 +68,7 @@ async function run(session: BackupSession, forceFull: boolean, workFolder: strin
     previousIds: previous === undefined ? undefined : new Set(previous.keys()),
     status: (state) => encodeStatus({ version, uuid, date, state, isFull }),
   };
+  await tellLie(backup, 'nothing');
   await checkSpace(session, plan.uploadBytes);
   if (leftOver.size > 0) await disk.remove([session.hostPath('Snapshot')], 0);
   await createDirectories(backup);
@@ -81,6 +83,7 @@ async function run(session: BackupSession, forceFull: boolean, workFolder: strin
   } finally {
     writer.abandon();
   }
+  await tellLie(backup, 'no-manifest');
   const properties = encodeManifestPlist({
     ...{ profile: phone.profile, date, items, lockdown: phone.lockdownFacts },
     encrypted: keys.files !== undefined,

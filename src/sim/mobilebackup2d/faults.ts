@@ -96,6 +96,14 @@ export class BackupFaults {
     switch (this.#scenarios.value('progress')) {
       case 'missing':
         return undefined;
+      case 'nan':
+        return new PlistReal(Number.NaN);
+      case 'negative':
+        return new PlistReal(-percent);
+      case 'huge':
+        return new PlistReal(1e308);
+      case 'text':
+        return `${percent} %`;
       case 'integer':
         return Math.floor(percent);
       case 'backwards': {

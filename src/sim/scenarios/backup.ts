@@ -125,8 +125,8 @@ export const BACKUP_SCENARIOS: readonly ScenarioDefinition[] = [
   {
     name: 'progress',
     value: 'HOW',
-    choices: ['missing', 'integer', 'backwards'],
-    description: 'the progress element is left out, an integer, or goes backwards',
+    choices: ['missing', 'integer', 'backwards', 'nan', 'negative', 'huge', 'text'],
+    description: 'the progress element is left out, an integer, a text, no percentage at all, or goes backwards',
   },
   { name: 'read-state-at-once', description: 'status and manifests are asked for in one message, not in three' },
   { name: 'status-in-root', description: 'the status `uploading` goes to the backup folder itself, not into Snapshot' },
@@ -140,6 +140,12 @@ export const BACKUP_SCENARIOS: readonly ScenarioDefinition[] = [
     description: 'the phone sends a frame of length 0xffffffff, or a malformed property list',
   },
   { name: 'endless-listing', value: 'N', defaultValue: '20000', description: 'the phone asks N times for one listing' },
+  {
+    name: 'lie',
+    value: 'HOW',
+    choices: ['nothing', 'no-manifest', 'missing-file', 'unfinished', 'twice', 'error-after'],
+    description: 'the phone reports a success that is none, reports it twice, or an error after it',
+  },
   // Files
   { name: 'zero-file-batch', description: 'an upload without any file' },
   {
