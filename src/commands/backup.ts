@@ -1,6 +1,7 @@
 import { KILL_POINT_VARIABLE, killPoint } from '../backup/kill-point.js';
 import { asIbkError, type IbkError } from '../errors.js';
 import { inParallel } from '../io/in-parallel.js';
+import { collectYoungGarbageOften } from '../io/young-garbage.js';
 import { type AttemptOptions, backupWithRetries } from '../operations/backup-attempts.js';
 import { backupDevices } from '../operations/backup-several.js';
 import { readLastBackup } from '../operations/last-backup.js';
@@ -44,6 +45,7 @@ export const backupCommand: CommandSpec = {
   },
   options: ['--full'],
   run: async (session, options) => {
+    collectYoungGarbageOften(process.versions.node);
     const { config, terminal, clock, signal, log } = session;
     let view: BackupView | undefined;
     const context = operationContext(session, (event) => view?.onEvent(event));

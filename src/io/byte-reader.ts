@@ -3,7 +3,9 @@
  *
  *   take(n)            n bytes at once if they are here, else undefined; no promise: for loops over many small frames
  *   exactly(n, signal) n bytes, waiting for them
- *   some(max, signal)  what is here, 1 to max bytes, as a view; waits for the first byte
+ *   part(max)          what is here of the first chunk, 1 to max bytes, as a view; nothing when nothing is here
+ *   arrival(n, signal) waits until n bytes are here
+ *   some(max, signal)  the two together: waits for the first byte
  *   body(n, signal)    n bytes as a sequence of views on the stream's own chunks
  *   rest()             stops reading and gives back what was not consumed, to hand the stream to another reader
  *
@@ -81,11 +83,24 @@ export class ByteReader {
     }
   }
 
+  part(max: number): Buffer | undefined {
+    if (this.#buffered === 0) return undefined;
+    const chunk = this.#chunks[this.#first] ?? EMPTY;
+    return this.#view(chunk, Math.min(max, chunk.length - this.#offset));
+  }
+
+  /**
+   * Waiting for many bytes at once is cheaper than for each chunk, of which TLS makes one every 16 KiB.
+   * @throws IbkError `connection_lost` when the stream ends first, also if some of the bytes came; the signal's reason
+   */
+  async arrival(length: number, signal?: AbortSignal): Promise<void> {
+    if (this.#buffered < length) await this.#wait(length, signal);
+  }
+
   /** As `exactly`, in the pieces that came. */
   async some(max: number, signal?: AbortSignal): Promise<Buffer> {
     if (this.#buffered === 0) await this.#wait(1, signal);
-    const chunk = this.#chunks[this.#first] ?? EMPTY;
-    return this.#view(chunk, Math.min(max, chunk.length - this.#offset));
+    return this.part(max) ?? EMPTY;
   }
 
   /** @throws IbkError `connection_lost` when the stream ends first; the signal's reason */

@@ -24,7 +24,7 @@ test('bytes come out whole and in order under any cutting, whichever way they ar
       fc.uint8Array({ maxLength: 400 }),
       cuts,
       cuts,
-      fc.integer({ min: 0, max: 3 }),
+      fc.integer({ min: 0, max: 4 }),
       async (array, written, read, how) => {
         const bytes = Buffer.from(array);
         const stream = new PassThrough();
@@ -38,7 +38,11 @@ test('bytes come out whole and in order under any cutting, whichever way they ar
           if (how === 0) got.push(await reader.exactly(wanted));
           else if (how === 1) for await (const view of reader.body(wanted)) got.push(view);
           else if (how === 2) got.push(reader.take(wanted) ?? (await reader.exactly(wanted)));
-          else
+          else if (how === 4) {
+            await reader.arrival(wanted);
+            for (let left = wanted; left > 0; )
+              left -= (got[got.push(reader.part(left) as Buffer) - 1] as Buffer).length;
+          } else
             for (let left = wanted; left > 0; ) left -= (got[got.push(await reader.some(left)) - 1] as Buffer).length;
           at += wanted;
         }

@@ -33,6 +33,8 @@ const KEPT_TEXT_BYTES = 2048;
 const MAX_BLOCK_BYTES = 1024 * 1024 * 1024;
 /** Read and dropped of what the host could not take, before the batch is given up: the rest may be endless. */
 const MOST_DROPPED_BYTES = 256 * 1024 * 1024;
+/** Waited for together. On the slowest of links they come within a second or two. */
+const AWAITED_BYTES = 128 * 1024;
 
 /** A file that the device itself could not send. */
 export interface FailedUpload {
@@ -122,12 +124,18 @@ async function receiveFile(
       blocks++;
       bytes += length - 1;
       for (let left = length - 1; left > 0; ) {
-        throwIfAborted(stopped);
-        const piece = reader.take(left) ?? (await reader.some(left, signal));
+        const piece = reader.part(left);
+        if (piece === undefined) {
+          await reader.arrival(Math.min(left, AWAITED_BYTES), signal);
+          throwIfAborted(stopped);
+          continue;
+        }
         left -= piece.length;
         progress.bytesDone += piece.length;
         const writing = target.write(piece);
-        if (writing !== undefined) await writing;
+        if (writing === undefined) continue;
+        await writing;
+        throwIfAborted(stopped);
       }
       progress.advance();
     }

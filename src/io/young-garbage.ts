@@ -1,0 +1,21 @@
+/**
+ * When V8 collects young garbage while a stream is received.
+ *
+ * TLS makes a buffer for every 16 KiB. V8 waits until the new space (16 MB) is nearly full before it looks for dead ones, but counts their bytes, which lie
+ * outside of the heap: before the new space is full, these bytes make it mark the whole heap. For 2 GiB that was 190 full collections, 5 s of CPU and 30 MB;
+ * when it looks at a tenth, it is 480 young ones, which find next to nothing alive and take 0.2 s.
+ */
+import { setFlagsFromString } from 'node:v8';
+
+/** Node's releases whose V8 knows the flag; another would complain on standard error. */
+const FIRST_MAJOR = 20;
+const LAST_MAJOR = 24;
+
+/**
+ * For the whole process: a program's decision, not a library's.
+ * @param nodeVersion as in `process.versions.node`
+ */
+export function collectYoungGarbageOften(nodeVersion: string): void {
+  const major = Number.parseInt(nodeVersion, 10);
+  if (major >= FIRST_MAJOR && major <= LAST_MAJOR) setFlagsFromString('--minor-gc-task-trigger=10');
+}
