@@ -30,12 +30,14 @@ export const MAX_MANIFEST_PLIST_BYTES = 64 * 1024 * 1024;
 /**
  * Compares the folder with the catalog. Nothing differs: the head without an operation. Else the head with the adoption to be run.
  * @param folders which folders can have changed
+ * @param cause of changes; what a power cut left is not complete, whatever its Status.plist says
  */
 export async function settleFolder(
   ctx: StoreContext,
   catalog: Catalog,
   head: Head,
   folders: 'all' | ReadonlySet<string>,
+  cause: 'foreign_change' | 'power_cut' = 'foreign_change',
 ): Promise<Head> {
   if (head.current === null) return acceptFirst(ctx, catalog, head);
   const { id } = head.current;
@@ -56,11 +58,16 @@ export async function settleFolder(
   if (written === undefined) return head.op === null ? head : putHead(ctx, head, { op: null });
   await ctx.fs.syncDirectories([ctx.layout.own]);
   const { counts, delta, sha256 } = written;
-  const next = foreignVersion(ctx, head, described, sizesAfter(head.current.facts, counts));
+  const found = foreignVersion(ctx, head, described, sizesAfter(head.current.facts, counts));
+  const next = cause === 'power_cut' ? { ...found, complete: false } : found;
   const changed = counts.added + counts.replaced + counts.removed;
+  const files = `${changed} ${changed === 1 ? 'file' : 'files'}`;
   ctx.warn({
-    kind: 'foreign_change',
-    message: `Another program changed ${changed} ${changed === 1 ? 'file' : 'files'} of the backup folder.`,
+    kind: cause,
+    message:
+      cause === 'power_cut'
+        ? `A power cut damaged ${files} of the last backup, which was made with less than full durability. The iPhone sends everything again; earlier versions are whole.`
+        : `Another program changed ${files} of the backup folder.`,
   });
   return putHead(ctx, head, { op: { t: 'adopt', out: id, list: delta, listSha256: sha256, counts, next } });
 }

@@ -232,7 +232,8 @@ function checkedIdentity(path: string, value: unknown): FileIdentity | null {
   if (value === null) return null;
   if (typeof value !== 'object') throw damaged(path, 'a wrong identity');
   const { size, mtimeUs, sha256 } = value as Record<string, unknown>;
-  if (!isWhole(size) || size < 0 || !isWhole(mtimeUs)) throw damaged(path, 'a wrong identity');
+  // -1: what a lost catalog could not tell of a file that another program changed.
+  if (!isWhole(size) || size < -1 || !isWhole(mtimeUs)) throw damaged(path, 'a wrong identity');
   if (sha256 !== null && (typeof sha256 !== 'string' || !/^[0-9a-f]{64}$/.test(sha256)))
     throw damaged(path, 'a wrong checksum');
   return { size, mtimeUs, sha256 };

@@ -57,7 +57,9 @@ export async function commitOverlay(
   await makeDurable(ctx, path, out);
   checkSealBeforePoint(ctx, head);
   const { sha256: listSha256, counts } = written;
-  const decided = await putHead(ctx, head, { op: { t: 'commit', out, phase: 1, list, listSha256, counts, next } });
+  const unsynced = ctx.durability === 'full' ? head.unsynced : { boot: ctx.boot };
+  const op: Head['op'] = { t: 'commit', out, phase: 1, list, listSha256, counts, next };
+  const decided = await putHead(ctx, head, { op, unsynced });
   overlay.close();
   const rolled = await runPending(ctx, catalog, decided, false);
   const done = await finishCommit(ctx, catalog, rolled);
@@ -84,11 +86,12 @@ function manifestOf(overlay: Overlay): Buffer | undefined {
 async function makeDurable(ctx: StoreContext, path: string, out: string | null): Promise<void> {
   const { fs, layout } = ctx;
   const [sources, targets] = [new Set<string>(), new Set<string>()];
-  const atOnce = await fs.syncAll(layout.own);
+  const isFull = ctx.durability === 'full';
+  const atOnce = isFull && (await fs.syncAll(layout.own));
   for (const line of readChangeList(fs, path)) {
     if (line.src !== null) {
       const blob = layout.inOwn(line.src);
-      if (!atOnce) fs.syncFile(blob);
+      if (isFull && !atOnce) fs.syncFile(blob);
       sources.add(parentOf(blob));
     }
     if (line.old !== null && out !== null) targets.add(parentOf(layout.slot(out, line.p)));

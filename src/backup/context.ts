@@ -15,8 +15,11 @@ export interface StateDescription {
   readonly encrypted?: boolean | undefined;
 }
 
+export type Durability = 'full' | 'relaxed' | 'none';
+
 export interface StoreWarning {
   readonly kind:
+    | 'power_cut'
     | 'foreign_change'
     | 'snapshot_dropped'
     | 'unknown_name'
@@ -34,6 +37,10 @@ export interface StoreContext {
   readonly now: () => number;
   readonly newShortId: () => string;
   readonly describe: (status: Buffer | undefined, manifest: Buffer | undefined) => StateDescription;
+  /** What a power cut may do to the newest backup (unsynced.ts). */
+  readonly durability: Durability;
+  /** Of this start of the computer; empty where the system does not tell. */
+  readonly boot: string;
   /** Called in every long loop: gives other work of the process a turn now and then. */
   readonly pause: () => Promise<void> | undefined;
   /** Runs before each new head: throws when this process is no longer the holder of the lock. */
@@ -91,6 +98,8 @@ export function storeContext(
     now: injected.now ?? Date.now,
     newShortId: injected.newShortId ?? (() => newShortId()),
     describe: injected.describe ?? describeState,
+    durability: injected.durability ?? 'full',
+    boot: injected.boot ?? '',
     pause: injected.pause ?? turnTaker(),
     fence: injected.fence ?? (() => {}),
     warn: injected.warn ?? (() => {}),

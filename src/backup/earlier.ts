@@ -19,7 +19,7 @@ const MANIFEST_LIMIT = 64 * 1024 * 1024;
 const INFO_LIMIT = 64 * 1024 * 1024;
 
 /**
- * Looks at the state in the folder. One that another program left unfinished is hidden from the phone as far as it describes itself: the phone then
+ * Looks at the state in the folder. One that another program left unfinished, or a power cut damaged, is hidden from the phone as far as it describes itself: the phone then
  * sends everything, instead of failing over it (libimobiledevice #1544, #1582).
  */
 export function prepareEarlier(lease: StoreLease): EarlierBackup {
@@ -28,7 +28,8 @@ export function prepareEarlier(lease: StoreLease): EarlierBackup {
   const manifest = readable(() => parseManifestPlist(lease.readWhole('Manifest.plist', MANIFEST_LIMIT)));
   const present = DESCRIBING.filter((name) => overlay.typeOf(name) !== undefined);
   const listed = present.includes('Manifest.db') || present.includes('Manifest.mbdb');
-  if (status?.finished === true && manifest !== undefined && listed) {
+  const isWhole = lease.current?.complete !== false;
+  if (isWhole && status?.finished === true && manifest !== undefined && listed) {
     const notSent = readable(() => filesNotSent(lease.readWhole('Info.plist', INFO_LIMIT))) ?? new Set<string>();
     return { state: 'finished', madeAt: status.date, encrypted: manifest.encrypted, notSent };
   }

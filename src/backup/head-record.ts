@@ -102,6 +102,12 @@ export interface Seal {
   readonly metadata: Readonly<Record<string, readonly [number, number, number]>>;
 }
 
+/** The content of the newest backup may not be on the disk yet (unsynced.ts). */
+export interface Unsynced {
+  /** The start of the computer that it was made in; empty where the system does not tell. */
+  readonly boot: string;
+}
+
 export interface Head {
   readonly gen: number;
   readonly udid: string;
@@ -112,6 +118,7 @@ export interface Head {
   readonly seal: Seal | null;
   /** When the seal was taken, milliseconds since 1970. */
   readonly sealedAt: number;
+  readonly unsynced: Unsynced | null;
 }
 
 /** @throws IbkError `incompatible` when a newer ibk wrote it, `damaged` when it holds what no ibk writes */
@@ -136,6 +143,7 @@ export function checkedHead(value: unknown, gen: number, udid: string): Head {
     op,
     seal: head['seal'] === null ? null : seal(head['seal']),
     sealedAt: time(head['sealedAt'], 'sealedAt'),
+    unsynced: head['unsynced'] == null ? null : unsynced(head['unsynced']),
   };
 }
 
@@ -213,6 +221,12 @@ function versionFacts(value: unknown): VersionFacts {
     bytes: count(facts['bytes'], 'bytes'),
     metadataBytes: count(facts['metadataBytes'], 'metadataBytes'),
   };
+}
+
+function unsynced(value: unknown): Unsynced {
+  const { boot } = object(value, 'unsynced');
+  if (typeof boot !== 'string') throw bad('the start of the computer is not text');
+  return { boot };
 }
 
 function seal(value: unknown): Seal {

@@ -61,7 +61,7 @@ export async function putHead(ctx: StoreContext, head: Head | undefined, change:
   const older = headGenerations(fs, layout);
   if (head !== undefined && older[0] !== head.gen) throw overtaken();
   const { udid } = layout;
-  const base = head ?? { current: null, chain: [], op: null, seal: null, sealedAt: 0 };
+  const base = head ?? { current: null, chain: [], op: null, seal: null, sealedAt: 0, unsynced: null };
   const next: Head = { ...base, ...change, gen: (older[0] ?? 0) + 1, udid };
   const line = JSON.stringify({ format: HEAD_FORMAT, ...next, edits: [] });
   const path = headPath(layout, next.gen);

@@ -25,13 +25,18 @@ export function ownHolder(command: string, now: number): LockHolder {
   return {
     host: hostname(),
     machine: firstLine('/etc/machine-id') ?? hostname(),
-    boot: firstLine('/proc/sys/kernel/random/boot_id') ?? '',
+    boot: bootId(),
     pid,
     started: startOf(pid),
     nonce: randomBytes(8).toString('hex'),
     command,
     since: new Date(now).toISOString(),
   };
+}
+
+/** Changes with every start of the computer; empty where the system does not tell. */
+export function bootId(): string {
+  return firstLine('/proc/sys/kernel/random/boot_id') ?? '';
 }
 
 /** Nothing where there is none, or where it cannot be read. */

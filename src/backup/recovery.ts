@@ -14,6 +14,7 @@ import type { Head } from './head-record.js';
 import { retireVersion, runRetire } from './retire.js';
 import { runCommit } from './run-commit.js';
 import { compareSeals, type SealDifference, takeSeal } from './seal.js';
+import { settleUnsynced } from './unsynced.js';
 
 /** A store that is ready to be changed: no operation pending, the folder as the catalog says. */
 export interface OpenedStore {
@@ -37,6 +38,14 @@ export async function recoverStore(ctx: StoreContext): Promise<OpenedStore> {
     let difference = compareSeals(head.seal, takeSeal(ctx));
     if (difference !== 'none' && (await setAside(ctx)).length > 0) difference = 'all';
     head = await adoptChanges(ctx, catalog, head, difference);
+    while (head.unsynced !== null) {
+      const settled = await settleUnsynced(ctx, catalog, head);
+      if (settled.op === null) {
+        head = settled;
+        break;
+      }
+      head = await reseal(ctx, await runPending(ctx, catalog, settled, false));
+    }
     return { head, catalog };
   } catch (error) {
     catalog.close();

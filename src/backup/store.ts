@@ -8,20 +8,22 @@ import { join } from 'node:path';
 import { IbkError } from '../errors.js';
 import { type Clock, systemClock } from '../io/clock.js';
 import { makePrivateFolder } from '../io/private-files.js';
-import { type StoreContext, type StoreWarning, storeContext } from './context.js';
+import { type Durability, type StoreContext, type StoreWarning, storeContext } from './context.js';
 import { onDisk } from './disk-errors.js';
 import { DiskFileSystem } from './disk-file-system.js';
 import { makeDirectories, type ReadableFile } from './file-system.js';
 import { readHistory, type StoredVersion, type StoreHistory } from './history.js';
 import { StoreLayout } from './layout.js';
 import type { StoreLease } from './lease.js';
-import type { LockHolder } from './lock-holder.js';
+import { bootId, type LockHolder } from './lock-holder.js';
 import { VersionReader } from './resolve.js';
 import { type VerifyOptions, type VerifyResult, verifyVersion } from './verify.js';
 
 export interface StoreOptions {
   readonly clock?: Clock;
   readonly onWarning?: (warning: StoreWarning) => void;
+  /** Default: `full`. */
+  readonly durability?: Durability | undefined;
   /** Tests: runs before each change of the disk. */
   readonly beforeChange?: ((what: string) => void) | undefined;
 }
@@ -49,8 +51,11 @@ export class BackupStore {
 
   /** Anew for each use: a file system remembers which folders it has seen to be no links. */
   #context(fence?: () => void): StoreContext {
-    const { beforeChange, onWarning } = this.#options;
-    return storeContext(new DiskFileSystem(this.#root, { beforeChange }), this.#layout, {
+    const { beforeChange, onWarning, durability = 'full' } = this.#options;
+    const fs = new DiskFileSystem(this.#root, { beforeChange, syncs: durability !== 'none' });
+    return storeContext(fs, this.#layout, {
+      durability,
+      boot: bootId(),
       now: () => this.#clock.now(),
       ...(fence === undefined ? {} : { fence }),
       ...(onWarning === undefined ? {} : { warn: onWarning }),

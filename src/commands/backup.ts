@@ -24,7 +24,10 @@ export const backupCommand: CommandSpec = {
   help: {
     name: 'backup',
     sentence: 'Back up one, several or all devices. Only what changed, unless --full.',
-    rows: [{ flags: '--full', words: 'send everything again' }],
+    rows: [
+      { flags: '--full', words: 'send everything again' },
+      { flags: '--durability MODE', words: 'full, or faster: relaxed, none (see README)  [full]' },
+    ],
     examples: [
       ['ibk backup', 'the connected iPhone'],
       ['ibk backup -u all --network --wait 15m -q', 'from cron'],
@@ -51,7 +54,8 @@ export const backupCommand: CommandSpec = {
     const context = operationContext(session, (event) => view?.onEvent(event));
     const devices = await chooseDevices(session, context, 'backup');
     const beforeChange = killPoint(session.env[KILL_POINT_VARIABLE]);
-    const settings = { root: config.root, full: options.full === true, retries: config.retries, beforeChange };
+    const { root, retries, durability } = config;
+    const settings = { root, full: options.full === true, retries, durability, beforeChange };
     if (config.dryRun) return rehearse(context, devices, settings, session);
     const choice: ViewChoice = { ...config, log: log === undefined ? undefined : (line) => log.write(line) };
     const destination = displayPath(config.root, terminal.home);

@@ -27,6 +27,7 @@ export interface Config {
   readonly stallMs: number;
   readonly passcodeMs: number;
   readonly retries: number;
+  readonly durability: 'full' | 'relaxed' | 'none';
   readonly json: boolean;
   readonly progress: ProgressMode;
   readonly color: 'auto' | 'always' | 'never';
@@ -77,6 +78,7 @@ export async function resolveConfig(sources: ConfigSources): Promise<Config> {
     stallMs: read.limit('stall-timeout', 15 * 60_000),
     passcodeMs: read.limit('passcode-timeout', 5 * 60_000),
     retries: read.count('retries', 0),
+    durability: read.choice('durability', ['full', 'relaxed', 'none'] as const, 'full'),
     json: read.switch('json'),
     progress: read.choice('progress', ['auto', 'bar', 'plain', 'json', 'none'] as const, 'auto'),
     color: read.choice('color', ['auto', 'always', 'never'] as const, 'auto'),

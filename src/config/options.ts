@@ -37,6 +37,14 @@ export const SHARED_OPTIONS = [
   { key: 'stall-timeout', placeholder: 'D', kind: 'duration', env: ['IBK_STALL_TIMEOUT'], inFile: true },
   { key: 'passcode-timeout', placeholder: 'D', kind: 'duration', env: ['IBK_PASSCODE_TIMEOUT'], inFile: true },
   { key: 'retries', placeholder: 'N', kind: 'count', env: ['IBK_RETRIES'], inFile: true },
+  {
+    key: 'durability',
+    placeholder: 'MODE',
+    kind: 'choice',
+    choices: ['full', 'relaxed', 'none'],
+    env: ['IBK_DURABILITY'],
+    inFile: true,
+  },
   { key: 'json', kind: 'switch', env: ['IBK_JSON'], inFile: true },
   {
     key: 'progress',

@@ -6,7 +6,7 @@
  * Nothing in `<root>/<UDID>/` changes before the phone has reported success and the check has passed.
  */
 import { join } from 'node:path';
-import type { StoreWarning } from '../backup/context.js';
+import type { Durability, StoreWarning } from '../backup/context.js';
 import { type EarlierBackup, prepareEarlier } from '../backup/earlier.js';
 import type { VersionRecord } from '../backup/head-record.js';
 import type { LockHolder } from '../backup/lock-holder.js';
@@ -29,6 +29,8 @@ export interface BackupOptions {
   readonly root: string;
   /** Asks the phone to send everything. */
   readonly full: boolean;
+  /** `relaxed`, `none`: faster, and a power cut can cost the newest backup, never an earlier one. Default: `full`. */
+  readonly durability?: Durability | undefined;
   /** Tests: runs before each change of the disk. */
   readonly beforeChange?: ((what: string) => void) | undefined;
 }
@@ -194,8 +196,9 @@ class BackupRun {
   }
 
   #store(udid: string): BackupStore {
-    const { root, beforeChange } = this.#options;
+    const { root, beforeChange, durability } = this.#options;
     return new BackupStore(root, udid, {
+      durability,
       clock: this.#ctx.clock,
       onWarning: ({ kind, message }) => this.#warn(WARNING_REASONS[kind], message.replaceAll('iPhone', this.#noun)),
       ...(beforeChange === undefined ? {} : { beforeChange }),
@@ -219,6 +222,7 @@ class BackupRun {
 }
 
 const WARNING_REASONS: Readonly<Record<StoreWarning['kind'], string>> = {
+  power_cut: 'power_cut',
   foreign_change: 'foreign_change',
   snapshot_dropped: 'snapshot_dropped',
   unknown_name: 'unknown_name',

@@ -251,7 +251,7 @@ test('a forged list is refused by writers and readers', async () => {
     ['a place out of the store', (line) => Object.assign(line, { k: 'stored', at: '../../../../outside' })],
     ['content from elsewhere', (line) => Object.assign(line, { src: '../../../outside/kept' })],
     ['content from a version', (line) => Object.assign(line, { src: `versions/${first}/files/Info.plist` })],
-    ['a size below nothing', (line) => Object.assign(line, { old: { size: -1, mtimeUs: 1, sha256: null } })],
+    ['a size below nothing', (line) => Object.assign(line, { old: { size: -2, mtimeUs: 1, sha256: null } })],
     ['no size', (line) => Object.assign(line, { old: { size: 'x', mtimeUs: 1, sha256: null } })],
     ['out of order', (line) => Object.assign(line, { p: 'zz' })],
   ];

@@ -28,6 +28,9 @@ export interface Extent {
   readonly all: number;
 }
 
+/** A kill must cost nothing at any. */
+const DURABILITY = process.env['IBK_STORE_DURABILITY'] ?? 'full';
+
 export class KillBench {
   readonly root: string;
   readonly #control: string;
@@ -73,6 +76,7 @@ export class KillBench {
         ...cleanEnvironment(this.#place),
         USBMUXD_SOCKET_ADDRESS: this.#sim.listen,
         [KILL_POINT_VARIABLE]: `${at}`,
+        IBK_DURABILITY: DURABILITY,
       },
       extendEnv: false,
       reject: false,
@@ -87,7 +91,8 @@ export class KillBench {
   readonly #ibk = new URL('../../bin/ibk.js', import.meta.url).pathname;
 
   run(...args: string[]): Promise<Ran> {
-    return runIbk(this.#place, [...args, '-o', this.root], { env: { USBMUXD_SOCKET_ADDRESS: this.#sim.listen } });
+    const env = { USBMUXD_SOCKET_ADDRESS: this.#sim.listen, IBK_DURABILITY: DURABILITY };
+    return runIbk(this.#place, [...args, '-o', this.root], { env });
   }
 
   async backup(): Promise<void> {

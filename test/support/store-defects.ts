@@ -20,7 +20,7 @@ export const DEFECTS: readonly Defect[] = [
     knownSeed: 1_000_001,
     name: 'received content is not synced',
     file: 'commit.ts',
-    find: 'const atOnce = await fs.syncAll(layout.own);',
+    find: 'const atOnce = isFull && (await fs.syncAll(layout.own));',
     replace: 'const atOnce = true;',
   },
   {
