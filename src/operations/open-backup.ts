@@ -32,7 +32,8 @@ export async function withBackup<T>(
   const read = async (source: BackupSource): Promise<T> => {
     await using opened = await onDisk(() => openBackup(source, { password, signal, word }));
     if (options.unlock === true) await opened.unlock();
-    return work(opened, source);
+    // Awaited: the backup is closed when this scope ends.
+    return await work(opened, source);
   };
   const { id } = version;
   if (id === null) return read(folderSource(backup.path));

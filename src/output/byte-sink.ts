@@ -42,6 +42,16 @@ export function fileSink(path: string): ByteSink {
   };
 }
 
+/** A pipe or a device that is there. @throws IbkError `destination`, OutputClosed */
+export function passedSink(path: string): ByteSink {
+  const fd = orPlaceError(() => openSync(path, constants.O_WRONLY));
+  return {
+    write: (bytes) => orPlaceError(() => writeAll(fd, bytes)),
+    finish: async () => closeSync(fd),
+    abandon: async () => closeSync(fd),
+  };
+}
+
 /** A stream that stays open for others, such as standard output. @throws OutputClosed, IbkError `destination`, the signal's reason */
 export function streamSink(stream: Writable, signal: AbortSignal | undefined): ByteSink {
   let failure: unknown;
@@ -135,6 +145,6 @@ function orPlaceError<T>(work: () => T): T {
   try {
     return work();
   } catch (error) {
-    throw placeError(error);
+    throw codeOf(error) === 'EPIPE' ? new OutputClosed() : placeError(error);
   }
 }

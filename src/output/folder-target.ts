@@ -30,6 +30,8 @@ import { EntryRefused, writing } from './output-errors.js';
 /** What happens to a file that is there: it stays, is replaced where the backup's is newer, or in any case. */
 export type Overwrite = 'never' | 'if-newer' | 'always';
 
+export const OVERWRITES: readonly Overwrite[] = ['never', 'if-newer', 'always'];
+
 export interface FolderOptions {
   readonly overwrite: Overwrite;
   readonly platform: NodeJS.Platform;

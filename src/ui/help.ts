@@ -24,7 +24,7 @@ export interface CommandHelp {
 }
 
 export const COMMAND_GROUPS: readonly (readonly [group: string, commands: readonly string[]])[] = [
-  ['Everyday', ['backup', 'list', 'info']],
+  ['Everyday', ['backup', 'list', 'extract', 'info']],
   ['Trust it', ['verify', 'doctor', 'unlock']],
   ['Connection', ['devices', 'pair', 'unpair']],
   ['Automation', ['sim']],
@@ -38,6 +38,7 @@ export function firstContact({ dot }: Glyphs): string[] {
     `ibk ${VERSION} ${dot} back up, keep and check iPhones and iPads`,
     '  ibk backup    back up the connected iPhone (asks for Trust the first time)',
     '  ibk list      your backups and their versions',
+    '  ibk extract   take files out of a backup',
     '  ibk verify    is a backup complete and undamaged',
     '  ibk doctor    if something does not work',
     'No iPhone at hand? ibk sim      All commands: ibk --help',

@@ -15,6 +15,7 @@ export interface Ran {
 export interface RunOptions {
   readonly env?: Readonly<Record<string, string>>;
   readonly input?: string;
+  readonly cwd?: string;
 }
 
 /** A home folder of its own: no config file, no backups. */
@@ -40,6 +41,7 @@ export async function runIbk(home: string, args: readonly string[], options: Run
     extendEnv: false,
     reject: false,
     input: options.input ?? '',
+    ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
     stripFinalNewline: false,
     timeout: 60_000,
   });
