@@ -14,10 +14,10 @@ export const REPEATABLE_SELECTION_OPTIONS: readonly string[] = [
 
 export const SELECTION_ROWS: readonly HelpRow[] = [
   { flags: 'SEL', words: 'HomeDomain, HomeDomain/Library/SMS/*, app:ID, type:photos' },
-  { flags: '--domain D', words: 'a domain or a glob of domains; may be repeated, as all of these' },
+  { flags: '--domain D', words: 'a domain or a glob of domains; repeatable, as all of these' },
   { flags: '--app ID', words: 'all that is of an app, by its bundle id or name' },
   { flags: '--type T', words: 'photos, messages, contacts, calls, notes, calendar, …' },
-  { flags: '--path GLOB', words: 'of these, what matches: * in a part, ** across, [a-z], {a,b}' },
+  { flags: '--path GLOB', words: 'of these, what matches: * and **, [a-z], {a,b}' },
   { flags: '--regex RE', words: 'and this; over domain/path' },
   { flags: '-i, --ignore-case', words: 'case does not count' },
 ];

@@ -15,7 +15,7 @@ const HELP: readonly (readonly [string, readonly string[]])[] = [
   ['first-contact', []],
   ['help', ['--help']],
   ['version', ['-V']],
-  ...['backup', 'list', 'verify', 'info', 'devices', 'pair', 'unpair', 'doctor', 'unlock', 'sim'].map(
+  ...['backup', 'list', 'extract', 'verify', 'info', 'devices', 'pair', 'unpair', 'doctor', 'unlock', 'sim'].map(
     (name) => [`help-${name}`, [name, '--help']] as const,
   ),
 ];
