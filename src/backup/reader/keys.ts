@@ -60,12 +60,17 @@ export class BackupKeys {
   openRecord(text: string): Buffer {
     if (this.#recordSalt === undefined) throw damagedRecord('it is a text');
     if (this.#recordKey === undefined) throw locked();
-    try {
-      const decipher = createDecipheriv('aes-128-cbc', this.#recordKey, RECORD_VECTOR);
-      return Buffer.concat([decipher.update(text, 'base64'), decipher.final()]);
-    } catch (error) {
-      throw damagedRecord('it does not decrypt', error);
-    }
+    return openRecord100(text, this.#recordKey);
+  }
+}
+
+/** @throws IbkError `damaged`, reason `record` */
+export function openRecord100(text: string, key: Buffer): Buffer {
+  try {
+    const decipher = createDecipheriv('aes-128-cbc', key, RECORD_VECTOR);
+    return Buffer.concat([decipher.update(text, 'base64'), decipher.final()]);
+  } catch (error) {
+    throw damagedRecord('it does not decrypt', error);
   }
 }
 

@@ -7,6 +7,7 @@
  */
 import { IbkError } from '../../errors.js';
 import type { SqliteDatabase } from '../../io/sqlite.js';
+import { assertPlainSchema } from '../format/manifest-schema.js';
 import { asDamaged } from './manifest-image.js';
 
 /** As stored: any column of any type. */
@@ -47,10 +48,8 @@ export class ManifestTable {
   constructor(db: SqliteDatabase) {
     this.#db = db;
     const [indexes, mostRows] = guarded(() => {
-      // Nothing that a schema brings along may run functions with side effects.
-      db.pragma('trusted_schema = 0');
-      db.pragma('cell_size_check = 1');
       db.pragma('cache_size = -2000');
+      assertPlainSchema(db);
       checkTable(db);
       return [usableIndexes(db), rowsThatFit(db)];
     });
@@ -170,12 +169,9 @@ export class ManifestTable {
 }
 
 function checkTable(db: SqliteDatabase): void {
-  const kinds = db
-    .prepare(`SELECT type FROM pragma_table_list('Files') WHERE schema = 'main' AND wr = 0`)
-    .pluck()
-    .all();
-  if (kinds.length === 0) throw damaged('it has no table Files');
-  if (kinds[0] !== 'table') throw damaged(`Files is no table but a ${String(kinds[0])}`);
+  const withoutRowid = db.prepare(`SELECT wr FROM pragma_table_list('Files') WHERE schema = 'main'`).pluck().get();
+  if (withoutRowid === undefined) throw damaged('it has no table Files');
+  if (withoutRowid !== 0) throw damaged('the rows of its table Files have no numbers');
   const columns = new Set(db.prepare(`SELECT name FROM pragma_table_xinfo('Files') WHERE hidden = 0`).pluck().all());
   for (const name of WANTED) if (!columns.has(name)) throw damaged(`its table Files has no column ${name}`);
   if (columns.has('_rowid_')) throw damaged('its table Files has a column that hides the number of a row');
@@ -214,7 +210,8 @@ function guarded<T>(work: () => T): T {
   try {
     return work();
   } catch (error) {
-    throw asDamaged(error);
+    // `assertPlainSchema` throws plain words.
+    throw error instanceof Error && error.constructor === Error ? damaged(error.message) : asDamaged(error);
   }
 }
 
