@@ -198,8 +198,8 @@ describe('Manifest.db', () => {
     expect(paths(await all(opened, { domains: ['HomeDomain'], below: 'd4' })).sort()).toEqual(
       expected(({ domain, relativePath }) => domain === 'HomeDomain' && relativePath.startsWith('d4/')),
     );
-    expect((await opened.find('HomeDomain', 'd4/1234'))?.relativePath).toBe('d4/1234');
-    expect(await opened.find('homedomain', 'd4/1234')).toBeUndefined();
+    expect((await opened.find('HomeDomain', 'd4/1134'))?.relativePath).toBe('d4/1134');
+    expect(await opened.find('homedomain', 'd4/1134')).toBeUndefined();
   });
 });
 
