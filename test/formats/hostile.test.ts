@@ -339,7 +339,7 @@ describe('keybags', () => {
 
   test('with one damaged class still open the others', async () => {
     const damaged = Buffer.from(bag);
-    damaged[damaged.indexOf('WPKY') + 10] ^= 1;
+    damaged.writeUInt8(~damaged.readUInt8(damaged.indexOf('WPKY') + 10) & 0xff, damaged.indexOf('WPKY') + 10);
     await unlocking(damaged);
   });
 
