@@ -214,7 +214,8 @@ function visitOf(ctx: StoreContext, before: VersionRecord, date: number | undefi
   return date !== undefined && date > before.date && date <= now ? date : now;
 }
 
-function describeFolder(ctx: StoreContext): StateDescription {
+/** What the folder says of itself. */
+export function describeFolder(ctx: StoreContext): StateDescription {
   const { fs, layout } = ctx;
   const whole = (name: string, limitBytes: number) => {
     const place = layout.inFolder(name);

@@ -22,7 +22,7 @@ export async function setAside(ctx: StoreContext): Promise<readonly string[]> {
     removeFolders(ctx, 'Snapshot');
     return [];
   }
-  const target = freeName(ctx);
+  const target = timeName(ctx);
   for (const path of [...found, ...snapshot]) {
     const to = `${target}/${path}`;
     makeDirectories(fs, parentOf(to));
@@ -55,7 +55,8 @@ function links(ctx: StoreContext): string[] {
   return found;
 }
 
-function freeName(ctx: StoreContext): string {
+/** A new folder in `aside/`; not made yet. */
+export function timeName(ctx: StoreContext): string {
   const { fs, layout } = ctx;
   const time = new Date(ctx.now()).toISOString().slice(0, 19).replace(/[-:]/g, '').replace('T', '-');
   for (let number = 1; ; number++) {

@@ -114,7 +114,7 @@ export function* readChangeList(
   fs: StoreFileSystem,
   path: string,
   expected?: string,
-): Generator<ChangeLine, ChangeListHeader> {
+): Generator<ChangeLine, ChangeListHeader & { readonly sha256: string }> {
   const hash = createHash('sha256');
   let header: ChangeListHeader | undefined;
   let end: WrittenList | undefined;
@@ -141,7 +141,7 @@ export function* readChangeList(
   if (header === undefined || end === undefined) throw damaged(path, 'cut short');
   if (end.sha256 !== sha256 || end.count !== count || (expected ?? sha256) !== sha256)
     throw damaged(path, 'wrong checksum');
-  return header;
+  return { ...header, sha256 };
 }
 
 /** Reads a list through, for its checksum alone. */

@@ -53,7 +53,10 @@ function cleanVersion(ctx: StoreContext, head: Head, id: string): void {
   const { fs, layout } = ctx;
   const folder = layout.version(id);
   const named = head.chain.find((entry) => entry.id === id);
-  for (const { name, kind } of fs.list(folder) ?? []) {
+  const inside = fs.list(folder) ?? [];
+  // With a list that stays, its description stays: both are what a head could be made from.
+  const keeps = named === undefined && inside.some(({ name }) => isDeltaName(name)) && !mayDropList(ctx, head, id);
+  for (const { name, kind } of inside) {
     const path = `${folder}/${name}`;
     if (kind === 'directory') removeEmptyBelow(ctx, path);
     else if (isDeltaName(name) && name !== named?.delta) {
@@ -63,7 +66,7 @@ function cleanVersion(ctx: StoreContext, head: Head, id: string): void {
           kind: 'list_kept',
           message: `Version ${id} has a list that its record does not name; it was kept.`,
         });
-    } else if (name === 'version.json' && named === undefined) fs.unlink(path);
+    } else if (name === 'version.json' && named === undefined && !keeps) fs.unlink(path);
   }
   fs.removeDirectory(folder);
 }

@@ -128,7 +128,7 @@ export function checkedHead(value: unknown, gen: number, udid: string): Head {
   if (head['udid'] !== udid || head['gen'] !== gen) throw bad('the head record is that of another store');
   if (!Array.isArray(head['edits']) || head['edits'].length > 0) throw newer('the head record');
   const chain = array(head['chain'], 'chain').map(chainEntry);
-  const current = head['current'] === null ? null : version(head['current']);
+  const current = head['current'] === null ? null : checkedVersion(head['current']);
   const ids = [...chain.map(({ id }) => id), ...(current === null ? [] : [current.id])];
   const op = head['op'] === null ? null : operation(head['op']);
   const isListed = op?.t === 'commit' || op?.t === 'adopt';
@@ -179,21 +179,22 @@ function listed(op: Record<string, unknown>): ListedOperation {
     list: delta(op['list']),
     listSha256: sha256(op['listSha256']),
     counts: changeCounts(op['counts']),
-    next: version(op['next']),
+    next: checkedVersion(op['next']),
   };
 }
 
 function chainEntry(value: unknown): ChainEntry {
   const entry = object(value, 'a version');
   return {
-    ...version(value),
+    ...checkedVersion(value),
     delta: delta(entry['delta']),
     listSha256: sha256(entry['listSha256']),
     counts: changeCounts(entry['counts']),
   };
 }
 
-function version(value: unknown): VersionRecord {
+/** As it stands in a head and in version.json. @throws IbkError `damaged`, `incompatible` */
+export function checkedVersion(value: unknown): VersionRecord {
   const entry = object(value, 'a version');
   const { complete, origin, pinned, hidden, note } = entry;
   if (typeof complete !== 'boolean' || typeof pinned !== 'boolean' || typeof hidden !== 'boolean')

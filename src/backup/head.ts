@@ -48,21 +48,26 @@ export function refuseLostHead({ fs, layout }: Pick<StoreContext, 'fs' | 'layout
     reason: 'head_lost',
     meaning:
       'Nothing was touched. The newest backup can still be read, and nothing of the earlier versions was removed.',
-    hint: 'ibk doctor',
+    hint: 'ibk doctor --rebuild',
   });
 }
 
 export type HeadChange = Partial<Omit<Head, 'gen' | 'udid'>>;
 
 /** Makes `head` with `change` the one that counts. It is durable on return. @throws IbkError `in_use`: another writer was faster */
-export async function putHead(ctx: StoreContext, head: Head | undefined, change: HeadChange): Promise<Head> {
+export async function putHead(
+  ctx: StoreContext,
+  head: Head | undefined,
+  change: HeadChange,
+  leastGeneration = 1,
+): Promise<Head> {
   const { fs, layout } = ctx;
   ctx.fence();
   const older = headGenerations(fs, layout);
   if (head !== undefined && older[0] !== head.gen) throw overtaken();
   const { udid } = layout;
   const base = head ?? { current: null, chain: [], op: null, seal: null, sealedAt: 0, unsynced: null };
-  const next: Head = { ...base, ...change, gen: (older[0] ?? 0) + 1, udid };
+  const next: Head = { ...base, ...change, gen: Math.max((older[0] ?? 0) + 1, leastGeneration), udid };
   const line = JSON.stringify({ format: HEAD_FORMAT, ...next, edits: [] });
   const path = headPath(layout, next.gen);
   writeNew(fs, path, Buffer.from(`${line}\n${digest(line)}\n`));

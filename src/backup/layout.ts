@@ -91,6 +91,12 @@ export function isDeltaName(text: string): boolean {
   return DELTA.test(text);
 }
 
+/** The number in a list's name, else undefined. */
+export function deltaGeneration(text: string): number | undefined {
+  const digits = DELTA.exec(text)?.[1];
+  return digits === undefined ? undefined : Number(digits);
+}
+
 /** The generation in a name `head.<g>`, else undefined. */
 export function headGeneration(name: string): number | undefined {
   const digits = HEAD.exec(name)?.[1];

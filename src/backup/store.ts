@@ -16,6 +16,7 @@ import { readHistory, type StoredVersion, type StoreHistory } from './history.js
 import { StoreLayout } from './layout.js';
 import type { StoreLease } from './lease.js';
 import { bootId, type LockHolder } from './lock-holder.js';
+import type { RebuiltHead } from './rebuild.js';
 import { VersionReader } from './resolve.js';
 import { type VerifyOptions, type VerifyResult, verifyVersion } from './verify.js';
 
@@ -124,6 +125,22 @@ export class BackupStore {
   /** Is every file of the version there, of its size, and (`readData`) of the bytes that were received? */
   async verify(version: string, options: VerifyOptions = {}): Promise<VerifyResult> {
     return this.reading((ctx, reader) => verifyVersion(ctx, reader, version, options));
+  }
+
+  /**
+   * Makes a record of the versions where none can be read; undefined where there is one. Deletes nothing.
+   * @throws as `lease`
+   */
+  async rebuild(command: string): Promise<RebuiltHead | undefined> {
+    const [{ acquireLock }, { rebuildHead }] = await Promise.all([import('./lock.js'), import('./rebuild.js')]);
+    return onDisk(async () => {
+      const lock = await acquireLock(join(this.#root, this.#layout.own), { clock: this.#clock, command });
+      try {
+        return await rebuildHead(this.#context(() => lock.check()));
+      } finally {
+        lock.release();
+      }
+    });
   }
 
   /**

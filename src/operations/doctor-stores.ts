@@ -1,10 +1,12 @@
-/** What `ibk doctor` finds in a backup root: interrupted work, what other programs did, records that cannot be read, leftovers. Changes nothing. */
+/** What `ibk doctor` finds in a backup root: interrupted work, what other programs did, records that cannot be read, leftovers. Changes nothing, but for a lost record that is to be made anew. */
 import { join } from 'node:path';
 import { diskFailure } from '../backup/disk-errors.js';
 import { DiskFileSystem } from '../backup/disk-file-system.js';
 import type { FolderEntry } from '../backup/file-system.js';
 import { LEFTOVER_FOLDER, METADATA_NAMES } from '../backup/names.js';
 import { StoreLayout } from '../backup/layout.js';
+import type { RebuiltHead } from '../backup/rebuild.js';
+import { BackupStore } from '../backup/store.js';
 import { inspectLock } from '../backup/unlock.js';
 import { IbkError } from '../errors.js';
 import { countOf, formatAgo, formatBytes, formatDate } from '../figures.js';
@@ -19,8 +21,51 @@ interface Finding {
   readonly code?: DoctorCheck['code'] | undefined;
 }
 
-/** Nothing where there is no root yet. */
-export async function storeChecks(root: string, nowMs: number): Promise<DoctorCheck[]> {
+/**
+ * Nothing where there is no root yet.
+ * @param rebuild makes a record of the versions where none can be read: the one thing that is changed here
+ */
+export async function storeChecks(root: string, nowMs: number, rebuild: boolean): Promise<DoctorCheck[]> {
+  const names = await storeNames(root);
+  const rebuilt = rebuild ? await rebuildRecords(root, names) : [];
+  return [...rebuilt.map(checkOf), ...(await findings(root, names, nowMs))];
+}
+
+async function rebuildRecords(root: string, names: readonly string[]): Promise<Finding[]> {
+  const found: Finding[] = [];
+  for (const udid of names) {
+    const store = new BackupStore(root, udid);
+    if (!isRecordLost(store)) continue;
+    try {
+      const rebuilt = await store.rebuild('ibk doctor --rebuild');
+      if (rebuilt !== undefined) found.push(rebuiltWords(root, udid, rebuilt));
+    } catch (error) {
+      if (!(error instanceof IbkError)) throw error;
+      const { message, hint, code } = error;
+      found.push({ message: `the record of ${udid} was not made anew: ${message}`, hint, code });
+    }
+  }
+  return found;
+}
+
+function isRecordLost(store: BackupStore): boolean {
+  try {
+    store.history();
+    return false;
+  } catch (error) {
+    return error instanceof IbkError && error.code === 'damaged';
+  }
+}
+
+function rebuiltWords(root: string, udid: string, { versions, left }: RebuiltHead): Finding {
+  const made = `the record of ${udid} was made anew, with ${countOf(versions, 'version')}`;
+  if (left.length === 0) return { message: made, hint: 'ibk list' };
+  const [lie, they] = left.length === 1 ? ['lies', 'it'] : ['lie', 'they'];
+  const rest = `${countOf(left.length, 'version')} could not be fitted in and ${lie} where ${they} did: ${left.join(', ')}`;
+  return { message: `${made}; ${rest}`, hint: join(root, new StoreLayout(udid).inOwn('versions')) };
+}
+
+async function findings(root: string, names: readonly string[], nowMs: number): Promise<DoctorCheck[]> {
   let backups: readonly ListedBackup[];
   try {
     ({ backups } = await listBackups({ root }));
@@ -29,9 +74,8 @@ export async function storeChecks(root: string, nowMs: number): Promise<DoctorCh
     if (error.code === 'not_found') return [];
     return [checkOf({ message: error.message, hint: error.hint, code: error.code })];
   }
-  const names = await storeNames(root);
-  const findings = names.flatMap((udid) => lookSafely(root, udid, backups, nowMs));
-  if (findings.length > 0) return findings.map(checkOf);
+  const found = names.flatMap((udid) => lookSafely(root, udid, backups, nowMs));
+  if (found.length > 0) return found.map(checkOf);
   if (backups.length === 0) return [];
   const versions = backups.reduce((sum, backup) => sum + backup.versions.length, 0);
   const message = `${countOf(versions, 'version')} of ${countOf(backups.length, 'device')}, nothing to repair`;
@@ -81,8 +125,8 @@ function lookAt(root: string, udid: string, backups: readonly ListedBackup[], no
 
 function unreadable(root: string, udid: string, name: string, problem: IbkError): Finding {
   const own = join(root, new StoreLayout(udid).own);
-  const { code, message } = problem;
-  if (code === 'incompatible') return { message: `${name}: ${message}`, hint: problem.hint, code };
+  const { code, message, reason } = problem;
+  if (code !== 'damaged' || reason === 'head_lost') return { message: `${name}: ${message}`, hint: problem.hint, code };
   const hint = `The newest backup is as it was. To go on with it, put ${own} out of the way, and keep it: it holds the earlier versions.`;
   return { message: `${name}: ${message}`, hint, code };
 }

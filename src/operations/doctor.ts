@@ -23,6 +23,8 @@ export interface DoctorOptions {
   readonly udids: readonly string[];
   readonly link: LinkChoice;
   readonly root: string;
+  /** Make a record of the versions where none can be read. */
+  readonly rebuild?: boolean;
   /** Problems of the config file, found by whoever read it. */
   readonly configProblems: readonly { readonly message: string; readonly hint: string | null }[];
 }
@@ -44,7 +46,8 @@ export async function doctor(ctx: OperationContext, options: DoctorOptions): Pro
   const patients = await lookForDevices(ctx, options, checks);
   checks.push(...trustChecks(patients));
   const freeBytes = await checkRoot(options.root, checks);
-  if (freeBytes !== undefined) checks.push(...(await storeChecks(options.root, ctx.clock.now())));
+  if (freeBytes !== undefined)
+    checks.push(...(await storeChecks(options.root, ctx.clock.now(), options.rebuild === true)));
   checks.push(...backupChecks(ctx, patients, freeBytes));
   for (const { message, hint } of options.configProblems) checks.push(failed('config', 'usage', message, hint));
   const first = checks.find(({ state }) => state === 'fail');

@@ -364,6 +364,15 @@ export class StoreWorld {
     return true;
   }
 
+  /** Every head record is gone; nothing else. */
+  loseHeads(): number {
+    const { layout } = this.context();
+    const heads = this.fs.filesBelow(layout.own).filter((path) => /\/head\.\d+$/.test(path));
+    for (const path of heads) this.fs.delete(path);
+    this.fs.settle();
+    return heads.length;
+  }
+
   // ---- the oracle
 
   /** From the recovered head: what became of an operation that crashed, and which states of other programs were seen. */
