@@ -137,7 +137,8 @@ export async function rebuild(ctx: StoreContext, catalog: Catalog, head: Head, h
 
 async function takeFolderAsFound(ctx: StoreContext, catalog: Catalog, head: Head): Promise<void> {
   // The seal tells whether another program was here since; what is newer than the seal is then not ours.
-  const foreign = head.op === null && head.seal !== null && compareSeals(head.seal, takeSeal(ctx)) !== 'none';
+  const difference = head.op === null && head.seal !== null ? compareSeals(head.seal, takeSeal(ctx)) : 'none';
+  const foreign = difference !== 'none' && difference !== 'numbers';
   const newestUs = foreign ? (head.sealedAt + CLOCK_GRAIN_MS) * 1000 : Number.POSITIVE_INFINITY;
   const found: [string, FileIdentity][] = [];
   const flush = () => {

@@ -39,7 +39,10 @@ export async function commitOverlay(
   head: Head,
   overlay: Overlay,
   facts: CommitFacts,
+  onDecided: () => void = () => {},
 ): Promise<{ head: Head; result: CommitResult }> {
+  // A disk that is gone looks like a folder that another program emptied.
+  ctx.fence();
   if (overlay.typeOf(STATUS_PLIST) !== 'file') {
     throw new IbkError('damaged', 'The iPhone sent no Status.plist.', {
       reason: 'no_status',
@@ -60,6 +63,7 @@ export async function commitOverlay(
   const unsynced = ctx.durability === 'full' ? head.unsynced : { boot: ctx.boot };
   const op: Head['op'] = { t: 'commit', out, phase: 1, list, listSha256, counts, next };
   const decided = await putHead(ctx, head, { op, unsynced });
+  onDecided();
   overlay.close();
   const rolled = await runPending(ctx, catalog, decided, false);
   const done = await finishCommit(ctx, catalog, rolled);
@@ -105,13 +109,14 @@ async function makeDurable(ctx: StoreContext, path: string, out: string | null):
 }
 
 function checkSeal(ctx: StoreContext, head: Head): void {
-  if (compareSeals(head.seal, takeSeal(ctx)) !== 'none') throw changedMeanwhile();
+  const difference = compareSeals(head.seal, takeSeal(ctx));
+  if (difference !== 'none' && difference !== 'numbers') throw changedMeanwhile();
 }
 
 /** Once more at the last moment; only folders that this commit made itself may be new or younger. */
 function checkSealBeforePoint(ctx: StoreContext, head: Head): void {
   const difference = compareSeals(head.seal, takeSeal(ctx));
-  if (difference === 'none') return;
+  if (difference === 'none' || difference === 'numbers') return;
   if (difference === 'all') throw changedMeanwhile();
   for (const folder of difference) {
     const isNew = head.seal?.folders[folder] === undefined;

@@ -26,7 +26,8 @@ export interface StoreWarning {
     | 'list_kept'
     | 'catalog_rebuilt'
     | 'unknown_folder'
-    | 'set_aside';
+    | 'set_aside'
+    | 'no_modes';
   readonly message: string;
 }
 

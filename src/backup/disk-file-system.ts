@@ -8,11 +8,14 @@ import { execFile } from 'node:child_process';
 import * as fs from 'node:fs';
 import { platform as systemPlatform } from 'node:os';
 import { dirname } from 'node:path';
-import { IbkError } from '../errors.js';
 import { openSqlite, openSqliteReadOnly, withSmallCache } from '../io/sqlite.js';
+import { copyFile } from './copy-file.js';
+import { codeOf, isMissing, kindOf, missingIsNothing, toStat, writeAll, writeAllLater } from './disk-calls.js';
+import { FILE_MODE, FOLDER_MODE, setMode } from './disk-modes.js';
+import { isOnDisk } from './store-place.js';
+import { linkInPath, outsideStore } from './unsafe-path.js';
 import {
   type DatabaseUse,
-  type EntryKind,
   type FileStat,
   type FolderEntry,
   parentOf,
@@ -24,8 +27,6 @@ import {
   type WritableFile,
 } from './file-system.js';
 
-const FOLDER_MODE = 0o700;
-const FILE_MODE = 0o600;
 /** Some shares and Windows cannot sync a folder; safety then rests on their ordered metadata (docs/store.md, assumption F3b). */
 const NO_FOLDER_SYNC: ReadonlySet<string> = new Set(['EPERM', 'EISDIR', 'EINVAL', 'EBADF', 'ENOTSUP', 'EACCES']);
 /** Whatever a record on the disk says, no path of the store has such a part. `/.` at the end is `list`'s own. */
@@ -40,6 +41,8 @@ export interface DiskOptions {
   readonly syncs?: boolean;
   /** Default: the system this runs on. */
   readonly platform?: NodeJS.Platform;
+  /** The disk (`st_dev`) that the root's folders must lie on: the root may be a mount point, and the disk pulled out during the run. */
+  readonly device?: number | undefined;
 }
 
 export class DiskFileSystem implements StoreFileSystem {
@@ -48,6 +51,7 @@ export class DiskFileSystem implements StoreFileSystem {
   readonly #windows: boolean;
   readonly #linux: boolean;
   readonly #syncs: boolean;
+  readonly #device: number | undefined;
   readonly #plainFolders = new Set<string>(['']);
   #modesHold: boolean | undefined;
 
@@ -58,6 +62,7 @@ export class DiskFileSystem implements StoreFileSystem {
     this.#windows = platform === 'win32';
     this.#linux = platform === 'linux';
     this.#syncs = options.syncs ?? true;
+    this.#device = options.device;
   }
 
   stat(path: string): FileStat | undefined {
@@ -82,18 +87,21 @@ export class DiskFileSystem implements StoreFileSystem {
       if (!there.isDirectory()) throw systemError('ENOTDIR', path);
       return;
     }
-    // The umask may have taken bits that the owner needs; chmod fails only where the disk has no modes.
-    if ((fs.lstatSync(full).mode & 0o777) !== FOLDER_MODE) ignoreFailure(() => fs.chmodSync(full, FOLDER_MODE));
+    setMode(full, FOLDER_MODE);
+    if (this.#device === undefined || fs.lstatSync(full).dev === this.#device) return;
+    fs.rmdirSync(full);
+    throw systemError('ENODEV', path);
   }
 
   create(path: string): WritableFile {
     const full = this.#at(path);
     this.#change('create');
-    const fd = fs.openSync(full, fs.constants.O_WRONLY | fs.constants.O_CREAT | fs.constants.O_EXCL, FILE_MODE);
+    const flags = fs.constants.O_WRONLY | fs.constants.O_CREAT | fs.constants.O_EXCL;
+    const fd = this.#unlessGone(() => fs.openSync(full, flags, FILE_MODE));
     try {
       // One look tells whether this umask and this disk leave 0600 alone; then no file needs a second call.
       this.#modesHold ??= (fs.fstatSync(fd).mode & 0o777) === FILE_MODE;
-      if (!this.#modesHold) ignoreFailure(() => fs.fchmodSync(fd, FILE_MODE));
+      if (!this.#modesHold) setMode(fd, FILE_MODE);
     } catch (error) {
       fs.closeSync(fd);
       throw error;
@@ -152,7 +160,7 @@ export class DiskFileSystem implements StoreFileSystem {
     // rename(2) replaces silently, and Node has no RENAME_NOREPLACE: look first. The writer's lock keeps other ibks out of the gap.
     if (fs.lstatSync(target, { throwIfNoEntry: false }) !== undefined) throw systemError('EEXIST', to);
     this.#change('rename');
-    this.#retried(() => fs.renameSync(this.#at(from), target));
+    this.#unlessGone(() => this.#retried(() => fs.renameSync(this.#at(from), target)));
   }
 
   unlink(path: string): void {
@@ -167,18 +175,18 @@ export class DiskFileSystem implements StoreFileSystem {
     try {
       fs.rmdirSync(full);
     } catch (error) {
-      if (!isMissing(error) && codeOf(error) !== 'ENOTEMPTY' && codeOf(error) !== 'EEXIST') throw error;
+      // Some FUSE file systems call a folder that is not empty "not permitted".
+      const isFull = ['ENOTEMPTY', 'EEXIST'].includes(codeOf(error) ?? '') || (this.list(path) ?? []).length > 0;
+      if (!isMissing(error) && !isFull) throw error;
     }
     this.#plainFolders.delete(path);
   }
 
   copy(from: string, to: string): void {
-    const flags = fs.constants.COPYFILE_EXCL | fs.constants.COPYFILE_FICLONE;
     const [source, target] = [this.#at(from), this.#at(to)];
     if (!fs.lstatSync(source).isFile()) throw systemError('EINVAL', from);
     this.#change('copy');
-    fs.copyFileSync(source, target, flags);
-    ignoreFailure(() => fs.chmodSync(target, FILE_MODE));
+    copyFile(source, target);
   }
 
   syncFile(path: string): void {
@@ -262,13 +270,24 @@ export class DiskFileSystem implements StoreFileSystem {
   /** The path on this computer, with every folder above it seen to be a folder and not a link. @throws IbkError `unsafe` */
   #at(path: string): string {
     if (path === '') return this.#root;
-    if (UPWARD.test(path)) throw outside(path);
+    if (UPWARD.test(path)) throw outsideStore(path);
     for (let up = parentOf(path); up !== '' && !this.#plainFolders.has(up); up = parentOf(up)) {
       const found = fs.lstatSync(`${this.#root}/${up}`, { throwIfNoEntry: false });
       if (found?.isSymbolicLink()) throw linkInPath(up);
       if (found?.isDirectory()) this.#plainFolders.add(up);
     }
     return `${this.#root}/${path}`;
+  }
+
+  /** A folder that is missing may be a disk that is. Only folders are asked: overlayfs has files on other disks than their folders. */
+  #unlessGone<T>(work: () => T): T {
+    try {
+      return work();
+    } catch (error) {
+      if (isMissing(error) && this.#device !== undefined && !isOnDisk(`${this.#root}/.`, this.#device))
+        throw systemError('ENODEV', this.#root);
+      throw error;
+    }
   }
 
   /** A virus scanner may hold a file for a moment; only Windows lets that fail a rename. */
@@ -284,76 +303,5 @@ export class DiskFileSystem implements StoreFileSystem {
         Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 50);
       }
     }
-  }
-}
-
-function linkInPath(path: string): IbkError {
-  return new IbkError('unsafe', `A folder of the backup is a link to another place: ${path}.`, {
-    reason: 'link_in_path',
-    meaning: 'Nothing was written through it.',
-    hint: 'Put the folder itself there, or choose the place with -o.',
-    details: { path },
-  });
-}
-
-function outside(path: string): IbkError {
-  return new IbkError('unsafe', 'The records of the store name a place outside it.', {
-    reason: 'store_record',
-    meaning: 'Nothing was read or written there.',
-    hint: 'ibk doctor',
-    details: { path },
-  });
-}
-
-/** A disk that is nearly full writes less than it was given. */
-function writeAll(fd: number, bytes: Buffer, position: number): number {
-  for (let at = 0; at < bytes.length; ) at += fs.writeSync(fd, bytes, at, bytes.length - at, position + at);
-  return bytes.length;
-}
-
-async function writeAllLater(fd: number, bytes: Buffer, position: number): Promise<void> {
-  for (let at = 0; at < bytes.length; ) at += await writeSome(fd, bytes, at, position + at);
-}
-
-function writeSome(fd: number, bytes: Buffer, at: number, position: number): Promise<number> {
-  return new Promise((resolve, reject) => {
-    fs.write(fd, bytes, at, bytes.length - at, position, (error, written) => {
-      if (error === null) resolve(written);
-      else reject(error);
-    });
-  });
-}
-
-function kindOf(entry: { isFile(): boolean; isDirectory(): boolean }): EntryKind {
-  if (entry.isFile()) return 'file';
-  return entry.isDirectory() ? 'directory' : 'other';
-}
-
-function toStat(stat: fs.Stats): FileStat {
-  return { kind: kindOf(stat), sizeBytes: stat.size, mtimeUs: Math.floor(stat.mtimeMs * 1000), inode: stat.ino };
-}
-
-export function codeOf(error: unknown): string | undefined {
-  return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined;
-}
-
-function isMissing(error: unknown): boolean {
-  return codeOf(error) === 'ENOENT' || codeOf(error) === 'ENOTDIR';
-}
-
-function missingIsNothing<T>(work: () => T): T | undefined {
-  try {
-    return work();
-  } catch (error) {
-    if (isMissing(error)) return undefined;
-    throw error;
-  }
-}
-
-function ignoreFailure(work: () => void): void {
-  try {
-    work();
-  } catch {
-    // A disk without modes: it is said once, by whoever looks at the disk before a backup.
   }
 }

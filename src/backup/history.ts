@@ -73,7 +73,7 @@ function historyOf(ctx: StoreContext, head: Head): StoreHistory {
 function folderState(ctx: StoreContext, head: Head): FolderState {
   if (head.op !== null || head.seal === null) return head.current === null ? 'as_left' : 'changing';
   const difference = compareSeals(head.seal, takeSeal(ctx));
-  if (difference === 'none') return 'as_left';
+  if (difference === 'none' || difference === 'numbers') return 'as_left';
   return difference === 'all' ? 'replaced' : 'touched';
 }
 

@@ -49,6 +49,7 @@ export class StoreLease {
   readonly #root: string;
   #overlay: Overlay | undefined;
   #ended = false;
+  #decided = false;
 
   constructor(ctx: StoreContext, opened: OpenedStore, lock: StoreLock, root: string) {
     this.#ctx = ctx;
@@ -139,7 +140,10 @@ export class StoreLease {
   async commit(facts: CommitFacts): Promise<CommitResult> {
     const { catalog } = this.#opened;
     return onDisk(async () => {
-      const done = commitOverlay(this.#ctx, catalog, this.#opened.head, this.overlay, facts);
+      const onDecided = () => {
+        this.#decided = true;
+      };
+      const done = commitOverlay(this.#ctx, catalog, this.#opened.head, this.overlay, facts, onDecided);
       const { head, result } = await done.catch((error: unknown) => {
         throw this.#isUndecided() ? error : interrupted(error);
       });
@@ -181,14 +185,29 @@ export class StoreLease {
     } catch {
       // As above.
     }
-    this.#opened.catalog.close();
+    try {
+      this.#opened.catalog.close();
+    } catch {
+      // A disk that is gone: the catalog is a cache.
+    }
     this.#lock.release();
   }
 
-  /** No newer head was begun: what was received belongs to nobody else yet. */
+  /** No newer head was begun: what was received belongs to nobody else yet. Of a disk that is gone only our own memory tells. */
   #isUndecided(): boolean {
     const [newest] = headGenerations(this.#ctx.fs, this.#ctx.layout);
-    return newest === this.#opened.head.gen;
+    return newest === undefined ? !this.#decided : newest === this.#opened.head.gen;
+  }
+
+  /** What really happened, if the disk of the store went away: everything on it is missing then. */
+  explain(error: unknown): unknown {
+    if (error instanceof IbkError && error.code === 'destination') return error;
+    try {
+      this.#ctx.fence();
+      return error;
+    } catch (gone) {
+      return diskFailure(gone)?.reason === 'not_mounted' ? gone : error;
+    }
   }
 
   #receive(path: string): LeaseSink {

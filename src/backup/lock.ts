@@ -10,7 +10,9 @@ import { dirname, join } from 'node:path';
 import { IbkError } from '../errors.js';
 import type { Clock } from '../io/clock.js';
 import { openSqlite, type SqliteDatabase } from '../io/sqlite.js';
-import { codeOf, DiskFileSystem } from './disk-file-system.js';
+import { codeOf } from './disk-calls.js';
+import { DiskFileSystem } from './disk-file-system.js';
+import { FILE_MODE, setMode } from './disk-modes.js';
 import { requireOwnFile } from './file-system.js';
 import { judgeHolder, type LockHolder, ownHolder, readHolder } from './lock-holder.js';
 
@@ -151,15 +153,11 @@ function writeHolder(path: string, own: LockHolder): void {
   }
 }
 
-/** A new file of 0600 under any umask. @throws EEXIST */
+/** A new file of 0600 under any umask, where the disk has modes. @throws EEXIST */
 function makePrivate(path: string, text: string): void {
-  const fd = fs.openSync(path, 'wx', 0o600);
+  const fd = fs.openSync(path, 'wx', FILE_MODE);
   try {
-    if ((fs.fstatSync(fd).mode & 0o777) !== 0o600) fs.fchmodSync(fd, 0o600);
-    fs.writeSync(fd, text);
-  } catch (error) {
-    // A disk without modes refuses the change of a mode, and nothing else.
-    if (codeOf(error) !== 'EPERM' && codeOf(error) !== 'ENOTSUP') throw error;
+    setMode(fd, FILE_MODE);
     fs.writeSync(fd, text);
   } finally {
     fs.closeSync(fd);

@@ -87,7 +87,7 @@ async function adoptChanges(
   difference: SealDifference,
 ): Promise<Head> {
   if (difference === 'none') return start;
-  const settled = await settleFolder(ctx, catalog, start, difference);
+  const settled = await settleFolder(ctx, catalog, start, difference === 'numbers' ? 'all' : difference);
   const head = await runPending(ctx, catalog, settled, false);
   await cleanAll(ctx, head);
   return reseal(ctx, head);

@@ -159,7 +159,7 @@ export class VersionReader {
     // During an operation of our own the seal is out of date.
     if (view.head.seal === null || (view.head.op !== null && view.head.op.t !== 'rm')) return false;
     const difference = compareSeals(view.head.seal, takeSeal(this.#ctx));
-    if (difference === 'none' || difference === 'all') return difference === 'all';
+    if (typeof difference === 'string') return difference === 'all';
     return difference.has(parentOf(path).split('/')[0] ?? '');
   }
 

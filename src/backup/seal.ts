@@ -29,19 +29,26 @@ export function takeSeal(ctx: StoreContext): Seal {
   return { folders, metadata };
 }
 
-/** `none`: nothing to do. `all`: scan everything. A set: only these folders (`''`: the top) can have changed. */
-export type SealDifference = 'none' | 'all' | ReadonlySet<string>;
+/**
+ * `none`: nothing to do. `all`: scan everything. A set: only these folders (`''`: the top) can have changed. `numbers`: all times and sizes are the same under
+ * other inode numbers, as FUSE (exFAT, FAT) gives them anew at each mount and when memory is short, and as a copied disk has them.
+ */
+export type SealDifference = 'none' | 'numbers' | 'all' | ReadonlySet<string>;
 
 export function compareSeals(before: Seal | null, now: Seal): SealDifference {
   if (before === null) return 'all';
+  let renumbered = false;
   for (const name of METADATA_NAMES) {
     const [a, b] = [before.metadata[name], now.metadata[name]];
     if (a === undefined && b === undefined) continue;
-    if (a === undefined || b === undefined || a.some((fact, index) => fact !== b[index])) return 'all';
+    if (a === undefined || b === undefined || a[0] !== b[0] || a[1] !== b[1]) return 'all';
+    if (a[2] !== b[2]) renumbered = true;
   }
   const changed = new Set<string>();
   for (const name of new Set([...Object.keys(before.folders), ...Object.keys(now.folders)])) {
     if (before.folders[name] !== now.folders[name]) changed.add(name);
   }
-  return changed.size === 0 ? 'none' : changed;
+  // A program that puts another file in place changes the time of the folder too.
+  if (changed.size > 0) return renumbered ? 'all' : changed;
+  return renumbered ? 'numbers' : 'none';
 }

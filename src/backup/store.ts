@@ -3,7 +3,6 @@
  *
  * Reading takes no lock and is right also while a backup commits. Writing goes through a lease.
  */
-import { lstat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { IbkError } from '../errors.js';
 import { type Clock, systemClock } from '../io/clock.js';
@@ -11,13 +10,15 @@ import { makePrivateFolder } from '../io/private-files.js';
 import { type Durability, type StoreContext, type StoreWarning, storeContext } from './context.js';
 import { onDisk } from './disk-errors.js';
 import { DiskFileSystem } from './disk-file-system.js';
-import { makeDirectories, type ReadableFile } from './file-system.js';
+import { isOpenToOthers } from './disk-modes.js';
+import { makeDirectories, type ReadableFile, systemError } from './file-system.js';
 import { readHistory, type StoredVersion, type StoreHistory } from './history.js';
 import { StoreLayout } from './layout.js';
 import type { StoreLease } from './lease.js';
 import { bootId, type LockHolder } from './lock-holder.js';
 import type { RebuiltHead } from './rebuild.js';
 import { VersionReader } from './resolve.js';
+import { diskOf, isOnDisk, refuseOtherDisk } from './store-place.js';
 import { type VerifyOptions, type VerifyResult, verifyVersion } from './verify.js';
 
 export interface StoreOptions {
@@ -28,6 +29,12 @@ export interface StoreOptions {
   /** Tests: runs before each change of the disk. */
   readonly beforeChange?: ((what: string) => void) | undefined;
 }
+
+/** Said with the first backup only. */
+const NO_MODES: StoreWarning = {
+  kind: 'no_modes',
+  message: 'This disk keeps no permissions: whoever uses it, or this computer, can read the backup.',
+};
 
 export interface LeaseOptions {
   /** What it is for, in words for the next one who finds the store in use. */
@@ -51,9 +58,9 @@ export class BackupStore {
   }
 
   /** Anew for each use: a file system remembers which folders it has seen to be no links. */
-  #context(fence?: () => void): StoreContext {
+  #context(fence?: () => void, device?: number): StoreContext {
     const { beforeChange, onWarning, durability = 'full' } = this.#options;
-    const fs = new DiskFileSystem(this.#root, { beforeChange, syncs: durability !== 'none' });
+    const fs = new DiskFileSystem(this.#root, { beforeChange, device, syncs: durability !== 'none' });
     return storeContext(fs, this.#layout, {
       durability,
       boot: bootId(),
@@ -159,13 +166,20 @@ export class BackupStore {
     return onDisk(async () => {
       await makePrivateFolder(this.#root);
       makeDirectories(this.#context().fs, layout.own);
-      await refuseOtherDisk(join(this.#root, layout.folder), join(this.#root, layout.own));
+      const own = join(this.#root, layout.own);
+      const device = await diskOf(own);
+      await refuseOtherDisk(join(this.#root, layout.folder), device);
       const { command, signal, onWait } = options;
-      const lock = await acquireLock(join(this.#root, layout.own), { clock: this.#clock, command, signal, onWait });
+      const lock = await acquireLock(own, { clock: this.#clock, command, signal, onWait });
+      const fence = () => {
+        if (!isOnDisk(own, device)) throw systemError('ENODEV', own);
+        lock.check();
+      };
       try {
-        const ctx = this.#context(() => lock.check());
+        const ctx = this.#context(fence, device);
         const opened = await withReserve(ctx, () => recoverStore(ctx));
         keepReserve(ctx);
+        if (opened.head.current === null && (await isOpenToOthers(own))) ctx.warn(NO_MODES);
         return new StoreLease(ctx, opened, lock, this.#root);
       } catch (error) {
         lock.release();
@@ -173,21 +187,4 @@ export class BackupStore {
       }
     });
   }
-}
-
-/** A commit renames between the two. `<UDID>/` may be another disk's mount point, or a file. A link is refused by the file system itself. */
-async function refuseOtherDisk(folder: string, own: string): Promise<void> {
-  const there = await lstat(folder).catch(() => undefined);
-  if (there === undefined || there.isSymbolicLink()) return;
-  if (!there.isDirectory()) {
-    throw new IbkError('destination', `There is a file where the backup folder should be: ${folder}.`, {
-      reason: 'not_a_folder',
-      hint: 'Move it away, or choose another folder: ibk backup -o DIR',
-    });
-  }
-  if (there.dev === (await lstat(own)).dev) return;
-  throw new IbkError('destination', 'The backup folder lies on another disk than its root.', {
-    reason: 'other_disk',
-    hint: 'Give the other disk as the root: ibk backup -o DIR',
-  });
 }

@@ -7,7 +7,8 @@
 import * as fs from 'node:fs';
 import { join } from 'node:path';
 import { openSqlite } from '../io/sqlite.js';
-import { codeOf, DiskFileSystem } from './disk-file-system.js';
+import { codeOf } from './disk-calls.js';
+import { DiskFileSystem } from './disk-file-system.js';
 import { StoreLayout } from './layout.js';
 import { requireLockFiles } from './lock.js';
 import { judgeHolder, type LockHolder, ownHolder, readHolder } from './lock-holder.js';

@@ -4,7 +4,7 @@ import type { Catalog } from './catalog.js';
 import { openCatalogForReading } from './catalog-read.js';
 import type { StoreContext } from './context.js';
 import type { FileIdentity } from './change-list.js';
-import { codeOf } from './disk-file-system.js';
+import { codeOf } from './disk-calls.js';
 import type { ReadableFile } from './file-system.js';
 import type { VersionReader } from './resolve.js';
 

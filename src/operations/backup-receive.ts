@@ -196,6 +196,8 @@ const DISK_FAILURES: ReadonlySet<string | undefined> = new Set([
   'EIO',
   'EMFILE',
   'ENFILE',
+  'ENODEV',
+  'ENOTCONN',
   'ENXIO',
   'ESTALE',
   'EFBIG',

@@ -107,6 +107,9 @@ function retold(error: IbkError, now: Circumstances): Retold {
         lastGood: 'first',
         ...(arrived ? { meaning: `${arrived}; iOS decides whether it sends them again.` } : {}),
       };
+    case 'destination':
+      // The one that was there lies on the disk that is missing, if it was there.
+      return error.reason === 'not_mounted' ? { lastGood: 'left_out' } : {};
     case 'in_use':
       return inUseWords(error, now);
     case 'unsafe': {
@@ -162,7 +165,9 @@ function systemError(error: unknown, now: Circumstances): IbkError | undefined {
   const failure = diskFailure(known ? error.cause : error);
   if (failure === undefined || (known && error.reason === 'commit_interrupted')) return undefined;
   const { reason, words, errno } = failure;
-  return new IbkError('destination', `${words} while ${DOING[now.phase]}.`, {
+  // Before the backup has begun there is nothing that was going on.
+  const doing = now.phase === 'connect' ? '' : ` while ${DOING[now.phase]}`;
+  return new IbkError('destination', `${words}${doing}.`, {
     reason,
     phase: now.phase,
     meaning: lastGoodWords(now.earlier, now.noun),

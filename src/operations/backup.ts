@@ -10,6 +10,7 @@ import type { Durability, StoreWarning } from '../backup/context.js';
 import { type EarlierBackup, prepareEarlier } from '../backup/earlier.js';
 import type { VersionRecord } from '../backup/head-record.js';
 import type { LockHolder } from '../backup/lock-holder.js';
+import type { StoreLease } from '../backup/lease.js';
 import { BackupStore } from '../backup/store.js';
 import type { BackupKind, BackupSummary, DeviceFacts } from '../events.js';
 import { freeBytes } from '../io/disk-space.js';
@@ -20,6 +21,7 @@ import { BackupReporter } from './backup-reporter.js';
 import { BackupSession } from './backup-session.js';
 import { type Circumstances, explainFailure, lastGoodOf, type LastGood } from './backup-words.js';
 import type { OperationContext } from './context.js';
+import { refuseMissingMount } from './destination.js';
 import { factsOf } from './device-names.js';
 import { readLastBackup } from './last-backup.js';
 import { openSelected } from './open-device.js';
@@ -86,6 +88,7 @@ class BackupRun {
 
   async run(): Promise<BackupSummary> {
     const { root } = this.#options;
+    await refuseMissingMount(root);
     this.#earlier = await readLastBackup(root, this.#device.udid);
     this.#reporter.enter('connect');
     await using held = await openSelected(this.#ctx, this.#device, { pair: 'if_unknown' });
@@ -99,35 +102,42 @@ class BackupRun {
         signal: this.#ctx.signal,
         onWait: (holder) => this.#warnOfOtherComputer(holder),
       });
-      const before = lease.current;
-      const earlier = prepareEarlier(lease);
-      this.#earlier = lastGoodOf(earlier);
-      const start = await this.#start(device, earlier);
-      const received = await receiveBackup({
-        ctx: this.#ctx,
-        device,
-        entry: this.#device.entry,
-        session,
-        lease,
-        full: this.#options.full,
-        noun: this.#noun,
-        reporter: this.#reporter,
-        stop: (error) => this.#stop.abort(error),
+      return await this.#fill(lease, device, session).catch((error: unknown) => {
+        throw lease.explain(error);
       });
-      const finished = await finishBackup({
-        ctx: this.#ctx,
-        udid: device.udid,
-        noun: this.#noun,
-        lease,
-        received,
-        notSentEarlier: earlier.notSent,
-        reporter: this.#reporter,
-      });
-      return await this.#summarize(start, finished, received, before);
     } finally {
       await session.release(true);
       this.#reporter.end();
     }
+  }
+
+  /** From the phone into the store. */
+  async #fill(lease: StoreLease, device: OpenedDevice, session: BackupSession): Promise<BackupSummary> {
+    const before = lease.current;
+    const earlier = prepareEarlier(lease);
+    this.#earlier = lastGoodOf(earlier);
+    const start = await this.#start(device, earlier);
+    const received = await receiveBackup({
+      ctx: this.#ctx,
+      device,
+      entry: this.#device.entry,
+      session,
+      lease,
+      full: this.#options.full,
+      noun: this.#noun,
+      reporter: this.#reporter,
+      stop: (error) => this.#stop.abort(error),
+    });
+    const finished = await finishBackup({
+      ctx: this.#ctx,
+      udid: device.udid,
+      noun: this.#noun,
+      lease,
+      received,
+      notSentEarlier: earlier.notSent,
+      reporter: this.#reporter,
+    });
+    return await this.#summarize(start, finished, received, before);
   }
 
   /** What can be told before the phone has begun. */
@@ -230,6 +240,7 @@ const WARNING_REASONS: Readonly<Record<StoreWarning['kind'], string>> = {
   catalog_rebuilt: 'catalog_rebuilt',
   unknown_folder: 'unknown_folder',
   set_aside: 'leftovers',
+  no_modes: 'no_permissions',
 };
 
 interface Started {

@@ -1,8 +1,10 @@
 /** Can a backup be kept there? Looks only; nothing is made or written. */
 import { constants, type Stats } from 'node:fs';
-import { access, readdir, stat } from 'node:fs/promises';
+import { access, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
+import { IbkError } from '../errors.js';
 import { freeBytes } from '../io/disk-space.js';
+import { missingMount } from '../io/missing-mount.js';
 
 export interface Destination {
   /** Why no backup can be kept there, in words, with what to do; undefined when one can. */
@@ -12,21 +14,18 @@ export interface Destination {
   readonly exists: boolean;
 }
 
-/** Where people mount disks and shares; an empty folder there that lies on the system's own disk is a mount that is missing. */
-const MOUNT_PARENTS = /^(\/mnt|\/media|\/run\/media|\/Volumes|\/net)(\/|$)/;
-
 /** Never throws. */
 export async function inspectDestination(root: string): Promise<Destination> {
   const at = await nearestExisting(root);
   if (at === undefined) return problem(`${root} cannot be reached`, 'Choose another folder: -o DIR', false);
   const exists = at.path === root;
   if (!at.stats.isDirectory()) return problem(`${at.path} is not a folder`, 'Choose another folder: -o DIR', exists);
-  if (await isMissingMount(root, at.path, at.stats))
-    return problem(
-      `${at.path} is an empty folder, nothing is mounted there`,
-      'mount the share, then run ibk doctor again',
-      exists,
-    );
+  const missing = await missingMount(root);
+  if (missing !== undefined) {
+    const words =
+      missing === at.path ? `${missing} is an empty folder, nothing is mounted there` : `${missing} is not mounted`;
+    return problem(words, 'mount the share, then run ibk doctor again', exists);
+  }
   const writable = await access(at.path, constants.W_OK | constants.X_OK).then(
     () => undefined,
     (error: NodeJS.ErrnoException) => error,
@@ -52,9 +51,13 @@ async function nearestExisting(path: string): Promise<{ path: string; stats: Sta
   }
 }
 
-async function isMissingMount(root: string, path: string, stats: Stats): Promise<boolean> {
-  if (!MOUNT_PARENTS.test(root)) return false;
-  const system = await stat('/').catch(() => undefined);
-  if (system === undefined || system.dev !== stats.dev) return false;
-  return (await readdir(path).catch(() => ['?'])).length === 0;
+/** Before anything is made there. @throws IbkError `destination`: the disk that belongs there is missing */
+export async function refuseMissingMount(root: string): Promise<void> {
+  const missing = await missingMount(root);
+  if (missing === undefined) return;
+  throw new IbkError('destination', `Nothing is mounted at ${missing}.`, {
+    reason: 'not_mounted',
+    meaning: 'What is on the disk that belongs there is as it was; nothing was written.',
+    hint: `Mount it, then: ibk backup    (it is no mount point: mkdir ${missing}/backups, and give that with -o)`,
+  });
 }

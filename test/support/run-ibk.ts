@@ -16,7 +16,22 @@ export interface RunOptions {
   readonly env?: Readonly<Record<string, string>>;
   readonly input?: string;
   readonly cwd?: string;
+  readonly during?: During;
+  /** As this user and group, and with no others. */
+  readonly uid?: number;
+  readonly umask?: string;
 }
+
+/** Something that happens in the middle of a run (at-call.js). */
+export interface During {
+  /** Just before which change of the disk: `rename:3`, `any:40`. */
+  readonly at: string;
+  /** A line for the shell. ibk waits for it. */
+  readonly run: string;
+}
+
+/** In the place of ibk: it is killed there. */
+export const KILL = 'kill -9 $PPID';
 
 /** A home folder of its own: no config file, no backups. */
 export function tempHome(): string {
@@ -35,14 +50,23 @@ export function cleanEnvironment(home: string): Record<string, string> {
   };
 }
 
+const AT_CALL = new URL('at-call.js', import.meta.url).href;
+
+/** `exit` is undefined for a run that was killed. */
 export async function runIbk(home: string, args: readonly string[], options: RunOptions = {}): Promise<Ran> {
-  const { stdout, stderr, exitCode } = await execa(process.execPath, [IBK, ...args], {
-    env: { ...cleanEnvironment(home), ...options.env },
+  const { during, uid, umask, input = '' } = options;
+  const hook = during === undefined ? [] : ['--import', AT_CALL];
+  const moment = during === undefined ? {} : { IBK_TEST_AT: during.at, IBK_TEST_DO: during.run };
+  const line = [process.execPath, ...hook, IBK, ...args];
+  const [file = '', ...rest] = umask === undefined ? line : ['sh', '-c', `umask ${umask}; exec "$@"`, 'sh', ...line];
+  const { stdout, stderr, exitCode } = await execa(file, rest, {
+    env: { ...cleanEnvironment(home), ...moment, ...options.env },
     extendEnv: false,
     reject: false,
-    input: options.input ?? '',
+    input,
     ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
     stripFinalNewline: false,
+    ...(uid === undefined ? {} : { uid, gid: uid }),
     timeout: 60_000,
   });
   return { stdout, stderr, exit: exitCode };

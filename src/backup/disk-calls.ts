@@ -1,0 +1,48 @@
+/** Single calls to the system's files, and what their failures say. */
+import * as fs from 'node:fs';
+import type { EntryKind, FileStat } from './file-system.js';
+
+/** A disk that is nearly full writes less than it was given. */
+export function writeAll(fd: number, bytes: Buffer, position: number): number {
+  for (let at = 0; at < bytes.length; ) at += fs.writeSync(fd, bytes, at, bytes.length - at, position + at);
+  return bytes.length;
+}
+
+export async function writeAllLater(fd: number, bytes: Buffer, position: number): Promise<void> {
+  for (let at = 0; at < bytes.length; ) at += await writeSome(fd, bytes, at, position + at);
+}
+
+function writeSome(fd: number, bytes: Buffer, at: number, position: number): Promise<number> {
+  return new Promise((resolve, reject) => {
+    fs.write(fd, bytes, at, bytes.length - at, position, (error, written) => {
+      if (error === null) resolve(written);
+      else reject(error);
+    });
+  });
+}
+
+export function kindOf(entry: { isFile(): boolean; isDirectory(): boolean }): EntryKind {
+  if (entry.isFile()) return 'file';
+  return entry.isDirectory() ? 'directory' : 'other';
+}
+
+export function toStat(stat: fs.Stats): FileStat {
+  return { kind: kindOf(stat), sizeBytes: stat.size, mtimeUs: Math.floor(stat.mtimeMs * 1000), inode: stat.ino };
+}
+
+export function codeOf(error: unknown): string | undefined {
+  return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined;
+}
+
+export function isMissing(error: unknown): boolean {
+  return codeOf(error) === 'ENOENT' || codeOf(error) === 'ENOTDIR';
+}
+
+export function missingIsNothing<T>(work: () => T): T | undefined {
+  try {
+    return work();
+  } catch (error) {
+    if (isMissing(error)) return undefined;
+    throw error;
+  }
+}

@@ -1,0 +1,102 @@
+/** One cycle on every kind of disk: full, changed, killed in the commit, recovered, continued by idevicebackup2, mounted again, adopted, verified. */
+import { readdirSync, rmSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { execa } from 'execa';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { BackupStore } from '../../src/backup/store.js';
+import { DISK_KINDS, type Disk, mountDisk, whyNoDisk } from '../support/disks.js';
+import { type Phone, plugIn } from '../support/phone.js';
+import { change, type PhoneState, readBack, stateOf } from '../support/phone-history.js';
+import { cleanEnvironment, type During, KILL, tempHome } from '../support/run-ibk.js';
+import { expectValidLines } from '../support/schemas.js';
+import { describeWithTools } from '../support/tools.js';
+
+const home = tempHome();
+let phone: Phone;
+beforeAll(async () => {
+  phone = await plugIn(home, { scenarios: ['paired'], ios: ['15'], files: 40, bytes: 400_000 });
+});
+afterAll(async () => {
+  await phone[Symbol.asyncDispose]();
+  rmSync(home, { recursive: true, force: true });
+});
+
+describeWithTools('a cycle of backups', ['idevicebackup2'], () => {
+  test.for(DISK_KINDS)('on %s', async (kind, { skip }) => {
+    const reason = whyNoDisk(kind);
+    if (reason !== undefined) skip(reason);
+    using disk = mountDisk(kind);
+    await cycle(disk);
+  });
+});
+
+async function cycle(disk: Disk): Promise<void> {
+  const root = join(disk.path, 'root');
+  const udid = phone.sim.phones[0]?.udid ?? '';
+  const states = new Map<string, PhoneState>();
+  const versions = () => new BackupStore(root, udid).versions();
+  const backup = async (during?: During) => {
+    const state = await stateOf(phone.sim);
+    const ran = await phone.ibk(['backup', '-q', '-o', root], { umask: '777', ...(during && { during }) });
+    if (ran.exit === 0) states.set(versions()[0]?.id ?? '', state);
+    return ran;
+  };
+  const readAll = () => [...states].map(([id, state]) => readBack(root, udid, id, state));
+  const expectAllRight = () => {
+    for (const back of readAll()) expect(back).toMatchObject({ lost: [], wrong: [] });
+  };
+
+  const first = await backup();
+  expect(first.exit, first.stderr).toBe(0);
+  expect(first.stderr.includes('keeps no permissions')).toBe(disk.isOpenToAll);
+  if (disk.hasModes) expect(openBelow(root)).toEqual([]);
+
+  await change(phone.sim);
+  // In the window of the commit, with some of the old files gone out and none of the new ones in.
+  expect((await backup({ at: 'rename:5', run: KILL })).exit).toBeUndefined();
+  expect(readdirSync(join(root, udid))).not.toContain('Status.plist');
+  expectAllRight();
+  const recovered = await backup();
+  expect(recovered).toMatchObject({ exit: 0, stderr: expect.not.stringContaining('keeps no permissions') });
+  expectAllRight();
+  if (disk.hasModes) expect(openBelow(root)).toEqual([]);
+
+  if (disk.isImage) disk.remount();
+  expect(new BackupStore(root, udid).history()).toMatchObject({ folder: 'as_left', pending: null });
+  await change(phone.sim);
+  const other = await execa('idevicebackup2', ['backup', root], {
+    env: { ...cleanEnvironment(home), USBMUXD_SOCKET_ADDRESS: phone.sim.listen },
+    extendEnv: false,
+    timeout: 30_000,
+  });
+  // It went on from the backup of ibk: a few files came, not all.
+  expect(Number(/Received (\d+) files/.exec(other.stdout)?.[1])).toBeLessThan(20);
+  const otherState = await stateOf(phone.sim);
+  await change(phone.sim);
+  expect((await backup()).exit).toBe(0);
+  states.set(versions()[1]?.id ?? '', otherState);
+  const lost = readAll();
+  for (const { wrong } of lost) expect(wrong).toEqual([]);
+  expect(versions().map(({ origin }) => origin)).toEqual(['ibk', 'foreign', 'ibk', 'ibk', 'ibk']);
+  for (const [at, { id }] of versions().entries()) {
+    if (states.has(id)) expect(readBack(root, udid, id, states.get(id) ?? new Map()).lost.length > 0).toBe(at > 1);
+  }
+  const verified = await phone.ibk(['verify', '--read-data', '--json', '-o', root]);
+  expect(expectValidLines(verified.stdout)[0]).toMatchObject({ code: 'ok', problems: [] });
+  expect(
+    readdirSync(join(root, '.ibk', udid))
+      .map((name) => name.replace(/\d+$/, 'N'))
+      .sort(),
+  ).toEqual(['catalog.db', 'head.N', 'lock', 'versions']);
+}
+
+/** What another user could look into: folders that are not 0700, files that are not 0600. */
+function openBelow(folder: string): string[] {
+  const open = (path: string, mode: number) => ((statSync(path).mode & 0o777) === mode ? [] : [path]);
+  return [
+    ...open(folder, 0o700),
+    ...readdirSync(folder, { recursive: true, withFileTypes: true }).flatMap((entry) =>
+      open(join(entry.parentPath, entry.name), entry.isDirectory() ? 0o700 : 0o600),
+    ),
+  ];
+}
