@@ -22,7 +22,8 @@ afterAll(async () => {
 });
 
 describeWithTools('a cycle of backups', ['idevicebackup2'], () => {
-  test.for(DISK_KINDS)('on %s', async (kind, { skip }) => {
+  // FUSE is slow where many tests share a machine.
+  test.for(DISK_KINDS)('on %s', { timeout: 180_000 }, async (kind, { skip }) => {
     const reason = whyNoDisk(kind);
     if (reason !== undefined) skip(reason);
     using disk = mountDisk(kind);
@@ -37,13 +38,13 @@ async function cycle(disk: Disk): Promise<void> {
   const versions = () => new BackupStore(root, udid).versions();
   const backup = async (during?: During) => {
     const state = await stateOf(phone.sim);
-    const ran = await phone.ibk(['backup', '-q', '-o', root], { umask: '777', ...(during && { during }) });
+    const ran = await phone.ibk(['backup', '-o', root], { umask: '777', ...(during && { during }) });
     if (ran.exit === 0) states.set(versions()[0]?.id ?? '', state);
     return ran;
   };
-  const readAll = () => [...states].map(([id, state]) => readBack(root, udid, id, state));
-  const expectAllRight = () => {
-    for (const back of readAll()) expect(back).toMatchObject({ lost: [], wrong: [] });
+  const readAll = () => Promise.all([...states].map(([id, state]) => readBack(root, udid, id, state)));
+  const expectAllRight = async () => {
+    for (const back of await readAll()) expect(back).toMatchObject({ lost: [], wrong: [] });
   };
 
   const first = await backup();
@@ -55,10 +56,10 @@ async function cycle(disk: Disk): Promise<void> {
   // In the window of the commit, with some of the old files gone out and none of the new ones in.
   expect((await backup({ at: 'rename:5', run: KILL })).exit).toBeUndefined();
   expect(readdirSync(join(root, udid))).not.toContain('Status.plist');
-  expectAllRight();
+  await expectAllRight();
   const recovered = await backup();
   expect(recovered).toMatchObject({ exit: 0, stderr: expect.not.stringContaining('keeps no permissions') });
-  expectAllRight();
+  await expectAllRight();
   if (disk.hasModes) expect(openBelow(root)).toEqual([]);
 
   if (disk.isImage) disk.remount();
@@ -75,11 +76,11 @@ async function cycle(disk: Disk): Promise<void> {
   await change(phone.sim);
   expect((await backup()).exit).toBe(0);
   states.set(versions()[1]?.id ?? '', otherState);
-  const lost = readAll();
-  for (const { wrong } of lost) expect(wrong).toEqual([]);
+  for (const { wrong } of await readAll()) expect(wrong).toEqual([]);
   expect(versions().map(({ origin }) => origin)).toEqual(['ibk', 'foreign', 'ibk', 'ibk', 'ibk']);
   for (const [at, { id }] of versions().entries()) {
-    if (states.has(id)) expect(readBack(root, udid, id, states.get(id) ?? new Map()).lost.length > 0).toBe(at > 1);
+    if (!states.has(id)) continue;
+    expect((await readBack(root, udid, id, states.get(id) ?? new Map())).lost.length > 0).toBe(at > 1);
   }
   const verified = await phone.ibk(['verify', '--read-data', '--json', '-o', root]);
   expect(expectValidLines(verified.stdout)[0]).toMatchObject({ code: 'ok', problems: [] });

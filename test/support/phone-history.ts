@@ -4,7 +4,6 @@
  */
 import { createHash } from 'node:crypto';
 import { BackupStore } from '../../src/backup/store.js';
-import { IbkError } from '../../src/errors.js';
 import { controlSimulator, type Simulator } from '../../src/sim/index.js';
 
 /** SHA-256 by `domain/relativePath`. */
@@ -37,21 +36,20 @@ export function placeOf(path: string): string {
 }
 
 /** Reads every file that the phone held at the backup `id` through the library. */
-export function readBack(root: string, udid: string, id: string, state: PhoneState): ReadBack {
-  const store = new BackupStore(root, udid);
-  const [lost, wrong]: [string[], string[]] = [[], []];
-  for (const [path, sha256] of state) {
-    const place = placeOf(path);
-    try {
-      const file = store.open(id, place);
-      const bytes = Buffer.alloc(file.stat().sizeBytes);
-      file.read(bytes, 0);
-      file.close();
+export function readBack(root: string, udid: string, id: string, state: PhoneState): Promise<ReadBack> {
+  return new BackupStore(root, udid).reading(async (_ctx, reader) => {
+    const [lost, wrong]: [string[], string[]] = [[], []];
+    for (const [path, sha256] of state) {
+      const place = placeOf(path);
+      const reading = reader.open(id, place);
+      if (reading.state === 'lost') lost.push(place);
+      if (reading.state === 'absent' || reading.state === 'no_version') wrong.push(`${place}: ${reading.state}`);
+      if (reading.state !== 'found') continue;
+      const bytes = Buffer.alloc(reading.file.stat().sizeBytes);
+      reading.file.read(bytes, 0);
+      reading.file.close();
       if (createHash('sha256').update(bytes).digest('hex') !== sha256) wrong.push(place);
-    } catch (error) {
-      if (error instanceof IbkError && error.reason === 'lost') lost.push(place);
-      else wrong.push(`${place}: ${String(error)}`);
     }
-  }
-  return { right: state.size - lost.length - wrong.length, lost: lost.sort(), wrong };
+    return { right: state.size - lost.length - wrong.length, lost: lost.sort(), wrong };
+  });
 }
