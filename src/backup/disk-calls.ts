@@ -2,6 +2,8 @@
 import * as fs from 'node:fs';
 import type { EntryKind, FileStat } from './file-system.js';
 
+const WINDOWS_RETRY_MS = 10_000;
+
 /** A disk that is nearly full writes less than it was given. */
 export function writeAll(fd: number, bytes: Buffer, position: number): number {
   for (let at = 0; at < bytes.length; ) at += fs.writeSync(fd, bytes, at, bytes.length - at, position + at);
@@ -44,5 +46,20 @@ export function missingIsNothing<T>(work: () => T): T | undefined {
   } catch (error) {
     if (isMissing(error)) return undefined;
     throw error;
+  }
+}
+
+/** A virus scanner may hold a file for a moment; only Windows lets that fail a rename. */
+export function retriedWhileHeld(isWindows: boolean, work: () => void): void {
+  const until = isWindows ? performance.now() + WINDOWS_RETRY_MS : 0;
+  for (;;) {
+    try {
+      work();
+      return;
+    } catch (error) {
+      const held = ['EPERM', 'EBUSY', 'EACCES'].includes(codeOf(error) ?? '');
+      if (!held || performance.now() >= until) throw error;
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 50);
+    }
   }
 }

@@ -10,7 +10,16 @@ import { platform as systemPlatform } from 'node:os';
 import { dirname } from 'node:path';
 import { openSqlite, openSqliteReadOnly, withSmallCache } from '../io/sqlite.js';
 import { copyFile } from './copy-file.js';
-import { codeOf, isMissing, kindOf, missingIsNothing, toStat, writeAll, writeAllLater } from './disk-calls.js';
+import {
+  codeOf,
+  isMissing,
+  kindOf,
+  missingIsNothing,
+  retriedWhileHeld,
+  toStat,
+  writeAll,
+  writeAllLater,
+} from './disk-calls.js';
 import { FILE_MODE, FOLDER_MODE, setMode } from './disk-modes.js';
 import { isOnDisk } from './store-place.js';
 import { linkInPath, outsideStore } from './unsafe-path.js';
@@ -32,7 +41,6 @@ const NO_FOLDER_SYNC: ReadonlySet<string> = new Set(['EPERM', 'EISDIR', 'EINVAL'
 /** Whatever a record on the disk says, no path of the store has such a part. `/.` at the end is `list`'s own. */
 const UPWARD = /(?:^|[\\/])\.\.(?:[\\/]|$)|^[\\/]|\0/;
 const PARALLEL_SYNCS = 8;
-const WINDOWS_RETRY_MS = 10_000;
 
 export interface DiskOptions {
   /** Runs before each call that changes the disk, with a word for it. */
@@ -160,13 +168,13 @@ export class DiskFileSystem implements StoreFileSystem {
     // rename(2) replaces silently, and Node has no RENAME_NOREPLACE: look first. The writer's lock keeps other ibks out of the gap.
     if (fs.lstatSync(target, { throwIfNoEntry: false }) !== undefined) throw systemError('EEXIST', to);
     this.#change('rename');
-    this.#unlessGone(() => this.#retried(() => fs.renameSync(this.#at(from), target)));
+    this.#unlessGone(() => retriedWhileHeld(this.#windows, () => fs.renameSync(this.#at(from), target)));
   }
 
   unlink(path: string): void {
     const full = this.#at(path);
     this.#change('unlink');
-    missingIsNothing(() => this.#retried(() => fs.unlinkSync(full)));
+    missingIsNothing(() => retriedWhileHeld(this.#windows, () => fs.unlinkSync(full)));
   }
 
   removeDirectory(path: string): void {
@@ -287,21 +295,6 @@ export class DiskFileSystem implements StoreFileSystem {
       if (isMissing(error) && this.#device !== undefined && !isOnDisk(`${this.#root}/.`, this.#device))
         throw systemError('ENODEV', this.#root);
       throw error;
-    }
-  }
-
-  /** A virus scanner may hold a file for a moment; only Windows lets that fail a rename. */
-  #retried(work: () => void): void {
-    const until = this.#windows ? performance.now() + WINDOWS_RETRY_MS : 0;
-    for (;;) {
-      try {
-        work();
-        return;
-      } catch (error) {
-        const held = ['EPERM', 'EBUSY', 'EACCES'].includes(codeOf(error) ?? '');
-        if (!held || performance.now() >= until) throw error;
-        Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 50);
-      }
     }
   }
 }
