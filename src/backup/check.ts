@@ -16,8 +16,9 @@ import { parseKeybag } from './format/keybag.js';
 import type { StoreLease } from './lease.js';
 import { isPlainDatabase, readManifestRows } from './format/manifest-db.js';
 import { type BackupManifest, parseManifestPlist } from './format/manifest-plist.js';
-import { fileIdFor, isRegularFile, readMbdb } from './format/mbdb.js';
+import { fileIdFor, isRegularFile } from './format/mbdb.js';
 import { FILE_ID } from './names.js';
+import { streamMbdb } from './reader/mbdb-manifest.js';
 import { type BackupStatus, parseStatusPlist, SMALL_PLIST_LIMIT } from './format/status-plist.js';
 
 export interface CheckedBackup {
@@ -36,7 +37,6 @@ export interface CheckedBackup {
 
 const MISSING_KEPT = 1000;
 const MANIFEST_PLIST_LIMIT = 64 * 1024 * 1024;
-const MBDB_LIMIT = 512 * 1024 * 1024;
 const BLOCK_BYTES = 16;
 
 /**
@@ -134,8 +134,13 @@ async function checkDatabase(
 
 function checkMbdb(lease: StoreLease, findings: Findings): void {
   const there = lease.overlay.fileNames('');
-  for (const record of readMbdb(lease.readWhole('Manifest.mbdb', MBDB_LIMIT))) {
-    if (isRegularFile(record)) findings.note(fileIdFor(record.domain, record.relativePath), there);
+  const file = lease.overlay.open('Manifest.mbdb');
+  try {
+    for (const record of streamMbdb(file)) {
+      if (isRegularFile(record)) findings.note(fileIdFor(record.domain, record.relativePath), there);
+    }
+  } finally {
+    file.close();
   }
 }
 

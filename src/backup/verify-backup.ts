@@ -18,13 +18,15 @@ import { filesNotSent } from './format/info-plist.js';
 import { parseKeybag } from './format/keybag.js';
 import { isPlainStart, manifestRows } from './format/manifest-db.js';
 import { type BackupManifest, parseManifestPlist } from './format/manifest-plist.js';
-import { fileIdFor, isRegularFile, readMbdb } from './format/mbdb.js';
+import { fileIdFor, isRegularFile } from './format/mbdb.js';
+import { streamMbdb } from './reader/mbdb-manifest.js';
 import { parseStatusPlist, SMALL_PLIST_LIMIT } from './format/status-plist.js';
 import type { ExaminedFile, Fault, VerifyOptions } from './verify.js';
 import { isMetadata } from './names.js';
 
 const PLIST_LIMIT = 64 * 1024 * 1024;
-const MBDB_LIMIT = 512 * 1024 * 1024;
+/** An iPhone of that time held a tenth of it; all are kept in memory, to be put in order. */
+const MOST_MBDB_FILES = 2_000_000;
 const COPY_BYTES = 1024 * 1024;
 const PAYLOAD = /^(?:[0-9a-f]{2}\/)?([0-9a-f]{40})$/;
 
@@ -146,10 +148,17 @@ function openMbdb(source: BackupSource, parts: Parts): OpenedManifest {
   const name = 'Manifest.mbdb';
   const files = parts.read(name, () => {
     const found: NamedFile[] = [];
-    for (const record of readMbdb(needed(source, name, MBDB_LIMIT))) {
-      if (!isRegularFile(record)) continue;
-      const { domain, relativePath } = record;
-      found.push({ fileId: fileIdFor(domain, relativePath), domain, relativePath });
+    const file = source.open(name);
+    if (file === undefined) throw new IbkError('damaged', `There is no ${name}.`, { reason: 'no_part' });
+    try {
+      for (const record of streamMbdb(file)) {
+        if (!isRegularFile(record)) continue;
+        const { domain, relativePath } = record;
+        if (found.length === MOST_MBDB_FILES) throw new IbkError('damaged', `${name} names millions of files.`);
+        found.push({ fileId: fileIdFor(domain, relativePath), domain, relativePath });
+      }
+    } finally {
+      file.close();
     }
     return found.sort((a, b) => (a.fileId < b.fileId ? -1 : 1));
   });

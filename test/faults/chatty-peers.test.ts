@@ -8,10 +8,11 @@ import { selectDevices } from '../../src/operations/select-device.js';
 import { buildXmlPlist } from '../../src/plist/codec.js';
 import { type PlistValue, plistDict } from '../../src/plist/value.js';
 import { DeviceLink } from '../../src/protocol/devicelink/link.js';
+import { NotificationProxy } from '../../src/protocol/services/notification-proxy.js';
 import { temporaryRoot } from '../support/ibk-backup.js';
 import { MemoryHost } from '../support/memory-host.js';
 import { devicePair, real, type ScriptedDevice } from '../support/scripted-device.js';
-import { contextFor } from '../support/sim-bench.js';
+import { contextFor, hastyClock } from '../support/sim-bench.js';
 
 const STOP = new IbkError('interrupted', 'Stopped by you.');
 
@@ -102,4 +103,22 @@ test('a muxer that tells of new devices without end, and then lists none', async
   } finally {
     server.close();
   }
+});
+
+test('a notification_proxy that tells of other things without end, and never of its death, is left', async () => {
+  using pair = await devicePair();
+  const { device, connection } = pair;
+  const body = buildXmlPlist(plistDict({ Command: 'RelayNotification', Name: 'x' }));
+  const head = Buffer.alloc(4);
+  head.writeUInt32BE(body.length);
+  const message = Buffer.concat([head, body]);
+  const flood = () => {
+    while (!device.socket.destroyed && device.socket.write(message));
+  };
+  device.socket.on('error', () => undefined).on('drain', flood);
+  const { ctx } = contextFor('UNIX:/nowhere', { clientClock: hastyClock(50) });
+  const proxy = new NotificationProxy(connection, ctx);
+  flood();
+  await proxy.shutdown();
+  expect(connection.closed.aborted).toBe(true);
 });

@@ -79,7 +79,7 @@ export class NotificationProxy {
       // Somebody is still reading: that loop will see ProxyDeath.
       const reading = this.#reading;
       if (reading !== undefined) await this.#bounded((signal) => orAborted(reading, signal));
-      else while (optionalString(await this.#channel.receive(options), 'Command') !== 'ProxyDeath');
+      else await this.#bounded((signal) => this.#untilDeath(signal));
     } catch {
       // Whatever is wrong with it now, it is being closed.
     } finally {
@@ -89,6 +89,11 @@ export class NotificationProxy {
 
   close(): void {
     this.#channel.close();
+  }
+
+  /** A device that tells of other things without end is not waited for. */
+  async #untilDeath(signal: AbortSignal): Promise<void> {
+    while (optionalString(await this.#channel.receive({ signal }), 'Command') !== 'ProxyDeath');
   }
 
   #bounded(work: (signal: AbortSignal) => Promise<void>): Promise<void> {
