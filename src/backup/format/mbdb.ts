@@ -42,6 +42,16 @@ export interface MbdbRecord {
   readonly attributes: readonly (readonly [name: string, value: Buffer])[];
 }
 
+/** The whole file in memory. @throws IbkError `damaged`, reason `manifest` */
+export function* readMbdb(bytes: Buffer): Generator<MbdbRecord> {
+  checkMbdbStart(bytes);
+  for (let at = MBDB_MAGIC.length; at < bytes.length; ) {
+    const { record, end } = parseMbdbRecord(bytes, at) ?? endsEarly();
+    yield record;
+    at = end;
+  }
+}
+
 /** @throws IbkError `damaged`, reason `manifest` */
 export function checkMbdbStart(bytes: Buffer): void {
   if (!bytes.subarray(0, MBDB_MAGIC.length).equals(MBDB_MAGIC)) throw bad('it does not begin as one');

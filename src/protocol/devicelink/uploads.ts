@@ -121,6 +121,7 @@ async function receiveFile(
       }
       if (length === 1) patience.spend(PRICE.name);
       if (length - 1 > MAX_BLOCK_BYTES) throw malformed(`a block of ${length - 1} bytes`);
+      throwIfAborted(stopped);
       blocks++;
       bytes += length - 1;
       for (let left = length - 1; left > 0; ) {
