@@ -113,28 +113,46 @@ export class BinaryPlistView {
     return index < length ? this.#bytes.readUIntBE(start + index * this.#refSize, this.#refSize) : undefined;
   }
 
-  /** Names and objects of a dictionary, in its order; none for anything else. */
-  forEachEntry(dict: number, visit: (key: string, object: number) => void): void {
+  /**
+   * The objects at these keys of a dictionary, in the order of `names`; all undefined for anything else. Keys are compared where they lie.
+   * Quickest when the dictionary has them in the same order.
+   */
+  lookup(dict: number, names: readonly string[]): (number | undefined)[] {
+    const found: (number | undefined)[] = new Array(names.length).fill(undefined);
     const at = this.#at(dict);
     const marker = this.#byte(at);
-    if (marker >> 4 !== 0xd) return;
+    if (marker >> 4 !== 0xd) return found;
     const length = this.#length(at, marker);
     const start = this.#content(at, marker);
     const refSize = this.#refSize;
     this.#check(start, length * 2 * refSize);
-    for (let at = start, i = 0; i < length; i++, at += refSize) {
-      const key = this.string(this.#bytes.readUIntBE(at, refSize));
-      if (key !== undefined) visit(key, this.#bytes.readUIntBE(at + length * refSize, refSize));
+    let next = 0;
+    for (let entry = start, i = 0; i < length; i++, entry += refSize) {
+      const key = this.#at(this.#bytes.readUIntBE(entry, refSize));
+      for (let tried = 0; tried < names.length; tried++) {
+        const place = (next + tried) % names.length;
+        if (!this.#isText(key, names[place] ?? '')) continue;
+        found[place] = this.#bytes.readUIntBE(entry + length * refSize, refSize);
+        next = place + 1;
+        break;
+      }
     }
+    return found;
   }
 
   /** The object at a key. */
-  entry(dict: number, wanted: string): number | undefined {
-    let found: number | undefined;
-    this.forEachEntry(dict, (key, object) => {
-      if (key === wanted) found = object;
-    });
-    return found;
+  entry(dict: number, name: string): number | undefined {
+    return this.lookup(dict, [name])[0];
+  }
+
+  /** Is the object at this place the text `wanted`, which is ASCII? */
+  #isText(at: number, wanted: string): boolean {
+    const marker = this.#byte(at);
+    if (marker >> 4 !== 0x5 || this.#length(at, marker) !== wanted.length) return false;
+    const start = this.#content(at, marker);
+    this.#check(start, wanted.length);
+    for (let i = 0; i < wanted.length; i++) if (this.#bytes[start + i] !== wanted.charCodeAt(i)) return false;
+    return true;
   }
 
   #at(object: number): number {

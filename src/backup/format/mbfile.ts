@@ -11,25 +11,41 @@ import { BinaryPlistView } from '../../plist/binary-view.js';
 
 /** Undefined: the record does not say, or says what is not of its type. */
 export interface MbFile {
-  mode: number | undefined;
-  sizeBytes: number | undefined;
+  readonly mode: number | undefined;
+  readonly sizeBytes: number | undefined;
   /** Unix seconds. */
-  mtime: number | undefined;
-  ctime: number | undefined;
-  btime: number | undefined;
-  target: string | undefined;
-  userId: number | undefined;
-  groupId: number | undefined;
-  inode: bigint | undefined;
-  protectionClass: number | undefined;
-  wrappedKey: Buffer | undefined;
-  digest: Buffer | undefined;
-  extendedAttributes: Buffer | undefined;
+  readonly mtime: number | undefined;
+  readonly ctime: number | undefined;
+  readonly btime: number | undefined;
+  readonly target: string | undefined;
+  readonly userId: number | undefined;
+  readonly groupId: number | undefined;
+  readonly inode: bigint | undefined;
+  readonly protectionClass: number | undefined;
+  readonly wrappedKey: Buffer | undefined;
+  readonly digest: Buffer | undefined;
+  readonly extendedAttributes: Buffer | undefined;
 }
 
 /** Seconds from 1970 to 2001. */
 const EPOCH_2001 = 978_307_200;
 const NULL_OBJECT = '$null';
+/** In the order in which the device encodes them. */
+const KEYS = [
+  'Target',
+  'Digest',
+  'EncryptionKey',
+  'Mode',
+  'InodeNumber',
+  'UserID',
+  'GroupID',
+  'LastModified',
+  'LastStatusChange',
+  'Birth',
+  'Size',
+  'ProtectionClass',
+  'ExtendedAttributes',
+] as const;
 
 /** Buffers are views on `bytes`. @throws IbkError `damaged`, reason `record` */
 export function parseMbFile(bytes: Buffer): MbFile {
@@ -52,12 +68,7 @@ class Archive {
 
   constructor(bytes: Buffer) {
     const view = new BinaryPlistView(bytes);
-    let top: number | undefined;
-    let objects: number | undefined;
-    view.forEachEntry(view.top, (key, object) => {
-      if (key === '$top') top = object;
-      else if (key === '$objects') objects = object;
-    });
+    const [top, objects] = view.lookup(view.top, ['$top', '$objects']);
     const reference = top === undefined ? undefined : view.entry(top, 'root');
     const uid = reference === undefined ? undefined : view.uid(reference);
     const root = objects === undefined || uid === undefined ? undefined : view.element(objects, uid);
@@ -68,68 +79,23 @@ class Archive {
   }
 
   file(): MbFile {
-    const file: MbFile = {
-      mode: undefined,
-      sizeBytes: undefined,
-      mtime: undefined,
-      ctime: undefined,
-      btime: undefined,
-      target: undefined,
-      userId: undefined,
-      groupId: undefined,
-      inode: undefined,
-      protectionClass: undefined,
-      wrappedKey: undefined,
-      digest: undefined,
-      extendedAttributes: undefined,
+    const [target, digest, key, mode, inode, user, group, mtime, ctime, btime, size, protectionClass, attributes] =
+      this.#view.lookup(this.#root, KEYS);
+    return {
+      mode: this.#number(mode),
+      sizeBytes: this.#number(size),
+      mtime: this.#time(mtime),
+      ctime: this.#time(ctime),
+      btime: this.#time(btime),
+      target: this.#string(target),
+      userId: this.#number(user),
+      groupId: this.#number(group),
+      inode: this.#inode(inode),
+      protectionClass: this.#number(protectionClass),
+      wrappedKey: this.#data(key),
+      digest: this.#data(digest),
+      extendedAttributes: this.#data(attributes),
     };
-    this.#view.forEachEntry(this.#root, (key, object) => this.#take(file, key, object));
-    return file;
-  }
-
-  #take(file: MbFile, key: string, object: number): void {
-    switch (key) {
-      case 'Mode':
-        file.mode = this.#number(object);
-        return;
-      case 'Size':
-        file.sizeBytes = this.#number(object);
-        return;
-      case 'LastModified':
-        file.mtime = this.#time(object);
-        return;
-      case 'LastStatusChange':
-        file.ctime = this.#time(object);
-        return;
-      case 'Birth':
-        file.btime = this.#time(object);
-        return;
-      case 'Target':
-        file.target = this.#string(object);
-        return;
-      case 'UserID':
-        file.userId = this.#number(object);
-        return;
-      case 'GroupID':
-        file.groupId = this.#number(object);
-        return;
-      case 'InodeNumber':
-        file.inode = this.#inode(object);
-        return;
-      case 'ProtectionClass':
-        file.protectionClass = this.#number(object);
-        return;
-      case 'EncryptionKey':
-        file.wrappedKey = this.#data(object);
-        return;
-      case 'Digest':
-        file.digest = this.#data(object);
-        return;
-      case 'ExtendedAttributes':
-        file.extendedAttributes = this.#data(object);
-        return;
-      default:
-    }
   }
 
   /** What a UID stands for; anything else is itself. */
@@ -138,31 +104,32 @@ class Archive {
     return uid === undefined ? object : this.#view.element(this.#objects, uid);
   }
 
-  #number(object: number): number | undefined {
+  #number(object: number | undefined): number | undefined {
     const value = this.#integer(object);
     return typeof value === 'number' ? value : undefined;
   }
 
-  #integer(object: number): number | bigint | undefined {
+  #integer(object: number | undefined): number | bigint | undefined {
+    if (object === undefined) return undefined;
     const value = this.#view.integer(object);
     if (value !== undefined) return value;
     const found = this.#resolve(object);
     return found === undefined || found === object ? undefined : this.#view.integer(found);
   }
 
-  #inode(object: number): bigint | undefined {
+  #inode(object: number | undefined): bigint | undefined {
     const value = this.#integer(object);
     return value === undefined ? undefined : BigInt.asUintN(64, BigInt(value));
   }
 
-  #string(object: number): string | undefined {
-    const found = this.#resolve(object);
+  #string(object: number | undefined): string | undefined {
+    const found = object === undefined ? undefined : this.#resolve(object);
     const text = found === undefined ? undefined : this.#view.string(found);
     return text === NULL_OBJECT ? undefined : text;
   }
 
-  #data(object: number): Buffer | undefined {
-    const found = this.#resolve(object);
+  #data(object: number | undefined): Buffer | undefined {
+    const found = object === undefined ? undefined : this.#resolve(object);
     if (found === undefined) return undefined;
     const bare = this.#view.data(found);
     if (bare !== undefined) return bare;
@@ -171,9 +138,9 @@ class Archive {
     return inner === undefined ? undefined : this.#view.data(inner);
   }
 
-  #time(object: number): number | undefined {
+  #time(object: number | undefined): number | undefined {
     const whole = this.#number(object);
-    if (whole !== undefined) return whole;
+    if (whole !== undefined || object === undefined) return whole;
     const found = this.#resolve(object);
     if (found === undefined) return undefined;
     const seconds = this.#seconds(found);
