@@ -43,7 +43,7 @@ export class BinaryPlistView {
     const size = 1 << (marker & 0xf);
     if (size > 16) throw new Error('an integer of an unknown size');
     this.#check(at + 1, size);
-    if (size <= 4) return this.#bytes.readUIntBE(at + 1, size);
+    if (size <= 4) return this.#uint(at + 1, size);
     const big = this.#bytes.readBigInt64BE(at + 1 + size - 8);
     const number = Number(big);
     return Number.isSafeInteger(number) ? number : big;
@@ -99,7 +99,7 @@ export class BinaryPlistView {
     const size = (marker & 0xf) + 1;
     if (size > 6) throw new Error('a UID of an unknown size');
     this.#check(at + 1, size);
-    return this.#bytes.readUIntBE(at + 1, size);
+    return this.#uint(at + 1, size);
   }
 
   /** The object at a place of an array. */
@@ -110,7 +110,7 @@ export class BinaryPlistView {
     const length = this.#length(at, marker);
     const start = this.#content(at, marker);
     this.#check(start, length * this.#refSize);
-    return index < length ? this.#bytes.readUIntBE(start + index * this.#refSize, this.#refSize) : undefined;
+    return index < length ? this.#uint(start + index * this.#refSize, this.#refSize) : undefined;
   }
 
   /**
@@ -128,11 +128,11 @@ export class BinaryPlistView {
     this.#check(start, length * 2 * refSize);
     let next = 0;
     for (let entry = start, i = 0; i < length; i++, entry += refSize) {
-      const key = this.#at(this.#bytes.readUIntBE(entry, refSize));
+      const key = this.#at(this.#uint(entry, refSize));
       for (let tried = 0; tried < names.length; tried++) {
         const place = (next + tried) % names.length;
         if (!this.#isText(key, names[place] ?? '')) continue;
-        found[place] = this.#bytes.readUIntBE(entry + length * refSize, refSize);
+        found[place] = this.#uint(entry + length * refSize, refSize);
         next = place + 1;
         break;
       }
@@ -158,13 +158,21 @@ export class BinaryPlistView {
   #at(object: number): number {
     if (!(object < this.#count)) throw new Error('a reference to no object');
     const size = this.#offsetSize;
-    const at = this.#bytes.readUIntBE(this.#table + object * size, size);
+    const at = this.#uint(this.#table + object * size, size);
     if (at < HEADER_BYTES || at >= this.#table) throw new Error('an object outside the document');
     return at;
   }
 
+  /** Every position was checked against the end. */
   #byte(at: number): number {
-    return this.#bytes.readUInt8(at);
+    return this.#bytes[at] ?? 0;
+  }
+
+  /** Of 1 to 6 bytes; Node's own reader looks at its arguments again each time. */
+  #uint(at: number, size: number): number {
+    let value = this.#byte(at);
+    for (let next = at + 1; next < at + size; next++) value = value * 256 + this.#byte(next);
+    return value;
   }
 
   #length(at: number, marker: number): number {
@@ -174,7 +182,7 @@ export class BinaryPlistView {
     const size = 1 << (this.#byte(at + 1) & 0x3);
     if ((this.#byte(at + 1) & 0xfc) !== 0x10) throw new Error('a length that is no integer');
     this.#check(at + 2, size);
-    if (size <= 4) return this.#bytes.readUIntBE(at + 2, size);
+    if (size <= 4) return this.#uint(at + 2, size);
     return this.#bytes.readUInt32BE(at + 2) * 2 ** 32 + this.#bytes.readUInt32BE(at + 6);
   }
 
