@@ -24,5 +24,17 @@ test('select, pair, back up, list', async () => {
   expect((await ibk.listBackups({ root })).backups).toMatchObject([
     { udid: device.udid, versions: [{ complete: true }] },
   ]);
+  await using backup = await ibk.openBackupAt({ root });
+  await backup.unlock();
+  let files = 0;
+  for await (const page of backup.records())
+    for (const record of page) {
+      const content = backup.content(record);
+      if (content === undefined) continue;
+      files += 1;
+      expect(content.readWhole()).toHaveLength(record.details().sizeBytes);
+      content.close();
+    }
+  expect(files).toBe(5);
   expect(ibk.VERSION).toMatch(/^\d+\.\d+\.\d+/);
 });
