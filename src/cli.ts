@@ -6,6 +6,7 @@ import { setMaxListeners } from 'node:events';
 import { homedir, userInfo } from 'node:os';
 import { isAbsolute } from 'node:path';
 import { commandsNamed } from './commands/all.js';
+import { closedOutput } from './commands/closed-output.js';
 import { readArguments, type Request, versionLine } from './commands/program.js';
 import type { Session } from './commands/session.js';
 import { type Config, configFileError, type Flags, resolveConfig } from './config/config.js';
@@ -211,7 +212,7 @@ function exitAtOnce(status: number): void {
  */
 function watchStreams(stop: AbortController): void {
   process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-    if (error.code === 'EPIPE') return stop.abort(new IbkError('interrupted', 'Stopped by its closed output.'));
+    if (error.code === 'EPIPE') return stop.abort(closedOutput());
     const lost = new IbkError('destination', `The output could not be written: ${error.code ?? error.message}.`, {
       hint: 'See to where it is written to, then run the same command again.',
     });

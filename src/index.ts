@@ -17,7 +17,24 @@ export { deviceInfo } from './operations/device-info.js';
 export { type DeviceChange, type ListDevicesOptions, listDevices, watchDevices } from './operations/devices.js';
 export { type DoctorOptions, doctor } from './operations/doctor.js';
 export { type ChoosingOptions, type ChosenBackup, chooseBackups, chooseVersion } from './operations/choose-backups.js';
+export { type BackupWordOptions, type ChosenFiles, chooseBackup } from './operations/backup-word.js';
 export { type ListBackupsOptions, listBackups } from './operations/list-backups.js';
+export { type BackupFacts, backupFacts, type BackupFactsOptions, type MissingFile } from './operations/backup-facts.js';
+export { type FindOptions, findFiles } from './operations/find-files.js';
+export {
+  type AppSum,
+  type DomainSum,
+  type FileFacts,
+  type ListedFile,
+  listFiles,
+  type ListFilesOptions,
+  sumApps,
+  sumDomains,
+} from './operations/list-files.js';
+export { AppIndex, type BackupApp } from './operations/selection/apps.js';
+export { appsOf, selectedRecords } from './operations/selection/records.js';
+export { select, type Selection, type SelectionOptions } from './operations/selection/selection.js';
+export type { SortOrder } from './operations/sort-files.js';
 export {
   openBackupAt,
   type OpenBackupAtOptions,

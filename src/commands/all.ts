@@ -6,6 +6,7 @@ type Load = () => Promise<CommandSpec>;
 const COMMANDS: readonly (readonly [words: readonly string[], load: Load])[] = [
   [['backup'], async () => (await import('./backup.js')).backupCommand],
   [['list', 'ls'], async () => (await import('./list.js')).listCommand],
+  [['find'], async () => (await import('./find.js')).findCommand],
   [['extract'], async () => (await import('./extract.js')).extractCommand],
   [['unback'], async () => (await import('./unback.js')).unbackCommand],
   [['info'], async () => (await import('./info.js')).infoCommand],

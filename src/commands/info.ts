@@ -5,33 +5,49 @@ import { infoLines } from '../ui/info-screen.js';
 import { jsonLine } from '../ui/ndjson.js';
 import { chooseDevices } from './choose-devices.js';
 import { type CommandSpec, DEVICE_CODES } from './command.js';
-import { operationContext } from './session.js';
+import { operationContext, type Session } from './session.js';
 
 export const infoCommand: CommandSpec = {
   help: {
     name: 'info',
-    sentence: 'Everything about a connected device: storage, battery, encryption, last backup.',
-    rows: [],
+    sentence:
+      'Everything about a connected device: storage, battery, encryption, last backup; with BACKUP, about that backup.',
+    rows: [
+      { flags: 'BACKUP', words: 'latest, latest~2, @2026-11-01, an id, device or path' },
+      { flags: '--missing', words: 'of BACKUP: files not sent by the device, or not there' },
+    ],
     examples: [
       ['ibk info', 'the connected iPhone'],
       ['ibk info -u "Anna\'s iPhone" --json', 'one of several, for scripts'],
+      ['ibk info latest', 'the newest backup'],
+      ['ibk info latest -u "Anna\'s iPhone"', 'of one device'],
     ],
-    note: 'A device that does not trust this computer tells little: ibk pair. What a device does not tell is left out here and null in JSON.',
-    codes: DEVICE_CODES,
+    note: 'A device that does not trust this computer tells little: ibk pair. What a device does not tell is left out here and null in JSON. About a backup no device and nobody is asked: without a password at hand, files and sizes of an encrypted one are those of its folder.',
+    codes: ['not_found', 'password', 'destination', ...DEVICE_CODES],
   },
-  options: [],
-  run: async (session) => {
-    const { config, terminal, clock } = session;
-    const context = operationContext(session, nullSink);
-    const devices = await chooseDevices(session, context, 'info');
-    for (const [index, device] of devices.entries()) {
-      const info = await deviceInfo(context, device, { root: config.root });
-      if (config.json) terminal.out.write(jsonLine(deviceDocument(info)));
-      else {
-        if (index > 0) terminal.out.line();
-        for (const line of infoLines(info, terminal.out, clock.now())) terminal.out.line(line);
-      }
+  mostArguments: 1,
+  options: ['--missing'],
+  run: async (session, options, words) => {
+    const missing = options['missing'] === true;
+    if (words.length > 0 || missing) {
+      const { infoOfBackup } = await import('./info-backup.js');
+      return infoOfBackup(session, words, missing);
     }
-    return 0;
+    return infoOfDevices(session);
   },
 };
+
+async function infoOfDevices(session: Session): Promise<number> {
+  const { config, terminal, clock } = session;
+  const context = operationContext(session, nullSink);
+  const devices = await chooseDevices(session, context, 'info');
+  for (const [index, device] of devices.entries()) {
+    const info = await deviceInfo(context, device, { root: config.root });
+    if (config.json) terminal.out.write(jsonLine(deviceDocument(info)));
+    else {
+      if (index > 0) terminal.out.line();
+      for (const line of infoLines(info, terminal.out, clock.now())) terminal.out.line(line);
+    }
+  }
+  return 0;
+}

@@ -41,6 +41,26 @@ export function parseSize(text: string): number | undefined {
   return Number.isSafeInteger(bytes) ? bytes : undefined;
 }
 
+export interface SizeRange {
+  /** Both inclusive, in bytes. */
+  readonly least: number;
+  readonly most: number;
+}
+
+/** `+10M` (that or more), `-1k` (that or less), `1M..10M`, `500` (exactly). */
+export function parseSizeRange(text: string): SizeRange | undefined {
+  const [first = '', last, ...more] = text.trim().split('..');
+  const sign = /^[+-]/.exec(first)?.[0];
+  const size = parseSize(sign === undefined ? first : first.slice(1));
+  if (size === undefined || more.length > 0) return undefined;
+  if (last !== undefined) {
+    const most = parseSize(last);
+    return sign !== undefined || most === undefined || most < size ? undefined : { least: size, most };
+  }
+  if (sign === '+') return { least: size, most: Number.MAX_SAFE_INTEGER };
+  return { least: sign === '-' ? 0 : size, most: size };
+}
+
 /** `1 true yes on` and `0 false no off`, in any case. */
 export function parseSwitch(text: string): boolean | undefined {
   if (/^(1|true|yes|on)$/i.test(text)) return true;

@@ -18,6 +18,11 @@ export function openSqlite(path: string): SqliteDatabase {
   return new Database(path);
 }
 
+/** A database of its own in a file that has no name: nothing is left of it when the process ends, even by a kill. */
+export function openTemporarySqlite(): SqliteDatabase {
+  return withSmallCache(new Database(''));
+}
+
 /** better-sqlite3 keeps 16 MB of pages of each database; several are open at once, and the system's own cache holds the rest. Reads the file. */
 export function withSmallCache(database: SqliteDatabase): SqliteDatabase {
   database.pragma('cache_size = -2000');

@@ -10,6 +10,7 @@ import type {
   ListedVersion,
   VerifyReport,
 } from '../operations/results.js';
+import type { ListedPlace } from '../operations/list-places.js';
 import type { IbkError } from '../errors.js';
 import { formatUtc } from '../figures.js';
 import { errorBody, type Json } from './ndjson.js';
@@ -51,8 +52,18 @@ export function deviceChangeLine(
   return { v: 1, type: 'device_change', time: formatUtc(now), udid, change, name, links, state };
 }
 
-export function listDocument({ root, bytes, backups }: BackupListing): Json {
-  const devices = backups.map(({ udid, name, model, productType, path, ...backup }) => ({
+export function listDocument({ root, bytes, backups }: BackupListing, places: readonly ListedPlace[]): Json {
+  const elsewhere = places.map(({ place, path, listing, problem }) => ({
+    place,
+    path,
+    problem: problem === null ? null : problem.code,
+    devices: listedDevices(listing.backups),
+  }));
+  return { v: 1, type: 'list', root, bytes, devices: listedDevices(backups), places: elsewhere };
+}
+
+function listedDevices(backups: BackupListing['backups']): Json[] {
+  return backups.map(({ udid, name, model, productType, path, ...backup }) => ({
     udid,
     name,
     model,
@@ -63,7 +74,6 @@ export function listDocument({ root, bytes, backups }: BackupListing): Json {
     problem: backup.problem === null ? null : backup.problem.code,
     versions: backup.versions.map(versionRow),
   }));
-  return { v: 1, type: 'list', root, bytes, devices };
 }
 
 /** What only this version keeps is not counted yet. */

@@ -24,7 +24,7 @@ export interface CommandHelp {
 }
 
 export const COMMAND_GROUPS: readonly (readonly [group: string, commands: readonly string[]])[] = [
-  ['Everyday', ['backup', 'list', 'extract', 'info']],
+  ['Everyday', ['backup', 'list', 'find', 'extract', 'info']],
   ['Trust it', ['verify', 'doctor', 'unlock']],
   ['Connection', ['devices', 'pair', 'unpair']],
   ['Automation', ['sim']],

@@ -1,4 +1,5 @@
 /** The backups under a root, as `ibk list` shows them: a heading for each device, a row for each version, newest first. */
+import type { ListedPlace } from '../operations/list-places.js';
 import type { BackupListing, ListedBackup, ListedVersion } from '../operations/results.js';
 import { countOf, formatAge, formatBytes, formatDate, groupThousands } from '../figures.js';
 import { shellWord } from './paths.js';
@@ -12,6 +13,34 @@ const WIDE = 120;
 
 export function listLines(listing: BackupListing, { out: screen, home }: Terminal, nowMs: number): string[] {
   if (listing.backups.length === 0) return nothingLines(listing, screen, home);
+  const idOf: IdOf = ({ version }) => version ?? screen.glyphs.unknown;
+  const lines = deviceLines(listing, screen, nowMs, idOf);
+  return listing.backups.length === 1 ? lines : [...lines, countLine(listing, home)];
+}
+
+/** Where Apple's programs keep theirs. They have no id: the path stands there, by which they are opened. */
+export function placeLines(places: readonly ListedPlace[], { out: screen, home }: Terminal, nowMs: number): string[] {
+  return places.flatMap(({ words, listing }) => {
+    if (listing.backups.length === 0) return [];
+    const heading = `${words}, in ${displayPath(listing.root, home)}`;
+    return ['', heading, ...deviceLines(listing, screen, nowMs, (_version, { path }) => displayPath(path, home))];
+  });
+}
+
+/** What keeps a place from being read. macOS guards its own. */
+export function placeAdvice(places: readonly ListedPlace[], screen: Screen): string[] {
+  return places.flatMap(({ place, words, problem }) => {
+    if (problem === null) return [];
+    const next =
+      place === 'finder' ? 'System Settings, Privacy & Security, Full Disk Access: allow this terminal.' : problem.hint;
+    const text = `Backups of ${words} cannot be listed: ${problem.message} ${screen.glyphs.next} ${next}`;
+    return hanging(screen.glyphs.attention, text, screen.width()).map((line) => screen.style.attention(line));
+  });
+}
+
+type IdOf = (version: ListedVersion, backup: ListedBackup) => string;
+
+function deviceLines(listing: BackupListing, screen: Screen, nowMs: number, idOf: IdOf): string[] {
   const width = screen.width();
   const wide = width === undefined || width >= WIDE;
   const columns: Column[] = [
@@ -23,9 +52,12 @@ export function listLines(listing: BackupListing, { out: screen, home }: Termina
     { heading: 'Notes' },
   ];
   const rowsOf = (backup: ListedBackup): Cell[][] =>
-    backup.versions.map((version) => versionRow(version, backup, screen, nowMs, wide));
+    backup.versions.map((version) => [
+      { text: idOf(version, backup) },
+      ...versionRow(version, backup, screen, nowMs, wide),
+    ]);
   const widths = columnWidths({ columns, rows: listing.backups.flatMap(rowsOf) });
-  const lines = listing.backups.flatMap((backup, index) => {
+  return listing.backups.flatMap((backup, index) => {
     const table = { columns, indent: '  ', widths };
     const [head, ...rest] = renderTable({ ...table, rows: [], headings: index === 0 }, screen);
     const rows = rowsOf(backup).flatMap((row, at) => [
@@ -34,7 +66,6 @@ export function listLines(listing: BackupListing, { out: screen, home }: Termina
     ]);
     return [headingOf(backup, screen), ...(head === undefined ? [] : [head, ...rest]), ...rows];
   });
-  return listing.backups.length === 1 ? lines : [...lines, countLine(listing, home)];
 }
 
 function headingOf({ name, model, bytes, versions }: ListedBackup, screen: Screen): string {
@@ -64,7 +95,6 @@ function versionRow(
 ): Cell[] {
   const { madeAt, bytes, files, ios } = version;
   return [
-    { text: version.version ?? glyphs.unknown },
     { text: madeAt === null ? glyphs.unknown : formatDate(madeAt) },
     { text: madeAt === null ? glyphs.unknown : compactAge(formatAge(madeAt, nowMs)) },
     { text: bytes === null ? glyphs.unknown : formatBytes(bytes) },
@@ -140,6 +170,16 @@ function adviceOf({ name, problem, state, versions }: ListedBackup): { what: str
   if (state === 'touched')
     return { what: `Another program wrote into the backup of ${shown}.`, next: `ibk verify ${shellWord(name)}` };
   return undefined;
+}
+
+/** `--max-age`: why it is a failure. */
+export function tooOldLines(listing: BackupListing, age: string, screen: Screen): string[] {
+  const { glyphs, style } = screen;
+  const text =
+    listing.backups.length === 0
+      ? `There is no backup (--max-age ${age}). ${glyphs.next} ibk backup`
+      : `${countOf(listing.backups.length, 'device')} without a complete backup of the last ${age}. ${glyphs.next} ibk backup`;
+  return hanging(glyphs.attention, text, screen.width()).map((line) => style.attention(line));
 }
 
 function countLine(listing: BackupListing, home: string | undefined): string {

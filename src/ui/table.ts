@@ -37,7 +37,7 @@ export function renderTable(table: TableLayout, screen: Screen): string[] {
 
 export function columnWidths({ columns, rows }: Pick<TableLayout, 'columns' | 'rows'>): number[] {
   return columns.map(({ heading }, index) =>
-    Math.max(displayWidth(heading), ...rows.map((row) => displayWidth(row[index]?.text ?? ''))),
+    rows.reduce((widest, row) => Math.max(widest, displayWidth(row[index]?.text ?? '')), displayWidth(heading)),
   );
 }
 

@@ -42,6 +42,12 @@ test('every document and line fits its schema, and every schema is used', async 
     expect(full.types).toContain('prompt');
     expect(await json('info')).toEqual({ types: ['device'], exit: 0 });
     expect(await json('list')).toEqual({ types: ['list'], exit: 0 });
+    expect((await json('list', 'latest')).types.slice(-2)).toEqual(['file', 'summary']);
+    expect((await json('list', 'latest', '--domains')).types.slice(-2)).toEqual(['domain', 'summary']);
+    expect((await json('list', 'latest', '--apps')).types.slice(-2)).toEqual(['app', 'summary']);
+    expect(await json('info', 'latest', '--missing')).toEqual({ types: ['info'], exit: 0 });
+    expect((await json('find', '**')).types.slice(-2)).toEqual(['match', 'summary']);
+    expect(await json('find', 'nothing')).toEqual({ types: ['error'], exit: 10 });
     expect(await json('verify', '--read-data')).toEqual({ types: ['verify'], exit: 0 });
     expect(await json('unlock')).toEqual({ types: ['unlock'], exit: 0 });
     expect(await json('verify', 'nothing')).toEqual({ types: ['error'], exit: 10 });

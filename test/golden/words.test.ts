@@ -15,9 +15,20 @@ const HELP: readonly (readonly [string, readonly string[]])[] = [
   ['first-contact', []],
   ['help', ['--help']],
   ['version', ['-V']],
-  ...['backup', 'list', 'extract', 'verify', 'info', 'devices', 'pair', 'unpair', 'doctor', 'unlock', 'sim'].map(
-    (name) => [`help-${name}`, [name, '--help']] as const,
-  ),
+  ...[
+    'backup',
+    'list',
+    'find',
+    'extract',
+    'verify',
+    'info',
+    'devices',
+    'pair',
+    'unpair',
+    'doctor',
+    'unlock',
+    'sim',
+  ].map((name) => [`help-${name}`, [name, '--help']] as const),
 ];
 
 test.each(HELP)('%s', async (name, args) => {

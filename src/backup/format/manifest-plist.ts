@@ -18,6 +18,9 @@ export interface BackupManifest {
   readonly udid: string | undefined;
   /** Bundle id, group or plug-in -> `ContainerContentClass` and more. */
   readonly applications: PlistDict | undefined;
+  /** What the device said of itself: `SerialNumber`, `BuildVersion` … */
+  readonly lockdown: PlistDict | undefined;
+  readonly passcodeSet: boolean | undefined;
   /** All of it. */
   readonly dict: PlistDict;
 }
@@ -44,6 +47,8 @@ export function parseManifestPlist(bytes: Buffer): BackupManifest {
     productVersion: lockdown && optionalString(lockdown, 'ProductVersion'),
     udid: lockdown && optionalString(lockdown, 'UniqueDeviceID'),
     applications: optionalDict(dict, 'Applications'),
+    lockdown,
+    passcodeSet: optionalBoolean(dict, 'WasPasscodeSet'),
     dict,
   };
 }

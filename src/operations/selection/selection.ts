@@ -23,6 +23,8 @@ export interface SelectionOptions {
   /** Over `domain/path`. */
   readonly regex?: string | undefined;
   readonly ignoreCase?: boolean | undefined;
+  /** A path stands for what it names alone, not for what lies below it. */
+  readonly exact?: boolean | undefined;
 }
 
 export interface Selection {
@@ -69,7 +71,7 @@ export function select(options: SelectionOptions, apps: AppIndex): Selection {
   }
   const types = wanted.types.map(typeNamed);
   places.push(...wanted.apps.map((word) => placeOfApp(word, apps)), ...types.flatMap(placesOfType));
-  const filters = (options.paths ?? []).map((path) => placeOfPath(path, ignoreCase));
+  const filters = (options.paths ?? []).map((path) => placeOfPath(path, options));
   const expression = options.regex === undefined ? undefined : compileExpression(options.regex, ignoreCase);
   const query = places.length === 0 ? queryOf(filters, []) : queryOf(places, filters);
   return { query, expression, describe: describe(options), wanted: { ...wanted, types } };
@@ -101,10 +103,12 @@ function placesOfType({ places }: FileType): Place[] {
 }
 
 /** `HomeDomain/Library/*` names a domain; `Library/*` and `*.jpg` lie in any. */
-function placeOfPath(pattern: string, ignoreCase: boolean | undefined): Place {
+function placeOfPath(pattern: string, { ignoreCase, exact }: SelectionOptions): Place {
+  const below = exact !== true;
   const [domain, path] = cutDomain(pattern);
-  if (path !== undefined && DOMAIN.test(domain)) return placeOf(domain, path, ignoreCase);
-  const glob = compileGlob(pattern, { ignoreCase, below: true, anywhere: true });
+  if (path !== undefined && DOMAIN.test(domain))
+    return { ...placeOf(domain, undefined, ignoreCase), paths: [compileGlob(path, { ignoreCase, below })] };
+  const glob = compileGlob(pattern, { ignoreCase, below, anywhere: true });
   return { accepts: () => true, domain: undefined, paths: [glob] };
 }
 
