@@ -20,7 +20,7 @@ import { isVersionId } from './version-id.js';
 
 const FORMAT = 1;
 const FLUSH_BYTES = 256 * 1024;
-const READ_BYTES = 128 * 1024;
+const READ_BYTES = 16 * 1024;
 const MAX_LINE_BYTES = 64 * 1024;
 
 /** A file's content, as far as it is known: the checksum is missing for what other programs wrote. */

@@ -16,7 +16,7 @@ import type { OverlayFile } from './overlay-index.js';
 import { identityOfStat } from './scan.js';
 import { ChangeTally } from './tally.js';
 
-const PAGE = 1_000;
+const PAGE = 200;
 const NAMES_TOLD = 3;
 
 export interface WrittenChanges {

@@ -43,6 +43,11 @@ export class Incoming {
     this.#thread.close();
   }
 
+  /** Numbers below this have been given out. */
+  get count(): number {
+    return this.#next;
+  }
+
   /** A place for content whose name is not known to the disk. */
   begin(): BlobWriter {
     return new BlobWriter(this);

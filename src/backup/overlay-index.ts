@@ -57,6 +57,8 @@ function prepare(db: SqliteDatabase, sql: string) {
 
 /** Entries held in memory, at most: some 300 bytes each. More would outlive the young generation. */
 const MOST_RECENT = 2_000;
+/** Answers of the database that are held: the steps of one move ask for the same two names again and again. */
+const MOST_LOOKED_UP = 16;
 const PAGE = 500;
 
 interface Recent {
@@ -78,6 +80,7 @@ export class OverlayIndex {
   readonly #range: Statement;
   readonly #folded: Statement;
   readonly #recent = new Map<string, Recent>();
+  readonly #lookedUp = new Map<string, OverlayEntry | undefined>();
   /** The database holds, or held, entries. */
   #isWritten = false;
   /** Are there entries that hide folders of the lower layer? Mostly not, and then no ancestor need be looked at. */
@@ -101,7 +104,11 @@ export class OverlayIndex {
   get(path: string): OverlayEntry | undefined {
     const recent = this.#recent.get(path);
     if (recent !== undefined) return recent.entry;
-    return this.#isWritten ? toEntry(this.#get.get(path)) : undefined;
+    if (!this.#isWritten || this.#lookedUp.has(path)) return this.#lookedUp.get(path);
+    if (this.#lookedUp.size >= MOST_LOOKED_UP) this.#lookedUp.clear();
+    const entry = toEntry(this.#get.get(path));
+    this.#lookedUp.set(path, entry);
+    return entry;
   }
 
   /** @param fold the folded name, for names that are not Apple's; those cannot clash (names.ts) */
@@ -197,13 +204,14 @@ export class OverlayIndex {
 
   #flush(): void {
     if (this.#recent.size === 0) return;
+    // In the order of the database's pages: each is read and written once.
+    const sorted = [...this.#recent].sort(([a], [b]) => (a < b ? -1 : 1));
     // Names that are given up first: another path may have taken over their fold.
-    if (this.#isWritten) {
-      for (const [path, { entry }] of this.#recent) if (entry === undefined) this.#delete.run(path);
-    }
+    if (this.#isWritten) for (const [path, { entry }] of sorted) if (entry === undefined) this.#delete.run(path);
     this.#isWritten = true;
-    for (const [path, { fold, entry }] of this.#recent) if (entry !== undefined) this.#write(path, fold, entry);
+    for (const [path, { fold, entry }] of sorted) if (entry !== undefined) this.#write(path, fold, entry);
     this.#recent.clear();
+    this.#lookedUp.clear();
   }
 
   #write(path: string, fold: string | null, entry: OverlayEntry): void {

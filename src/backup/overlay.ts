@@ -128,15 +128,16 @@ export class Overlay {
   /** How much of what was received is no longer where it was put, and the path of one such file. By reading folders, not by a look at each. */
   lostContent(): { readonly lost: number; readonly first: string | undefined } {
     const { fs, layout } = this.#ctx;
-    const there = new Set<string>();
+    // A byte each: a million names would be a hundred megabytes.
+    const there = new Uint8Array(this.incoming.count);
     for (const { name, kind } of fs.list(layout.inOwn('incoming')) ?? []) {
       if (kind !== 'directory') continue;
-      for (const blob of fs.list(layout.inOwn(`incoming/${name}`)) ?? []) there.add(blob.name);
+      for (const blob of fs.list(layout.inOwn(`incoming/${name}`)) ?? []) there[Number(blob.name)] = 1;
     }
     let lost = 0;
     let first: string | undefined;
     for (const { path, blob } of this.index.received()) {
-      if (there.has(String(blob))) continue;
+      if (there[blob] === 1) continue;
       lost += 1;
       first ??= path;
     }

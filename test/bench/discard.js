@@ -1,8 +1,13 @@
 /**
  * The limit: a client that does what a backup must, and throws away the payload. It keeps names and sizes, so that its listings are truthful,
  * and the few files that the phone reads back.
+ *
+ *   node discard.js STATE [--full]     STATE: a file that keeps these from one run to the next
  */
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { deserialize, serialize } from 'node:v8';
 import { systemClock } from '../../dist/io/clock.js';
+import { collectYoungGarbageOften } from '../../dist/io/young-garbage.js';
 import { BackupSession } from '../../dist/operations/backup-session.js';
 import { openSelected } from '../../dist/operations/open-device.js';
 import { selectDevices } from '../../dist/operations/select-device.js';
@@ -12,9 +17,15 @@ import { UsbmuxClient } from '../../dist/protocol/usbmux/client.js';
 
 const KEPT = /\/(Status\.plist|Manifest\.(plist|db|mbdb))$/;
 
+const [, , state, full] = process.argv;
+
 class DiscardingHost {
-  /** path -> { sizeBytes, content }; folders have no entry, they are what paths run through. */
-  #files = new Map();
+  /** Folder -> name -> { sizeBytes, content }; folders themselves have no entry, they are what files lie in. */
+  #folders;
+
+  constructor(folders) {
+    this.#folders = folders;
+  }
 
   freeSpace() {
     return 1e12;
@@ -28,14 +39,14 @@ class DiscardingHost {
         sizeBytes += chunk.length;
         chunks?.push(Buffer.from(chunk));
       },
-      commit: () =>
-        void this.#files.set(path, { sizeBytes, content: chunks === undefined ? undefined : Buffer.concat(chunks) }),
+      commit: () => this.#put(path, { sizeBytes, content: chunks && Buffer.concat(chunks) }),
       discard: () => undefined,
     };
   }
 
   open(path) {
-    const content = this.#files.get(path)?.content;
+    const [folder, name] = split(path);
+    const content = this.#folders.get(folder)?.get(name)?.content;
     if (content === undefined) throw Object.assign(new Error('ENOENT'), { code: 'ENOENT' });
     let at = 0;
     return {
@@ -49,33 +60,49 @@ class DiscardingHost {
   }
 
   move(from, to) {
-    const file = this.#files.get(from);
+    const [folder, name] = split(from);
+    const file = this.#folders.get(folder)?.get(name);
     if (file === undefined) return;
-    this.#files.delete(from);
-    this.#files.set(to, file);
+    this.#folders.get(folder).delete(name);
+    this.#put(to, file);
   }
 
   copy() {}
 
   remove(path) {
-    if (this.#files.delete(path)) return;
-    for (const name of this.#files.keys()) if (name.startsWith(`${path}/`)) this.#files.delete(name);
+    const [folder, name] = split(path);
+    if (this.#folders.get(folder)?.delete(name)) return;
+    for (const each of this.#folders.keys())
+      if (each === path || each.startsWith(`${path}/`)) this.#folders.delete(each);
   }
 
   list(path) {
-    const entries = new Map();
-    for (const [name, { sizeBytes }] of this.#files) {
-      if (!name.startsWith(`${path}/`)) continue;
-      const rest = name.slice(path.length + 1);
-      const [first] = rest.split('/');
-      const type = first === rest ? 'file' : 'directory';
-      entries.set(first, { name: first, type, sizeBytes: type === 'file' ? sizeBytes : 0, modified: new Date() });
+    const modified = new Date();
+    const entries = [...(this.#folders.get(path) ?? [])].map(([name, { sizeBytes }]) => ({
+      ...{ name, type: 'file', sizeBytes, modified },
+    }));
+    for (const folder of this.#folders.keys()) {
+      const [above, name] = split(folder);
+      if (above === path) entries.push({ name, type: 'directory', sizeBytes: 0, modified });
     }
-    return [...entries.values()];
+    return entries;
   }
 
-  makeDirectory() {}
+  makeDirectory(path) {
+    if (!this.#folders.has(path)) this.#folders.set(path, new Map());
+  }
+
+  #put(path, file) {
+    const [folder, name] = split(path);
+    this.makeDirectory(folder);
+    this.#folders.get(folder).set(name, file);
+  }
 }
+
+const split = (path) => {
+  const cut = path.lastIndexOf('/');
+  return [path.slice(0, cut), path.slice(cut + 1)];
+};
 
 const nothing = () => {};
 const IGNORE = { onRequest: nothing, onFreeSpace: nothing, onHostFailure: nothing, onFailedUpload: nothing };
@@ -89,6 +116,7 @@ const ctx = {
   timeouts,
   onEvent: () => {},
 };
+collectYoungGarbageOften(process.versions.node);
 const [device] = await selectDevices(ctx, { udids: [], link: 'any', waitMs: 0 });
 const held = await openSelected(ctx, device, { pair: 'never' });
 const session = new BackupSession(held.device, clock);
@@ -96,7 +124,13 @@ const proxy = await session.openNotifications(ctx);
 const afc = await session.openAfc(ctx);
 const backup = await session.openBackup(ctx);
 await session.lockSync(ctx, afc, proxy);
-const answer = await backup.backup({ udid: device.udid, full: true }, new DiscardingHost(), IGNORE);
+const folders = existsSync(state) ? deserialize(readFileSync(state)) : new Map();
+const answer = await backup.backup(
+  { udid: device.udid, full: full !== undefined },
+  new DiscardingHost(folders),
+  IGNORE,
+);
 await session.release(false);
 if (answer.errorCode !== 0) throw new Error(`the phone answered ${answer.errorCode}: ${answer.description}`);
 await held[Symbol.asyncDispose]?.();
+writeFileSync(state, serialize(folders));

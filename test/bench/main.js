@@ -4,16 +4,19 @@
  *
  *   --rounds N   measurements of each (default 3; the median is shown)
  *   --dir DIR    where the backups go (default: the temp folder)
- *   --only NAME  one case: large, small
+ *   --only NAME  one case: large, small, changed, million
  *   --quick      a tenth of the size
  */
-import { spawn, spawnSync } from 'node:child_process';
+import { spawnSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { cpus, tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createInterface } from 'node:readline';
 import { parseArgs } from 'node:util';
-import { measure, median, usageOf } from './measure.js';
+import { casesOf } from './cases.js';
+import { measure, usageOf } from './measure.js';
+import { changeFiles, startPhone } from './phone.js';
+import { PROGRAMS } from './programs.js';
+import { stepTable } from './report.js';
 
 const { values: flags } = parseArgs({
   options: {
@@ -23,97 +26,42 @@ const { values: flags } = parseArgs({
     quick: { type: 'boolean', default: false },
   },
 });
-const IBK = new URL('../../bin/ibk.js', import.meta.url).pathname;
-const DISCARD = new URL('./discard.js', import.meta.url).pathname;
-const scale = flags.quick ? 10 : 1;
-const MiB = 1024 * 1024;
-
-const CASES = [
-  { name: 'large', title: 'one 2 GiB file', files: 1, bytes: Math.floor((2048 * MiB) / scale) },
-  {
-    name: 'small',
-    title: '50,000 files of 1-64 KiB',
-    files: 50_000 / scale,
-    bytes: Math.floor((50_000 / scale) * 32.5 * 1024),
-  },
-].filter(({ name }) => flags.only === undefined || flags.only === name);
-
-function startPhone(socket, { files, bytes }) {
-  const args = [
-    IBK,
-    'sim',
-    '--listen',
-    `UNIX:${socket}`,
-    '--ios',
-    '15',
-    '--files',
-    String(files),
-    '--bytes',
-    String(bytes),
-    '--seed',
-    '1',
-  ];
-  const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'ignore'] });
-  return new Promise((resolve, reject) => {
-    child.once('error', reject);
-    child.once('exit', (code) => reject(new Error(`ibk sim ended with ${code}`)));
-    createInterface({ input: child.stdout }).once('line', () => resolve(child));
-  });
-}
-
-const gigabytes = (bytes) => (bytes / 1e9).toFixed(2);
 
 async function runCase(theCase, folder) {
   const socket = join(folder, 'phone.sock');
   const env = { ...process.env, USBMUXD_SOCKET_ADDRESS: `UNIX:${socket}` };
-  const phone = await startPhone(socket, theCase);
-  const programs = [
-    { name: 'idevicebackup2', run: (root) => ['idevicebackup2', ['backup', '--full', root]] },
-    { name: 'ibk', run: (root) => [process.execPath, [IBK, 'backup', '--full', '-q', '-o', root]] },
-    { name: 'discard', run: () => [process.execPath, [DISCARD]] },
-  ];
+  const phone = await startPhone(socket, theCase, env);
+  const programs = PROGRAMS.filter(({ name }) => theCase.programs?.includes(name) ?? true);
+  const measured = theCase.steps.map(() => new Map(programs.map(({ name }) => [name, []])));
   try {
-    if (spawnSync(process.execPath, [IBK, 'pair', '-q'], { env, stdio: 'inherit' }).status !== 0)
-      throw new Error('pairing failed');
-    const results = new Map(programs.map(({ name }) => [name, []]));
     for (let round = 0; round < Number(flags.rounds); round++) {
-      // In turn, beginning with another one each round: a machine that slows down slows all of them.
-      for (let i = 0; i < programs.length; i++) {
-        const { name, run } = programs[(i + round) % programs.length];
-        const root = join(folder, name);
-        mkdirSync(root);
-        const [command, args] = run(root);
-        const before = usageOf(phone.pid).cpuSeconds;
-        const figures = await measure(command, args, env);
-        results.get(name).push({ ...figures, phoneCpuSeconds: usageOf(phone.pid).cpuSeconds - before });
-        rmSync(root, { recursive: true, force: true });
+      for (const [index, step] of theCase.steps.entries()) {
+        if (step.change > 0) changeFiles(step.change, env);
+        // In turn, beginning with another one each round: a machine that slows down slows all of them.
+        for (let i = 0; i < programs.length; i++) {
+          const program = programs[(i + round) % programs.length];
+          const root = join(folder, program.name);
+          mkdirSync(root, { recursive: true });
+          measured[index].get(program.name).push(await runOnce(program, root, step, phone, env));
+          if (index === theCase.steps.length - 1) rmSync(root, { recursive: true, force: true });
+        }
       }
     }
-    report(theCase, results);
   } finally {
     phone.removeAllListeners('exit');
     phone.kill('SIGTERM');
   }
+  for (const [index, step] of theCase.steps.entries()) {
+    const title = [theCase.title, `${(theCase.bytes / 1e9).toFixed(2)} GB`, step.title].filter(Boolean).join(', ');
+    if (step.hidden !== true) process.stdout.write(stepTable(title, measured[index]));
+  }
 }
 
-function report({ title, bytes }, results) {
-  const reference = median(results.get('idevicebackup2').map((figures) => figures.wallSeconds));
-  process.stdout.write(`\n${title}, ${gigabytes(bytes)} GB\n`);
-  process.stdout.write('                  wall    ratio      MB/s      CPU   peak memory   CPU of the simulator\n');
-  for (const [name, rounds] of results) {
-    const of = (key) => median(rounds.map((figures) => figures[key]));
-    const wall = of('wallSeconds');
-    const cells = [
-      name.padEnd(15),
-      `${wall.toFixed(2)} s`.padStart(8),
-      `${(wall / reference).toFixed(2)}x`.padStart(8),
-      (bytes / 1e6 / wall).toFixed(0).padStart(9),
-      `${of('cpuSeconds').toFixed(2)} s`.padStart(9),
-      `${(of('peakBytes') / 1e6).toFixed(0)} MB`.padStart(13),
-      `${of('phoneCpuSeconds').toFixed(2)} s`.padStart(14),
-    ];
-    process.stdout.write(`${cells.join('')}\n`);
-  }
+async function runOnce({ command, commitSeconds }, root, { full }, phone, env) {
+  const before = usageOf(phone.pid).cpuSeconds;
+  const { lines, ...figures } = await measure(command(root, full === true), env);
+  const phoneCpuSeconds = usageOf(phone.pid).cpuSeconds - before;
+  return { ...figures, phoneCpuSeconds, ...(commitSeconds && { commitSeconds: commitSeconds(lines) }) };
 }
 
 if (spawnSync('sh', ['-c', 'command -v idevicebackup2']).status !== 0) {
@@ -122,10 +70,9 @@ if (spawnSync('sh', ['-c', 'command -v idevicebackup2']).status !== 0) {
 }
 const folder = mkdtempSync(join(flags.dir, 'ibk-bench-'));
 try {
-  process.stdout.write(
-    `${cpus().length} cores, Node ${process.version}, in ${flags.dir}, median of ${flags.rounds}; ratio: wall beside idevicebackup2\n`,
-  );
-  for (const theCase of CASES) await runCase(theCase, folder);
+  const { version } = process;
+  process.stdout.write(`${cpus().length} cores, Node ${version}, in ${flags.dir}, median of ${flags.rounds}\n`);
+  for (const theCase of casesOf(flags.only, flags.quick ? 10 : 1)) await runCase(theCase, folder);
 } finally {
   rmSync(folder, { recursive: true, force: true });
 }

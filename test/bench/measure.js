@@ -1,6 +1,7 @@
 /** Runs a program and says what it took: wall time, CPU time, peak resident memory. Linux only: it reads /proc. */
 import { spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
+import { createInterface } from 'node:readline';
 
 const TICKS_PER_SECOND = 100;
 
@@ -21,13 +22,21 @@ export function usageOf(pid) {
   }
 }
 
-/** @returns {Promise<{wallSeconds: number, cpuSeconds: number, peakBytes: number}>} figures of the last look, at most 20 ms before the end */
-export function measure(command, args, env) {
+/**
+ * @returns {Promise<{wallSeconds: number, cpuSeconds: number, peakBytes: number, lines: {text: string, at: number}[]}>} usage by the last look, at most
+ * 20 ms before the end; the last thousand lines of standard output and when (in seconds) they came
+ */
+export function measure([command, ...args], env) {
   return new Promise((resolve, reject) => {
     const begun = performance.now();
-    const child = spawn(command, args, { env, stdio: ['ignore', 'ignore', 'pipe'] });
+    const child = spawn(command, args, { env, stdio: ['ignore', 'pipe', 'pipe'] });
     let last = { cpuSeconds: 0, peakBytes: 0 };
+    const lines = [];
     let complaint = '';
+    createInterface({ input: child.stdout }).on('line', (text) => {
+      lines.push({ text, at: performance.now() / 1000 });
+      if (lines.length > 1000) lines.shift();
+    });
     child.stderr.setEncoding('utf8').on('data', (text) => {
       complaint = (complaint + text).slice(-2000);
     });
@@ -39,7 +48,7 @@ export function measure(command, args, env) {
     child.on('close', (code) => {
       clearInterval(look);
       if (code !== 0) return reject(new Error(`${command} ${args.join(' ')}: exit ${code}\n${complaint}`));
-      resolve({ wallSeconds: (performance.now() - begun) / 1000, ...last });
+      resolve({ wallSeconds: (performance.now() - begun) / 1000, ...last, lines });
     });
   });
 }

@@ -8,8 +8,8 @@ import { openSqliteReadOnly, type SqliteDatabase } from '../../io/sqlite.js';
 import { assertOrdered, assertPlainSchema } from './manifest-schema.js';
 
 const MAGIC = 'SQLite format 3\0';
-const PAGE = 5000;
-/** A text that no phone has is not loaded: five thousand of a gigabyte would be one page. */
+const PAGE = 500;
+/** A text that no phone has is not loaded: five hundred of a gigabyte would be one page. */
 const ROWS = `SELECT CASE WHEN octet_length(fileID) <= 64 THEN fileID END AS fileID, ${bounded('domain')}, ${bounded('relativePath')}, flags
   FROM Files WHERE Files.fileID > ? ORDER BY Files.fileID LIMIT ?`;
 
