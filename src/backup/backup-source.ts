@@ -2,8 +2,8 @@
 import { basename, dirname } from 'node:path';
 import type { StoreContext } from './context.js';
 import { DiskFileSystem } from './disk-file-system.js';
-import { type ReadableFile, readWhole } from './file-system.js';
-import { comparePaths, isHashFolder, isManagedName } from './names.js';
+import { type ReadableFile, readWhole, type StoreFileSystem } from './file-system.js';
+import { comparePaths, isHashFolder, isManagedName, LEFTOVER_FOLDER } from './names.js';
 import type { VersionReader } from './resolve.js';
 import { examine, type ExaminedFile, type VerifyOptions } from './verify.js';
 import { turnTaker } from './context.js';
@@ -15,6 +15,8 @@ export interface BackupSource {
   whyNot(path: string): 'absent' | 'lost' | 'irregular';
   /** Every file of the backup, there or missing, in order of their paths (bytes). */
   files(options: VerifyOptions): AsyncGenerator<ExaminedFile, void>;
+  /** What other programs left in the folder beside it: payloads that `files` does not have, and `Snapshot`, where something is in it. */
+  leftovers(signal?: AbortSignal): AsyncGenerator<string, void>;
 }
 
 /** A version of a store. */
@@ -30,7 +32,39 @@ export function versionSource(ctx: StoreContext, reader: VersionReader, version:
       return reading.state === 'lost' ? 'lost' : 'absent';
     },
     files: (options) => examine(ctx, reader, version, options),
+    leftovers: (signal) => leftBeside(ctx, reader, version, signal),
   };
+}
+
+/** Nothing where another version lies in the folder, or nobody can tell what should lie there. */
+async function* leftBeside(
+  { fs, layout, pause }: StoreContext,
+  reader: VersionReader,
+  version: string,
+  signal?: AbortSignal,
+): AsyncGenerator<string, void> {
+  const head = reader.head();
+  const isKnown = reader.expectedInFolder('Manifest.plist') !== undefined;
+  if (head?.current?.id !== version || head.op !== null || !isKnown) return;
+  if (hasFiles(fs, layout.inFolder(LEFTOVER_FOLDER))) yield LEFTOVER_FOLDER;
+  for (const { name, kind } of fs.list(layout.folder) ?? []) {
+    const inside = kind === 'directory' && isHashFolder(name) ? (fs.list(layout.inFolder(name)) ?? []) : [];
+    const files =
+      kind === 'file' ? [name] : inside.flatMap((file) => (file.kind === 'file' ? [`${name}/${file.name}`] : []));
+    for (const path of files) {
+      const turn = pause();
+      if (turn !== undefined) await turn;
+      signal?.throwIfAborted();
+      if (isManagedName(path) && reader.expectedInFolder(path) === undefined) yield path;
+    }
+  }
+}
+
+function hasFiles(fs: Pick<StoreFileSystem, 'list'>, folder: string): boolean {
+  const inside = fs.list(folder) ?? [];
+  return inside.some(
+    ({ name, kind }) => kind === 'file' || (kind === 'directory' && hasFiles(fs, `${folder}/${name}`)),
+  );
 }
 
 /** Apple's layout in a folder of any name. There are no checksums: a file that is there is as good as any. */
@@ -60,6 +94,9 @@ export function folderSource(folder: string): BackupSource {
     open: (path) => fs.open(below(path)),
     whyNot: (path) => (fs.stat(below(path)) === undefined ? 'absent' : 'irregular'),
     files: (options) => files('', options),
+    async *leftovers() {
+      if (hasFiles(fs, below(LEFTOVER_FOLDER))) yield LEFTOVER_FOLDER;
+    },
   };
 }
 

@@ -53,3 +53,26 @@ export function sha256OfFile(file: ReadableFile): string {
     at += count;
   }
 }
+
+/** The same while other work has its turns. @throws the signal's reason */
+export async function sha256OfOpen(
+  file: ReadableFile,
+  turns: {
+    readonly pause: () => Promise<void> | undefined;
+    readonly signal?: AbortSignal | undefined;
+    readonly onRead?: ((bytes: number) => void) | undefined;
+  },
+): Promise<string> {
+  const hash = createHash('sha256');
+  const into = Buffer.allocUnsafe(Math.min(READ_BYTES, Math.max(4096, file.stat().sizeBytes)));
+  for (let at = 0; ; ) {
+    const count = file.read(into, at);
+    if (count === 0) return hash.digest('hex');
+    hash.update(into.subarray(0, count));
+    at += count;
+    turns.onRead?.(count);
+    const turn = turns.pause();
+    if (turn !== undefined) await turn;
+    turns.signal?.throwIfAborted();
+  }
+}

@@ -6,6 +6,7 @@
 import { join } from 'node:path';
 import { IbkError } from '../errors.js';
 import { dropIncoming } from './adopt.js';
+import { adoptChecksums, type AdoptChecksumsOptions } from './adopt-checksums.js';
 import { type CommitFacts, type CommitResult, commitOverlay } from './commit.js';
 import type { StoreContext } from './context.js';
 import { diskFailure, onDisk, plain } from './disk-errors.js';
@@ -163,6 +164,11 @@ export class StoreLease {
       const retired = await withReserve(this.#ctx, () => retireVersion(this.#ctx, this.#opened.head, version));
       this.#opened.head = await runPending(this.#ctx, this.#opened.catalog, retired, false);
     });
+  }
+
+  /** Takes the checksums of files that another program made. @returns of how many */
+  adoptChecksums(options: AdoptChecksumsOptions): Promise<number> {
+    return onDisk(() => adoptChecksums(this.#ctx, this.#opened.catalog, options));
   }
 
   /** Drops what was received, and gives the lease back. Never throws: what it cannot remove, the next start does. */

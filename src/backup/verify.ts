@@ -1,18 +1,20 @@
 /** Is a version whole? Every file of it is found and has its size; with `readData`, its checksum too (finds bit rot). */
-import { createHash } from 'node:crypto';
 import type { Catalog } from './catalog.js';
 import { openCatalogForReading } from './catalog-read.js';
 import type { StoreContext } from './context.js';
 import type { FileIdentity } from './change-list.js';
 import { codeOf } from './disk-calls.js';
 import type { ReadableFile } from './file-system.js';
+import { sha256OfOpen } from './identity.js';
 import type { VersionReader } from './resolve.js';
 
 const PAGE = 1_000;
-const READ_BYTES = 1024 * 1024;
 
-/** `missing`: not there. `size`, `content`: not what was received. `touched`: another file under a new time, and no checksum to tell more. `unreadable`: the disk fails there. */
-export type Fault = 'missing' | 'size' | 'content' | 'touched' | 'unreadable';
+/**
+ * `missing`: not there. `size`, `content`: not what was received. `touched`: another file under a new time, and no checksum to tell more.
+ * `unreadable`: the disk fails there. By its record: `digest` differs, `padding` is not how an encrypted file ends, `record`: it or its key is damaged.
+ */
+export type Fault = 'missing' | 'size' | 'content' | 'touched' | 'unreadable' | 'digest' | 'padding' | 'record';
 
 export interface ExaminedFile {
   readonly path: string;
@@ -42,6 +44,8 @@ export interface VerifyResult {
 
 export interface VerifyOptions {
   readonly readData?: boolean;
+  /** With `readData`: only files of these paths. Default: all. */
+  readonly only?: ((path: string) => boolean) | undefined;
   readonly signal?: AbortSignal | undefined;
   /** Bytes that were read for checksums, as they are read. */
   readonly onRead?: ((bytes: number) => void) | undefined;
@@ -100,6 +104,11 @@ export async function examineFile(
   }
 }
 
+/** Is its content to be read? */
+export function isRead(path: string, { readData, only }: VerifyOptions): boolean {
+  return readData === true && (only === undefined || only(path));
+}
+
 const UNREADABLE: ReadonlySet<string> = new Set(['EIO', 'EACCES', 'EPERM']);
 
 async function examineReading(
@@ -119,7 +128,7 @@ async function examineReading(
   try {
     const { sizeBytes } = file.stat();
     const sha256 = expected?.sha256 ?? null;
-    const compared = options.readData === true && sha256 !== null && sizeBytes === expected?.size;
+    const compared = isRead(path, options) && sha256 !== null && sizeBytes === expected?.size;
     const fault = await faultOf(ctx, file, expected, compared, options);
     return { path, fault, sizeBytes, compared, withoutChecksum: sha256 === null };
   } finally {
@@ -176,20 +185,8 @@ export async function* findIntact(
   }
 }
 
-/** Other work has its turn while a large file is read. */
-async function sha256Of(ctx: StoreContext, file: ReadableFile, { signal, onRead }: VerifyOptions): Promise<string> {
-  const hash = createHash('sha256');
-  const into = Buffer.allocUnsafe(Math.min(READ_BYTES, Math.max(4096, file.stat().sizeBytes)));
-  for (let at = 0; ; ) {
-    const count = file.read(into, at);
-    if (count === 0) return hash.digest('hex');
-    hash.update(into.subarray(0, count));
-    at += count;
-    onRead?.(count);
-    const turn = ctx.pause();
-    if (turn !== undefined) await turn;
-    signal?.throwIfAborted();
-  }
+function sha256Of({ pause }: StoreContext, file: ReadableFile, { signal, onRead }: VerifyOptions): Promise<string> {
+  return sha256OfOpen(file, { pause, signal, onRead });
 }
 
 /** Every path that the version may have; the reader says which it has. */

@@ -195,7 +195,7 @@ function withoutLineEnding(bytes: Buffer): Buffer {
 
 function noPassword(message: string, cause?: unknown): IbkError {
   return new IbkError('password', message, {
-    reason: 'no_password',
+    reason: 'password_source',
     ...(cause === undefined ? {} : { cause }),
   });
 }

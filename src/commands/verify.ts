@@ -1,47 +1,61 @@
-import { chooseVersion } from '../operations/choose-backups.js';
-import { listBackups } from '../operations/list-backups.js';
+import { IbkError } from '../errors.js';
+import { parseReadSubset, type ReadSubset } from '../operations/read-subset.js';
 import { verify } from '../operations/verify.js';
 import { verifyDocument } from '../ui/documents.js';
 import { jsonLine } from '../ui/ndjson.js';
 import { verifyLines } from '../ui/verify-screen.js';
 import { verifyView } from '../ui/verify-view.js';
+import { chooseBackup } from './choose-backup.js';
 import type { CommandSpec } from './command.js';
+import { password } from './password.js';
 
 export const verifyCommand: CommandSpec = {
   help: {
     name: 'verify',
-    sentence: 'Is a backup complete and undamaged? Without BACKUP: the latest.',
+    sentence: 'Is a backup complete, undamaged and restorable? Without BACKUP: the latest.',
     rows: [
-      { flags: 'BACKUP', words: 'latest, latest~2, a version id, a device, or the path of a backup' },
+      { flags: 'BACKUP', words: 'latest, latest~2, a version id, a device, a folder' },
       { flags: '--read-data', words: 'read every file, compare it with its checksum' },
+      { flags: '--read-data-subset S', words: '1/7 of them, or 10% (others each day)' },
+      { flags: '--adopt', words: 'keep checksums of files that have none' },
     ],
     examples: [
       ['ibk verify', 'every file is there'],
       ['ibk verify --read-data', 'and as the iPhone sent it'],
       ['ibk verify m2xq8d04', 'an earlier version'],
-      ['ibk verify -u "Anna\'s iPhone" --json', 'one of several, for scripts'],
+      ['ibk verify --password-file pw --json', 'for scripts'],
     ],
-    note: 'It changes nothing. Checksums are taken while a backup is received; what another tool made has none. Which files the manifest of an encrypted backup names is not checked, since that needs its password; ibk check is the same command.',
-    codes: ['not_found', 'in_use', 'damaged', 'destination', 'incompatible', 'ambiguous_device', 'interrupted'],
+    note: 'It changes nothing; --adopt writes into the catalog of the backup root alone. Checksums are taken while a backup is received; of what another tool made, only the files that carry a digest can be compared. The manifest of an encrypted backup is read with its password; where nobody can be asked for it, the rest is checked, and said so. ibk check is the same command.',
+    codes: [
+      'not_found',
+      'in_use',
+      'password',
+      'damaged',
+      'destination',
+      'incompatible',
+      'unsafe',
+      'ambiguous_device',
+      'timeout',
+      'interrupted',
+    ],
   },
   aliases: ['check'],
   mostArguments: 1,
-  options: ['--read-data'],
-  run: async ({ config, terminal, clock, signal }, options, [word]) => {
-    const readData = options['readData'] === true;
-    const { root, udids, json, quiet } = config;
-    // A path need not be under a root at all.
-    const isPath = word !== undefined && /[/\\]/.test(word);
-    const listing = await listBackups({ root, signal }).catch((error: unknown) => {
-      if (isPath) return { root, bytes: 0, backups: [] };
-      throw error;
-    });
-    const chosen = await chooseVersion(listing, { word, udids, command: 'ibk verify', cwd: process.cwd() });
-    const total = readData ? (chosen.version.bytes ?? undefined) : undefined;
-    const view = verifyView(terminal.err, clock, total, json || quiet);
+  options: ['--read-data', '--read-data-subset <S>', '--adopt'],
+  run: async (session, options, [word]) => {
+    const { config, terminal, clock, signal } = session;
+    const { root, json, quiet } = config;
+    const subset = subsetOf(options['readDataSubset'], new Date(clock.now()));
+    const readData = options['readData'] === true || subset !== undefined;
+    const chosen = await chooseBackup(session, word, 'ibk verify');
+    const view = verifyView(terminal.err, clock, totalOf(readData, subset, chosen.version.bytes), json || quiet);
     const report = await verify(chosen, {
       root,
       readData,
+      subset,
+      adopt: options['adopt'] === true,
+      password: password(session),
+      word,
       signal,
       onProgress: (soFar) => view.progress(soFar),
     }).finally(() => view.close());
@@ -51,3 +65,14 @@ export const verifyCommand: CommandSpec = {
     return report.exit;
   },
 };
+
+function totalOf(readData: boolean, subset: ReadSubset | undefined, bytes: number | null): number | undefined {
+  return readData && subset === undefined ? (bytes ?? undefined) : undefined;
+}
+
+function subsetOf(words: unknown, now: Date): ReadSubset | undefined {
+  if (typeof words !== 'string') return undefined;
+  const subset = parseReadSubset(words, now);
+  if (subset !== undefined) return subset;
+  throw new IbkError('usage', `--read-data-subset "${words}" is no part of a backup.`, { hint: 'Such as 10% or 1/7' });
+}

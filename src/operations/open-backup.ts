@@ -8,6 +8,8 @@ import { BackupStore } from '../backup/store.js';
 import { type ChosenBackup, chooseVersion } from './choose-backups.js';
 import { listBackups } from './list-backups.js';
 
+export type { AskPassword } from '../backup/reader/password.js';
+
 export interface WithBackupOptions {
   readonly root: string;
   /** Asked when something encrypted is needed, and not before. None: what is encrypted stays closed. */

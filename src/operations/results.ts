@@ -171,11 +171,11 @@ export interface IntactCopy {
 export interface VerifyProblem {
   /**
    * `changed`: other bytes than were received; `size`: another size; `missing`: not there; `unreadable`: a part that describes the backup;
-   * `unfinished`: the device had not finished it.
+   * `unfinished`: the device had not finished it; `record`: what the manifest has of the file, or its key.
    */
-  readonly kind: 'changed' | 'size' | 'missing' | 'unreadable' | 'unfinished';
-  /** The bytes were read and their checksum differs. */
-  readonly hashed: boolean;
+  readonly kind: 'changed' | 'size' | 'missing' | 'unreadable' | 'unfinished' | 'record';
+  /** The bytes were read, and this differs: the checksum that ibk took, or the device's own. */
+  readonly differs: 'SHA-256' | 'SHA-1' | null;
   /** In the backup folder. */
   readonly path: string;
   /** As the device names it; null where no manifest could tell. */
@@ -183,6 +183,12 @@ export interface VerifyProblem {
   readonly relativePath: string | null;
   /** Newest first; null: not looked for (there are too many problems, or it describes this backup alone). */
   readonly intactIn: readonly IntactCopy[] | null;
+}
+
+export interface VerifyWarning {
+  readonly kind: 'extra' | 'snapshot' | 'udid';
+  /** In the backup folder. */
+  readonly path: string;
 }
 
 /** What `ibk verify` found. */
@@ -212,9 +218,27 @@ export interface VerifyReport {
   /** Files whose checksum was compared, and their bytes. */
   readonly compared: number;
   readonly bytesCompared: number;
-  /** Files that no checksum was taken of: another program made them. */
+  /** Files that nothing can be compared with: another program received them, and the device gave no digest. */
   readonly withoutChecksum: number;
+  /** Of these files alone the content was read: `10%`, `1/7`. Null: of all. */
+  readonly subset: string | null;
+  /** The password of an encrypted backup was known. */
+  readonly unlocked: boolean;
+  /** Files that got a checksum; null: that was not asked for. */
+  readonly adopted: number | null;
+  /** Harmless: files that no row of the manifest names, the `Snapshot` of an interrupted run, parts that name different devices. */
+  readonly warnings: readonly VerifyWarning[];
   readonly problems: readonly VerifyProblem[];
+}
+
+/** A password was tried, and is right; or none is needed. */
+export interface PasswordCheck {
+  readonly udid: string;
+  readonly name: string;
+  readonly path: string;
+  readonly version: string | null;
+  readonly madeAt: Date | null;
+  readonly encrypted: boolean;
 }
 
 /** Who keeps a device's backup from being written to. */

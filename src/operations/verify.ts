@@ -1,8 +1,13 @@
-/** `ibk verify`: is a backup complete, undamaged, restorable? Needs neither a device nor a lock, and changes nothing. */
+/** `ibk verify`: is a backup complete, undamaged, restorable? Needs neither a device nor a lock, and changes nothing (but for `adopt`). */
+import { join } from 'node:path';
 import { folderSource, versionSource } from '../backup/backup-source.js';
 import { onDisk } from '../backup/disk-errors.js';
 import { isMetadata } from '../backup/names.js';
+import type { AskPassword } from '../backup/reader/password.js';
+import type { StoreContext } from '../backup/context.js';
+import type { VersionReader } from '../backup/resolve.js';
 import { BackupStore } from '../backup/store.js';
+import { IbkError } from '../errors.js';
 import { shortIdOf } from '../backup/version-id.js';
 import { findIntact } from '../backup/verify.js';
 import {
@@ -12,12 +17,21 @@ import {
   type VerifyBackupOptions,
 } from '../backup/verify-backup.js';
 import type { ChosenBackup } from './choose-backups.js';
+import type { ReadSubset } from './read-subset.js';
 import type { IntactCopy, VerifyProblem, VerifyReport } from './results.js';
 
 export interface VerifyOptions {
   readonly root: string;
   /** Reads every file and compares its checksum, where one was taken. */
   readonly readData: boolean;
+  /** With `readData`: only these files. */
+  readonly subset?: ReadSubset | undefined;
+  /** Keeps checksums of the files that have none, if nothing is damaged. */
+  readonly adopt?: boolean;
+  /** Asked for at the beginning, where the backup is encrypted. Without an answer, what needs it is not checked. */
+  readonly password?: AskPassword | undefined;
+  /** As it was typed, for hints. */
+  readonly word?: string | undefined;
   readonly signal?: AbortSignal | undefined;
   /** After each file, and while a large one is read. */
   readonly onProgress?: ((soFar: { readonly files: number; readonly bytesRead: number }) => void) | undefined;
@@ -31,8 +45,12 @@ export async function verify(chosen: ChosenBackup, options: VerifyOptions): Prom
   const { backup, version } = chosen;
   const { signal, readData } = options;
   const soFar = { files: 0, bytesRead: 0 };
+  if (options.adopt === true) mustBeAdoptable(chosen, options.root);
   const checks: VerifyBackupOptions = {
     readData,
+    only: options.subset?.has,
+    password: options.password,
+    name: { device: backup.name, madeAt: version.madeAt ?? undefined, word: options.word ?? 'latest' },
     signal,
     onFile: () => {
       soFar.files += 1;
@@ -45,34 +63,78 @@ export async function verify(chosen: ChosenBackup, options: VerifyOptions): Prom
   };
   return onDisk(async () => {
     const { id } = version;
-    if (id === null) {
-      const found = await verifyBackup(folderSource(backup.path), checks);
-      return report(
-        chosen,
-        options,
-        found,
-        found.faults.map((fault) => problemOf(fault, [])),
-      );
-    }
-    return new BackupStore(options.root, backup.udid).reading(async (ctx, reader) => {
-      const found = await verifyBackup(versionSource(ctx, reader, id), checks);
-      const others = backup.versions.filter((other) => other.id !== null && other.id !== id);
-      const ids = others.flatMap((other) => (other.id === null ? [] : [other.id]));
-      const problems: VerifyProblem[] = [];
-      for (const [index, fault] of found.faults.entries()) {
-        const intact: IntactCopy[] = [];
-        const searched = index < MOST_SEARCHED && !isMetadata(fault.path);
-        if (searched)
-          for await (const where of findIntact(ctx, reader, ids, fault.path, { signal }))
-            intact.push({
-              version: shortIdOf(where),
-              madeAt: others.find((other) => other.id === where)?.madeAt ?? null,
-            });
-        problems.push(problemOf(fault, searched ? intact : null));
-      }
-      return report(chosen, options, found, problems);
-    });
+    const store = new BackupStore(options.root, backup.udid);
+    const found =
+      id === null
+        ? await verifyFolder(chosen, options, checks)
+        : await store.reading((ctx, reader) => verifyStored(chosen, id, options, checks, ctx, reader));
+    if (options.adopt !== true || found.problems.length > 0) return found;
+    using lease = await store.lease({ command: 'verify', signal });
+    return { ...found, adopted: await lease.adoptChecksums({ signal, onRead: checks.onRead }) };
   });
+}
+
+async function verifyFolder(chosen: ChosenBackup, options: VerifyOptions, checks: VerifyBackupOptions) {
+  const found = await verifyBackup(folderSource(chosen.backup.path), checks);
+  return report(
+    chosen,
+    options,
+    found,
+    found.faults.map((fault) => problemOf(fault, [])),
+  );
+}
+
+/** Damaged files are looked for in the other versions. */
+async function verifyStored(
+  chosen: ChosenBackup,
+  id: string,
+  options: VerifyOptions,
+  checks: VerifyBackupOptions,
+  ctx: StoreContext,
+  reader: VersionReader,
+): Promise<VerifyReport> {
+  const found = await verifyBackup(versionSource(ctx, reader, id), checks);
+  const others = chosen.backup.versions.filter((other) => other.id !== null && other.id !== id);
+  const ids = others.flatMap((other) => (other.id === null ? [] : [other.id]));
+  const problems: VerifyProblem[] = [];
+  for (const [index, fault] of found.faults.entries()) {
+    const intact: IntactCopy[] = [];
+    const searched = index < MOST_SEARCHED && !isMetadata(fault.path);
+    if (searched)
+      for await (const where of findIntact(ctx, reader, ids, fault.path, { signal: options.signal }))
+        intact.push({
+          version: shortIdOf(where),
+          madeAt: others.find((other) => other.id === where)?.madeAt ?? null,
+        });
+    problems.push(problemOf(fault, searched ? intact : null));
+  }
+  return report(chosen, options, found, problems);
+}
+
+/** @throws IbkError `usage` */
+function mustBeAdoptable({ backup, version }: ChosenBackup, root: string): void {
+  if (backup.path !== join(root, backup.udid))
+    throw new IbkError(
+      'usage',
+      'Checksums are kept for backups under the backup root alone, and this one lies elsewhere.',
+      {
+        hint: 'Import it first, or give the folder that holds it as the root: ibk verify --adopt -o DIR',
+      },
+    );
+  if (version.latest) return;
+  throw new IbkError('usage', 'Only the newest version can be given checksums.', { hint: 'ibk verify latest --adopt' });
+}
+
+function kindOf(kind: BackupFault['kind']): VerifyProblem['kind'] {
+  switch (kind) {
+    case 'content':
+    case 'touched':
+    case 'digest':
+    case 'padding':
+      return 'changed';
+    default:
+      return kind;
+  }
 }
 
 function problemOf(
@@ -80,8 +142,8 @@ function problemOf(
   intactIn: VerifyProblem['intactIn'],
 ): VerifyProblem {
   return {
-    kind: kind === 'content' || kind === 'touched' ? 'changed' : kind,
-    hashed: kind === 'content',
+    kind: kindOf(kind),
+    differs: kind === 'content' ? 'SHA-256' : kind === 'digest' ? 'SHA-1' : null,
     path,
     domain,
     relativePath,
@@ -91,7 +153,7 @@ function problemOf(
 
 function report(
   { backup, version }: ChosenBackup,
-  { readData }: VerifyOptions,
+  { readData, subset }: VerifyOptions,
   found: VerifiedBackup,
   problems: readonly VerifyProblem[],
 ): VerifyReport {
@@ -118,6 +180,10 @@ function report(
     compared: found.compared,
     bytesCompared: found.bytesCompared,
     withoutChecksum: found.withoutChecksum,
+    subset: subset?.words ?? null,
+    unlocked: found.unlocked,
+    adopted: null,
+    warnings: found.warnings,
     problems,
   };
 }

@@ -1,5 +1,6 @@
 /** The JSON documents of the finite commands: one object, snake_case, unknown is null and never left out. */
 import type {
+  PasswordCheck,
   BackupListing,
   BackupPlan,
   DeviceInfo,
@@ -161,13 +162,16 @@ export function verifyDocument(report: VerifyReport): Json {
     code: report.code,
     exit: report.exit,
     read_data: report.readData,
+    read_data_subset: report.subset,
     encrypted: report.encrypted,
+    unlocked: report.unlocked,
     manifest: report.manifest,
     files_total: report.files,
     files_checked: report.present,
     files_not_sent: report.notSent,
     files_compared: report.compared,
     files_without_checksum: report.withoutChecksum,
+    files_adopted: report.adopted,
     bytes: report.bytes,
     bytes_compared: report.bytesCompared,
     problems: report.problems.map(({ kind, path, domain, relativePath, intactIn }) => ({
@@ -177,7 +181,13 @@ export function verifyDocument(report: VerifyReport): Json {
       stored_as: path,
       intact_in: intactIn === null ? null : intactIn.map(({ version }) => version),
     })),
+    warnings: report.warnings.map(({ kind, path }) => ({ kind, path })),
   };
+}
+
+export function passwordCheckDocument({ udid, name, path, version, madeAt, encrypted }: PasswordCheck): Json {
+  const right = encrypted ? true : null;
+  return { v: 1, type: 'password_check', udid, name, version, made_at: time(madeAt), path, encrypted, right };
 }
 
 export function unlockDocument(locks: readonly ListedLock[], removed: readonly ListedLock[]): Json {

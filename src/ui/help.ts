@@ -19,12 +19,14 @@ export interface CommandHelp {
   readonly examples: readonly (readonly [line: string, remark: string])[];
   /** What saves a support thread. */
   readonly note: string;
+  /** Lines as they are, after the note. */
+  readonly more?: readonly string[];
   /** Besides 1, 2, 70 and 143, which every command may return. */
   readonly codes: readonly ErrorCode[];
 }
 
 export const COMMAND_GROUPS: readonly (readonly [group: string, commands: readonly string[]])[] = [
-  ['Everyday', ['backup', 'list', 'find', 'extract', 'info']],
+  ['Everyday', ['backup', 'list', 'find', 'extract', 'info', 'encrypt']],
   ['Trust it', ['verify', 'doctor', 'unlock']],
   ['Connection', ['devices', 'pair', 'unpair']],
   ['Automation', ['sim']],
@@ -86,6 +88,7 @@ export function commandHelp(help: CommandHelp): string[] {
     'Examples',
     ...help.examples.map(([line, remark]) => `  ${padEnd(line, column)}${remark}`.trimEnd()),
     ...wrap(help.note, WIDTH),
+    ...(help.more ?? []),
     ...exitCodeLines(help.codes),
   ];
 }

@@ -16,6 +16,7 @@ const FAULT_WORDS: Record<VerifyProblem['kind'], string> = {
   missing: 'file is missing',
   unreadable: 'cannot be read',
   unfinished: 'not finished',
+  record: 'record is damaged',
 };
 
 export function verifyLines(report: VerifyReport, screen: Screen): string[] {
@@ -46,18 +47,50 @@ function presentWords({ manifest, files, present }: VerifyReport): string {
   return `${countOf(present, 'file')} present.`;
 }
 
-function readWords({ readData, bytes, compared, bytesCompared, withoutChecksum }: VerifyReport): string {
+function readWords({ readData, subset, bytes, compared, bytesCompared, withoutChecksum }: VerifyReport): string {
   if (!readData) return `Content not read (--read-data: ${formatBytes(bytes)}).`;
   if (compared === 0) return 'No content was compared.';
+  if (subset !== null)
+    return `Content of ${subset} read: ${countOf(compared, 'file')}, as received (${formatBytes(bytesCompared)}).`;
   const all = withoutChecksum === 0 ? 'all of it' : `${countOf(compared, 'file')} of it`;
   return `Content read, ${all} as received (${formatBytes(bytesCompared)}).`;
 }
 
-function notes({ notSent, withoutChecksum, readData, productType }: VerifyReport): string[] {
+function notes(report: VerifyReport): string[] {
+  const { notSent, withoutChecksum, readData, productType, encrypted, unlocked, manifest, adopted } = report;
   const noun = deviceNoun(productType);
-  const sent = `${countOf(notSent, 'file')} not sent by the device: the ${noun} could not read ${notSent === 1 ? 'it' : 'them'} when the backup was made.`;
-  const made = `${countOf(withoutChecksum, 'file')} without a checksum, since ibk did not receive ${withoutChecksum === 1 ? 'it' : 'them'}: whether the content is as it was, nobody can tell.`;
-  return [...(notSent > 0 ? [sent] : []), ...(readData && withoutChecksum > 0 ? [made] : [])];
+  const found: string[] = [];
+  if (notSent > 0)
+    found.push(
+      `${countOf(notSent, 'file')} not sent by the device: the ${noun} could not read ${notSent === 1 ? 'it' : 'them'} when the backup was made.`,
+    );
+  if (encrypted && !unlocked && manifest === 'checked')
+    found.push('Whether its keys open was not checked (no password).');
+  if (readData && withoutChecksum > 0 && adopted === null)
+    found.push(
+      `${countOf(withoutChecksum, 'file')} without a checksum, since ibk did not receive ${withoutChecksum === 1 ? 'it' : 'them'}: whether the content is as it was, nobody can tell.`,
+    );
+  if (adopted !== null)
+    found.push(`${countOf(adopted, 'file')} got a checksum: ibk verify --read-data compares with it.`);
+  return [...found, ...warningWords(report)];
+}
+
+/** Harmless: a restore does not look at it. */
+function warningWords({ warnings }: VerifyReport): string[] {
+  const extra = warnings.filter(({ kind }) => kind === 'extra');
+  const named = extra.slice(0, NAMED).map(({ path }) => printable(path));
+  const more = extra.length - named.length;
+  const list = more > 0 ? `${named.join(', ')} and ${groupThousands(more)} more` : named.join(', ');
+  const found: string[] = [];
+  if (extra.length > 0)
+    found.push(
+      `${countOf(extra.length, 'file')} that no row of the manifest names, left by another program: ${list}. To set aside: ibk repair`,
+    );
+  if (warnings.some(({ kind }) => kind === 'snapshot'))
+    found.push('A Snapshot of an interrupted run of another program lies in it. To set aside: ibk repair');
+  if (warnings.some(({ kind }) => kind === 'udid'))
+    found.push('Its Info.plist and Manifest.plist are of different devices.');
+  return found;
 }
 
 function damagedLines(report: VerifyReport, screen: Screen): string[] {
@@ -73,6 +106,7 @@ function damagedLines(report: VerifyReport, screen: Screen): string[] {
     ...(unfinished ? hanging('', unfinishedWords(report), room) : problemLines(report, screen)),
     ...lossWords(report).flatMap((line) => hanging('', line, room)),
     ...intactLines(problems).flatMap((line) => hanging('', line, room)),
+    ...warningWords(report).flatMap((line) => hanging('', line, room)),
     ...nextSteps(report).flatMap((line) => hanging(glyphs.next, line, room)),
     style.dim(`  damaged ${glyphs.dot} exit ${report.exit}`),
   ];
@@ -94,8 +128,8 @@ function problemLines({ problems, lost }: VerifyReport, screen: Screen): string[
   );
 }
 
-function wordsOf({ kind, hashed }: VerifyProblem): string {
-  return hashed ? 'SHA-256 differs' : FAULT_WORDS[kind];
+function wordsOf({ kind, differs }: VerifyProblem): string {
+  return differs === null ? FAULT_WORDS[kind] : `${differs} differs`;
 }
 
 /** Too many to name: how many of what kind in which domain. `--json` names them all. */

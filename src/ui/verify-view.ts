@@ -35,10 +35,11 @@ export function verifyView(screen: Screen, clock: Clock, totalBytes: number | un
     const time = formatDuration((clock.monotonic() - begun) / 1000);
     return [shorten(justify(`${spinner} Checking  ${words()}`, time, columns), columns, glyphs.more)];
   });
-  if (live) area.start();
   return {
     progress: (soFar) => {
       ({ files, bytesRead } = soFar);
+      // Not before there is something to tell: the password is asked for first.
+      if (live) area.start();
       if (live || silent || clock.monotonic() - spoke < LOG_EVERY_MS) return;
       spoke = clock.monotonic();
       screen.line(`${formatTimeOfDay(new Date(clock.now()))} checking, ${words()}`);

@@ -49,6 +49,7 @@ test('every document and line fits its schema, and every schema is used', async 
     expect((await json('find', '**')).types.slice(-2)).toEqual(['match', 'summary']);
     expect(await json('find', 'nothing')).toEqual({ types: ['error'], exit: 10 });
     expect(await json('verify', '--read-data')).toEqual({ types: ['verify'], exit: 0 });
+    expect(await json('encrypt', 'check')).toEqual({ types: ['password_check'], exit: 0 });
     expect(await json('unlock')).toEqual({ types: ['unlock'], exit: 0 });
     expect(await json('verify', 'nothing')).toEqual({ types: ['error'], exit: 10 });
     expect(await json('doctor')).toEqual({ types: ['doctor'], exit: 0 });

@@ -21,6 +21,7 @@ const HELP: readonly (readonly [string, readonly string[]])[] = [
     'find',
     'extract',
     'verify',
+    'encrypt',
     'info',
     'devices',
     'pair',

@@ -18,6 +18,11 @@ export const NOT_SENT_KEY = 'ibk Files Not Sent';
 /** @throws IbkError `device_error` when it is no Info.plist */
 export function filesNotSent(bytes: Buffer): ReadonlySet<string> {
   const dict = asDict(parsePlist(bytes, 'Info.plist', { maxBytes: bytes.length }), 'Info.plist');
+  return filesNotSentIn(dict);
+}
+
+/** The same, of one that was read. */
+export function filesNotSentIn(dict: PlistDict): ReadonlySet<string> {
   const named = field(dict, NOT_SENT_KEY);
   return new Set(Array.isArray(named) ? named.filter((id) => typeof id === 'string') : []);
 }

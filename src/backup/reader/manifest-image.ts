@@ -19,7 +19,7 @@ import { isPlainStart } from '../format/manifest-db.js';
 import { BLOCK_BYTES, contentDecipher, fill, paddingOf, storedPieces } from './stored-bytes.js';
 
 const NAME = 'Manifest.db';
-const HEADER_BYTES = 100;
+export const HEADER_BYTES = 100;
 const WRITE_AHEAD = 2;
 
 export interface ManifestImage extends Disposable {
@@ -116,7 +116,7 @@ async function* decrypted(file: ReadableFile, key: Buffer, signal?: AbortSignal)
 }
 
 /** Page size and count from the header. */
-function databaseBytes(start: Buffer): number {
+export function databaseBytes(start: Buffer): number {
   if (start.length < 32) return 0;
   const size = start.readUInt16BE(16);
   return (size === 1 ? 65_536 : size) * start.readUInt32BE(28);
