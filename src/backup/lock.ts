@@ -6,7 +6,7 @@
  * exclusively, its time renewed every 20 s.
  */
 import * as fs from 'node:fs';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { IbkError } from '../errors.js';
 import type { Clock } from '../io/clock.js';
 import { openSqlite, type SqliteDatabase } from '../io/sqlite.js';
@@ -19,6 +19,8 @@ import { judgeHolder, type LockHolder, ownHolder, readHolder } from './lock-hold
 const RENEW_MS = 20_000;
 const STALE_AFTER_MS = 90_000;
 const LOOK_EVERY_MS = 5_000;
+const MOST_TRIES = 30;
+const TRY_EVERY_MS = 100;
 
 export interface StoreLock {
   /** @throws IbkError `in_use` when somebody else took it meanwhile (a share with broken locks, a computer that slept) */
@@ -40,9 +42,9 @@ export interface LockOptions {
  * @throws IbkError `in_use`: another process holds it; details name it
  */
 export async function acquireLock(folder: string, options: LockOptions): Promise<StoreLock> {
-  const db = takeSystemLock(folder);
   const path = join(folder, 'holder.json');
   const own = ownHolder(options.command, options.clock.now());
+  const db = await takeSystemLock(folder, own, options);
   try {
     await removeStaleHolder(path, own, options);
     writeHolder(path, own);
@@ -71,7 +73,14 @@ export function requireLockFiles(folder: string): void {
   for (const name of ['lock', 'lock-journal', 'lock-wal', 'lock-shm', 'holder.json']) requireOwnFile(files, name);
 }
 
-function takeSystemLock(folder: string): SqliteDatabase {
+/**
+ * Somebody who only looks holds the lock for a moment, and a writer is not named before he has written holder.json: neither is told as a writer nobody knows.
+ */
+async function takeSystemLock(
+  folder: string,
+  own: LockHolder,
+  { clock, signal }: LockOptions,
+): Promise<SqliteDatabase> {
   const path = join(folder, 'lock');
   requireLockFiles(folder);
   try {
@@ -79,13 +88,20 @@ function takeSystemLock(folder: string): SqliteDatabase {
   } catch (error) {
     if (codeOf(error) !== 'EEXIST') throw error;
   }
-  const db = tryLock(path) ?? tryLock(emptied(path));
-  if (db !== undefined) return db;
-  throw inUse(readHolder(join(folder, 'holder.json')), 'locked');
+  for (let tries = 1; ; tries++) {
+    const lock = tryLock(path);
+    if (typeof lock !== 'string') return lock;
+    if (lock === 'no_lock') emptied(path);
+    const holder = readHolder(join(folder, 'holder.json'));
+    const isKnown = holder !== undefined && judgeHolder(holder, own) !== 'gone';
+    if (lock === 'busy' && (isKnown || tries >= MOST_TRIES)) throw inUse(isKnown ? holder : undefined, 'locked');
+    if (tries >= MOST_TRIES) throw notALock(path);
+    if (lock === 'busy') await clock.sleep(TRY_EVERY_MS, signal);
+  }
 }
 
-/** Undefined: it is no database. @throws IbkError `in_use`; system errors */
-function tryLock(path: string): SqliteDatabase | undefined {
+/** `no_lock`: it is no database. @throws system errors */
+function tryLock(path: string): SqliteDatabase | 'busy' | 'no_lock' {
   const db = openSqlite(path);
   try {
     db.pragma('busy_timeout = 0');
@@ -93,20 +109,26 @@ function tryLock(path: string): SqliteDatabase | undefined {
     return db;
   } catch (error) {
     db.close();
-    if (codeOf(error) === 'SQLITE_NOTADB') return undefined;
-    if (codeOf(error) === 'SQLITE_BUSY') throw inUse(readHolder(join(dirname(path), 'holder.json')), 'locked');
+    if (codeOf(error) === 'SQLITE_NOTADB') return 'no_lock';
+    if (codeOf(error) === 'SQLITE_BUSY') return 'busy';
     throw error;
   }
+}
+
+function notALock(path: string): IbkError {
+  return new IbkError('damaged', `The lock of this backup is no lock: ${path}.`, {
+    reason: 'store_record',
+    hint: `Remove ${path}, then run the same command again.`,
+  });
 }
 
 /**
  * A disk or a person has put something into the lock, which ought to be empty. SQLite could read it, so nobody holds it; and if somebody takes it meanwhile,
  * he has emptied it before: its content means nothing, and a file is not replaced by another.
  */
-function emptied(path: string): string {
+function emptied(path: string): void {
   const { O_WRONLY, O_TRUNC, O_NOFOLLOW = 0, O_NONBLOCK = 0 } = fs.constants;
   fs.closeSync(fs.openSync(path, O_WRONLY | O_TRUNC | O_NOFOLLOW | O_NONBLOCK));
-  return path;
 }
 
 /** Somebody left holder.json. With the system's lock won, on this computer he is gone; on a share he may not be. */
