@@ -1,6 +1,6 @@
 /**
  * Debian's idevicebackup2 backs the simulated iPhone up, in full and after a change, for every generation, plain and encrypted; a reader
- * that shares no code with ibk then finds exactly the phone's content. Run side by side: idevicebackup2 spends most of its time asleep.
+ * that shares no code with ibk then finds exactly the phone's content, and so does ibk's own. Run side by side: idevicebackup2 spends most of its time asleep.
  */
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -8,12 +8,15 @@ import { expect, test } from 'vitest';
 import type { IosId } from '../../src/sim/index.js';
 import { readBackup } from '../support/backup-reader.js';
 import { type DebianBench, withPhone } from '../support/debian-phone.js';
+import { readTree } from '../support/read-tree.js';
 import { describeWithTools } from '../support/tools.js';
 
 async function expectContent({ phone, root, sim }: DebianBench, password: string | undefined): Promise<void> {
   const read = readBackup(join(root, phone.udid), password);
   expect(read.problems).toEqual([]);
-  expect(read.tree).toEqual({ ...(await phone.content.tree(password !== undefined)) });
+  const tree = { ...(await phone.content.tree(password !== undefined)) };
+  expect(read.tree).toEqual(tree);
+  expect(await readTree(join(root, phone.udid), password)).toEqual(tree);
   expect(sim.violations).toEqual([]);
 }
 
