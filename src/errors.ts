@@ -117,8 +117,21 @@ export const ERROR_CATALOG = {
 
 export type ErrorCode = keyof typeof ERROR_CATALOG;
 
-/** What a job was doing. The order is that of a backup; `pair` and `passcode` appear only when the device waits for a person. */
-export type Phase = 'connect' | 'pair' | 'passcode' | 'scan' | 'receive' | 'finish' | 'check' | 'commit';
+/**
+ * What a job was doing. A backup: connect pair passcode scan receive finish check commit; a restore: verify connect passcode send finish. `pair` and `passcode`
+ * appear only when the device waits for a person.
+ */
+export type Phase =
+  | 'connect'
+  | 'pair'
+  | 'passcode'
+  | 'scan'
+  | 'receive'
+  | 'finish'
+  | 'check'
+  | 'commit'
+  | 'verify'
+  | 'send';
 
 export interface IbkErrorInit {
   /** What it means, above all whether the last good backup is safe. One or more whole sentences. */

@@ -18,8 +18,9 @@ export interface DeviceFacts {
 export interface StartEvent {
   readonly type: 'start';
   readonly udid: string;
-  readonly command: 'backup';
-  readonly kind: BackupKind;
+  readonly command: 'backup' | 'restore';
+  /** Of a backup. */
+  readonly kind: BackupKind | null;
   readonly encrypted: boolean;
   readonly link: Link;
   readonly device: DeviceFacts;
@@ -117,6 +118,22 @@ export interface BackupSummary {
   readonly device: DeviceFacts;
 }
 
+export interface RestoreSummary {
+  readonly type: 'restored';
+  readonly udid: string;
+  readonly code: 'ok';
+  readonly exit: 0;
+  readonly device: DeviceFacts;
+  /** The version's id, whole; null for a folder that ibk has not taken in. */
+  readonly version: string | null;
+  readonly madeAt: Date | null;
+  readonly filesSent: number;
+  readonly bytesSent: number;
+  readonly durationSeconds: number;
+  /** The phone restarts by itself; what it received is in place afterwards. */
+  readonly restarts: boolean;
+}
+
 export interface ErrorEvent {
   readonly type: 'error';
   readonly udid: string | null;
@@ -138,6 +155,7 @@ export type OperationEvent =
   | FileErrorEvent
   | WarningEvent
   | BackupSummary
+  | RestoreSummary
   | ErrorEvent
   | SeveralSummary;
 

@@ -5,6 +5,7 @@ type Load = () => Promise<CommandSpec>;
 
 const COMMANDS: readonly (readonly [words: readonly string[], load: Load])[] = [
   [['backup'], async () => (await import('./backup.js')).backupCommand],
+  [['restore'], async () => (await import('./restore.js')).restoreCommand],
   [['list', 'ls'], async () => (await import('./list.js')).listCommand],
   [['find'], async () => (await import('./find.js')).findCommand],
   [['extract'], async () => (await import('./extract.js')).extractCommand],

@@ -14,6 +14,8 @@ const DOING: Readonly<Record<Phase, string>> = {
   finish: 'finishing',
   check: 'checking',
   commit: 'saving',
+  verify: 'looking through the backup',
+  send: 'sending',
 };
 
 /** What is known when a backup fails. */

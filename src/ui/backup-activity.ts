@@ -91,6 +91,10 @@ function activity(job: JobState, context: ActivityContext, width: number): [stri
       const files = countOf(job.progress?.filesDone ?? 0, 'file');
       return [`${padEnd(`${spinner} Saving`, DETAIL_COLUMN)}${files} in place, committing`];
     }
+    case 'verify':
+      return [justify(`${spinner} Looking through the backup`, elapsed, width)];
+    case 'send':
+      return moving(job, context, `${spinner} Sending    `, ['keep the cable in'], width);
   }
 }
 
@@ -113,18 +117,29 @@ function promptLine(
 }
 
 function receiving(job: JobState, context: ActivityContext, spinner: string, width: number): [string, string?] {
+  if (job.progress === undefined) return [`${spinner} Receiving`];
+  return moving(job, context, `${spinner} Receiving  `, [], width);
+}
+
+/** A bar where the phone tells a percentage; below it pace, files, and what else is worth a word. */
+function moving(
+  job: JobState,
+  context: ActivityContext,
+  head: string,
+  remarks: readonly string[],
+  width: number,
+): [string, string?] {
   const { glyphs } = context.screen;
   const { progress } = job;
-  if (progress === undefined) return [`${spinner} Receiving`];
+  if (progress === undefined) return [head.trimEnd()];
   const amount = arrived(progress.bytesDone, progress.bytesTotal);
-  const head = `${spinner} Receiving  `;
   let first = `${head}${amount}`;
   if (progress.percent !== null) {
     const tail = ` ${formatPercent(progress.percent).padStart(4)}  ${amount}`;
     const cells = Math.min(BAR_CELLS, width - displayWidth(head) - displayWidth(tail));
     first = cells < 8 ? `${head}${tail.trimStart()}` : `${head}${bar(progress.percent, cells, glyphs)}${tail}`;
   }
-  return [first, `  ${receivingFacts(job, context).join(` ${glyphs.dot} `)}`];
+  return [first, `  ${[...movingFacts(job, context), ...remarks].join(` ${glyphs.dot} `)}`];
 }
 
 /** Bytes that have arrived; of a total only if the phone told one. */
@@ -132,7 +147,7 @@ export function arrived(done: number, total: number | null): string {
   return total === null ? formatBytes(done) : `${formatBytes(done)} of ${formatBytes(total)}`;
 }
 
-function receivingFacts(job: JobState, { nowMs, stallSeconds }: ActivityContext): string[] {
+function movingFacts(job: JobState, { nowMs, stallSeconds }: ActivityContext): string[] {
   const { progress } = job;
   if (progress === undefined) return [];
   const silent = silentSeconds(job, nowMs);
@@ -163,7 +178,7 @@ export function shortActivity(job: JobState, context: ActivityContext, glyphs: G
       job.prompt.event.prompt === 'trust' ? `tap Trust on the ${noun}` : `enter the passcode on the ${noun}`;
     return justify(`${glyphs.attention} ${words}`, waiting, width);
   }
-  if (job.phase === 'receive' && job.progress !== undefined) {
+  if ((job.phase === 'receive' || job.phase === 'send') && job.progress !== undefined) {
     const { percent, bytesDone, bytesTotal, bytesPerSecond, etaSeconds } = job.progress;
     const silent = silentSeconds(job, nowMs);
     const parts = [
@@ -193,4 +208,6 @@ export const PHASE_WORDS: Record<JobState['phase'], string> = {
   finish: 'finishing on the %',
   check: 'checking',
   commit: 'saving',
+  verify: 'looking through the backup',
+  send: 'sending',
 };

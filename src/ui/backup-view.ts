@@ -2,7 +2,7 @@
  * Shows a backup while it runs: live on a terminal, as log lines elsewhere, as JSON lines, or not at all. A view is told
  * the events in order and is closed when the job is over; it never throws into the job.
  */
-import type { EventSink, OperationEvent, WarningEvent } from '../events.js';
+import type { EventSink, OperationEvent, SeveralSummary, WarningEvent } from '../events.js';
 import type { Clock } from '../io/clock.js';
 import { backupLines, shortActivity } from './backup-activity.js';
 import { failureWords, severalLines, summaryLines } from './backup-summary.js';
@@ -12,6 +12,7 @@ import { LiveArea } from './live.js';
 import { changeWords, LOG_EVERY_MS, logLine, stillWords } from './log-lines.js';
 import { eventToJson, jsonLine } from './ndjson.js';
 import { type JobState, Jobs, type KnownDevice } from './progress-state.js';
+import { restoredLines, severalRestoredLines } from './restore-screen.js';
 import type { OutputStream, Screen, Terminal } from './terminal.js';
 import { displayWidth, padEnd, printable, shorten } from './text.js';
 
@@ -66,7 +67,7 @@ export function quietView({ terminal, clock, devices }: ViewContext): BackupView
     onEvent: (event) => {
       jobs.apply(event);
       if (event.type === 'summary' && event.filesFailed > 0) printLines(summaryLines(event, terminal, false), screen);
-      if (event.type === 'several' && event.exit !== 0) printLines(severalLines(jobs.all(), event, screen), screen);
+      if (event.type === 'several' && event.exit !== 0) printLines(severalEnding(jobs.all(), event, screen), screen);
     },
     stopping: () => {},
     close: async () => {},
@@ -109,7 +110,8 @@ class Ending {
   note(event: OperationEvent): void {
     const { terminal, devices } = this.#context;
     const screen = terminal.err;
-    if (event.type === 'several') this.#summary = severalLines(this.#jobs.all(), event, screen);
+    if (event.type === 'several') this.#summary = severalEnding(this.#jobs.all(), event, screen);
+    if (event.type === 'restored' && devices.length === 1) this.#summary = restoredLines(event, screen);
     if (event.type === 'summary' && devices.length === 1) {
       this.#summary = summaryLines(event, terminal, devices[0]?.isFirstBackup === true);
     }
@@ -140,7 +142,7 @@ export function plainView(context: ViewContext, write: (line: string) => void, d
       }
       const now = clock.monotonic();
       for (const job of jobs.all()) {
-        if (job.summary !== undefined || job.error !== undefined) continue;
+        if (isDone(job) || job.error !== undefined) continue;
         if (now - (spoke.get(job) ?? job.sinceMs) >= LOG_EVERY_MS) say(job, stillWords(job, now));
       }
     }
@@ -150,8 +152,9 @@ export function plainView(context: ViewContext, write: (line: string) => void, d
     onEvent: (event) => {
       const job = jobs.apply(event);
       if (event.type === 'several') {
-        const good = jobs.all().filter(({ summary }) => summary !== undefined).length;
-        return say(undefined, `${good} of ${jobs.all().length} devices backed up, ${event.code}, exit ${event.exit}`);
+        const good = jobs.all().filter(isDone).length;
+        const did = isRestore(jobs.all()) ? 'restored' : 'backed up';
+        return say(undefined, `${good} of ${jobs.all().length} devices ${did}, ${event.code}, exit ${event.exit}`);
       }
       // On a screen the error of a single device follows in full.
       if (event.type === 'error' && !dated && jobs.all().length === 1) return;
@@ -204,6 +207,18 @@ export function liveView(context: ViewContext): BackupView {
   };
 }
 
+function isDone({ summary, restored }: JobState): boolean {
+  return summary !== undefined || restored !== undefined;
+}
+
+function isRestore(jobs: readonly JobState[]): boolean {
+  return jobs.some(({ start }) => start?.command === 'restore');
+}
+
+function severalEnding(jobs: readonly JobState[], event: SeveralSummary, screen: Screen): string[] {
+  return isRestore(jobs) ? severalRestoredLines(jobs, event, screen) : severalLines(jobs, event, screen);
+}
+
 function severalActivity(jobs: readonly JobState[], moment: Parameters<typeof backupLines>[1]): string[] {
   const { screen } = moment;
   const { glyphs, style } = screen;
@@ -221,7 +236,7 @@ function severalActivity(jobs: readonly JobState[], moment: Parameters<typeof ba
 function severalWords(job: JobState, moment: Parameters<typeof backupLines>[1]): [string, (text: string) => string] {
   const { glyphs, style } = moment.screen;
   if (job.error !== undefined) return [`${glyphs.failed} ${failureWords(job.error, false)}`, style.failed];
-  if (job.summary !== undefined) return [`${glyphs.ok} done`, style.done];
+  if (isDone(job)) return [`${glyphs.ok} done`, style.done];
   return [shortActivity(job, moment, glyphs), job.prompt === undefined ? (text) => text : style.attention];
 }
 

@@ -5,16 +5,19 @@ import type {
   BackupPlan,
   DeviceInfo,
   DoctorReport,
+  EncryptionStatus,
   LastBackup,
   ListedDevice,
   ListedLock,
   ListedVersion,
+  RestorePlan,
   VerifyReport,
 } from '../operations/results.js';
 import type { ListedPlace } from '../operations/list-places.js';
 import type { IbkError } from '../errors.js';
 import { formatUtc } from '../figures.js';
 import { errorBody, type Json } from './ndjson.js';
+import { comesBack, erased, leftOut } from './restore-words.js';
 import { shortVersion } from './versions.js';
 
 const time = (date: Date | null): string | null => (date === null ? null : formatUtc(date));
@@ -243,4 +246,35 @@ export function unpairDocument(device: { readonly udid: string; readonly name: s
 /** The one document of a finite command that failed, and the last line of a job that could not begin. */
 export function errorDocument(error: IbkError, udid: string | null, now: Date): Json {
   return { v: 1, type: 'error', time: formatUtc(now), udid, ...errorBody(error) };
+}
+
+export function restorePlanDocument(plan: RestorePlan, now: Date): Json {
+  const { source, device } = plan;
+  return {
+    v: 1,
+    type: 'plan',
+    time: formatUtc(now),
+    version: source.version === null ? null : shortVersion(source.version),
+    made_at: time(source.madeAt),
+    udid: plan.udid,
+    device: { name: device.name, model: device.model, product_type: device.productType, ios: device.ios },
+    files: source.files,
+    bytes: source.bytes,
+    checks: plan.checks.map(({ check, state, code, message, hint }) => ({ check, state, code, message, hint })),
+    comes_back: comesBack(plan).map(({ slug }) => slug),
+    left_out: leftOut(plan).map(({ slug }) => slug),
+    erased: erased(plan),
+  };
+}
+
+export function encryptionDocument(status: EncryptionStatus): Json {
+  return {
+    v: 1,
+    type: 'encryption',
+    udid: status.udid,
+    name: status.name,
+    encrypted: status.encrypted,
+    passcode_set: status.passcodeSet,
+    forced_by_management: status.forcedByManagement,
+  };
 }

@@ -26,7 +26,7 @@ export interface CommandHelp {
 }
 
 export const COMMAND_GROUPS: readonly (readonly [group: string, commands: readonly string[]])[] = [
-  ['Everyday', ['backup', 'list', 'find', 'extract', 'info', 'encrypt']],
+  ['Everyday', ['backup', 'restore', 'list', 'find', 'extract', 'info', 'encrypt']],
   ['Trust it', ['verify', 'doctor', 'unlock']],
   ['Connection', ['devices', 'pair', 'unpair']],
   ['Automation', ['sim']],

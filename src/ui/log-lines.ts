@@ -23,6 +23,7 @@ export const LOG_EVERY_MS = 30_000;
 export function changeWords(event: OperationEvent, job: JobState): string | undefined {
   switch (event.type) {
     case 'start':
+      if (event.command === 'restore') return `restore started, ${linkWords([event.link])}`;
       return `backup started, ${event.kind}, ${linkWords([event.link])}, ${event.encrypted ? 'encrypted' : 'not encrypted'}`;
     case 'prompt':
       // Answered may be refused: what came of it is told by what follows.
@@ -48,6 +49,8 @@ export function changeWords(event: OperationEvent, job: JobState): string | unde
       const version = `version ${shortVersion(event.version)}`;
       return `done, ${version}${missing}, ${amount}, ${formatDuration(event.durationSeconds)}`;
     }
+    case 'restored':
+      return `done, ${countOf(event.filesSent, 'file')}, ${formatBytes(event.bytesSent)} sent, ${formatDuration(event.durationSeconds)}`;
     case 'error':
       return `failed, ${failureWords(event.error, true)}`;
     default:
@@ -61,10 +64,11 @@ export function stillWords(job: JobState, nowMs: number): string {
   if (job.prompt !== undefined)
     return `waiting for ${job.prompt.event.prompt === 'trust' ? 'Trust' : 'the passcode'}, ${soFar}`;
   const { progress } = job;
-  if (job.phase !== 'receive' || progress === undefined) return `${phaseWords(job)}, ${soFar}`;
+  const isMoving = job.phase === 'receive' || job.phase === 'send';
+  if (!isMoving || progress === undefined) return `${phaseWords(job)}, ${soFar}`;
   const silent = silentSeconds(job, nowMs);
   return [
-    `receiving${progress.percent === null ? '' : ` ${formatPercent(progress.percent)}`}`,
+    `${phaseWords(job)}${progress.percent === null ? '' : ` ${formatPercent(progress.percent)}`}`,
     formatBytes(progress.bytesDone),
     ...(silent >= 60
       ? [`no data for ${formatDuration(silent)}`]
@@ -81,6 +85,8 @@ function phaseWords({ phase, productType }: JobState): string {
   if (phase === 'finish') return `finishing on the ${deviceNoun(productType)}`;
   if (phase === 'check') return 'checking what arrived';
   if (phase === 'commit') return 'saving';
+  if (phase === 'verify') return 'looking through the backup';
+  if (phase === 'send') return 'sending';
   return phase === 'receive' ? 'receiving' : `waiting for the ${deviceNoun(productType)}`;
 }
 

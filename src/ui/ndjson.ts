@@ -1,6 +1,6 @@
 /** Events as JSON lines: one object a line, snake_case, every field always there. The schemas describe these. */
 import type { IbkError } from '../errors.js';
-import type { BackupSummary, OperationEvent, SeveralSummary } from '../events.js';
+import type { BackupSummary, OperationEvent, RestoreSummary, SeveralSummary } from '../events.js';
 import { formatUtc } from '../figures.js';
 import { shortVersion } from './versions.js';
 
@@ -12,7 +12,8 @@ const whole = (value: number | null): number | null => (value === null ? null : 
 
 export function eventToJson(event: OperationEvent, now: Date): Json {
   const udid = event.type === 'several' ? null : event.udid;
-  const head = { v: 1, type: event.type === 'several' ? 'summary' : event.type, time: formatUtc(now), udid };
+  const type = event.type === 'several' || event.type === 'restored' ? 'summary' : event.type;
+  const head = { v: 1, type, time: formatUtc(now), udid };
   return { ...head, ...bodyOf(event) };
 }
 
@@ -44,6 +45,8 @@ function bodyOf(event: OperationEvent): { [key: string]: Json } {
       return { reason: event.reason, message: event.message, hint: event.hint };
     case 'summary':
       return summaryBody(event);
+    case 'restored':
+      return restoredBody(event);
     case 'error':
       return errorBody(event.error);
     case 'several':
@@ -71,6 +74,18 @@ function summaryBody(summary: BackupSummary): { [key: string]: Json } {
     history_bytes: summary.historyBytes,
     duration_seconds: tenths(summary.durationSeconds),
     path: summary.path,
+  };
+}
+
+function restoredBody(summary: RestoreSummary): { [key: string]: Json } {
+  return {
+    code: summary.code,
+    exit: summary.exit,
+    version: summary.version === null ? null : shortVersion(summary.version),
+    files_sent: summary.filesSent,
+    bytes_sent: summary.bytesSent,
+    duration_seconds: tenths(summary.durationSeconds),
+    restarts: summary.restarts,
   };
 }
 

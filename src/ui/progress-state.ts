@@ -1,6 +1,13 @@
 /** What is known of each running job, folded from its events. The live area, the log lines and the summary read it. */
 import type { IbkError, Phase } from '../errors.js';
-import type { BackupSummary, OperationEvent, ProgressEvent, PromptEvent, StartEvent } from '../events.js';
+import type {
+  BackupSummary,
+  OperationEvent,
+  ProgressEvent,
+  PromptEvent,
+  RestoreSummary,
+  StartEvent,
+} from '../events.js';
 
 export interface JobState {
   readonly udid: string;
@@ -17,6 +24,7 @@ export interface JobState {
   /** When the last byte was told of. */
   lastByteMs: number;
   summary: BackupSummary | undefined;
+  restored: RestoreSummary | undefined;
   error: IbkError | undefined;
 }
 
@@ -41,6 +49,7 @@ export function newJob(device: KnownDevice, nowMs: number): JobState {
     progress: undefined,
     lastByteMs: nowMs,
     summary: undefined,
+    restored: undefined,
     error: undefined,
   };
 }
@@ -95,6 +104,10 @@ function update(job: JobState, event: Exclude<OperationEvent, { type: 'several' 
       return;
     case 'summary':
       job.summary = event;
+      job.prompt = undefined;
+      return;
+    case 'restored':
+      job.restored = event;
       job.prompt = undefined;
       return;
     case 'error':

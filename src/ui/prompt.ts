@@ -28,12 +28,12 @@ export async function confirm(question: string, answeredBy: string, asking: Aski
       reason: 'needs_answer',
     });
   }
-  const answer = await readAnswer(`${question} [y/N] `, asking);
+  const answer = await askLine(`${question} [y/N] `, asking);
   return /^y(es)?$/i.test(answer.trim());
 }
 
 /** The terminal itself echoes and edits the line; we only wait for it. End of input is an empty answer. */
-async function readAnswer(prompt: string, { terminal, signal }: Asking): Promise<string> {
+export async function askLine(prompt: string, { terminal, signal }: Asking): Promise<string> {
   signal.throwIfAborted();
   terminal.err.write(prompt);
   const lines = createInterface({ input: terminal.stdin, output: new PassThrough().resume(), terminal: false });

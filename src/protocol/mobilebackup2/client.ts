@@ -12,6 +12,8 @@ import {
   changePasswordRequest,
   helloRequest,
   type PasswordChange,
+  type RestoreRequest,
+  restoreRequest,
 } from './requests.js';
 
 export class MobileBackup2 {
@@ -47,6 +49,11 @@ export class MobileBackup2 {
   /** Serves the phone until its final answer. @throws as `DeviceLink.exchange` */
   async backup(request: BackupRequest, host: DeviceLinkHost, events: LinkEvents): Promise<FinalAnswer> {
     return readFinalAnswer(await this.link.exchange(backupRequest(request), host, events));
+  }
+
+  /** Serves the phone until its final answer; it restarts by itself soon after. @throws as `DeviceLink.exchange` */
+  async restore(request: RestoreRequest, host: DeviceLinkHost, events: LinkEvents): Promise<FinalAnswer> {
+    return readFinalAnswer(await this.link.exchange(restoreRequest(request), host, events));
   }
 
   /** The phone has no business with a disk here; iOS 13 and later wants its passcode. @throws as `DeviceLink.exchange` */

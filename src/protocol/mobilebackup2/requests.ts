@@ -5,6 +5,7 @@
  * |-------------|-----------------------------------------------------------------------------------------------|
  * | Hello       | SupportedProtocolVersions: reals                                                              |
  * | Backup      | TargetIdentifier, SourceIdentifier; Options {ForceFullBackup} only when forcing               |
+ * | Restore | TargetIdentifier, SourceIdentifier; Options as below |
  * | ChangePassword | TargetIdentifier; OldPassword, NewPassword: on has the new one, off the old one, a change both |
  */
 import { type PlistDict, PlistReal, plistDict } from '../../plist/value.js';
@@ -44,5 +45,34 @@ export function changePasswordRequest({ udid, oldPassword, newPassword }: Passwo
     TargetIdentifier: udid,
     OldPassword: oldPassword,
     NewPassword: newPassword,
+  });
+}
+
+/** As idevicebackup2 sends them; a `RestoreShouldReboot` that is left out means true (inferred). */
+export interface RestoreRequest {
+  readonly udid: string;
+  /** Names the backup in the phone's paths. */
+  readonly source: string;
+  readonly systemFiles: boolean;
+  readonly preserveSettings: boolean;
+  readonly removeOthers: boolean;
+  readonly copyFirst: boolean;
+  readonly reboot: boolean;
+  readonly password: string | undefined;
+}
+
+export function restoreRequest(request: RestoreRequest): PlistDict {
+  return plistDict({
+    MessageName: 'Restore',
+    TargetIdentifier: request.udid,
+    SourceIdentifier: request.source,
+    Options: plistDict({
+      RestoreSystemFiles: request.systemFiles,
+      RestoreShouldReboot: request.reboot,
+      RestoreDontCopyBackup: !request.copyFirst,
+      RestorePreserveSettings: request.preserveSettings,
+      RemoveItemsNotRestored: request.removeOthers,
+      Password: request.password,
+    }),
   });
 }

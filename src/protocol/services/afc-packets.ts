@@ -28,8 +28,8 @@ export const AFC_OP = {
 
 export type AfcOperation = keyof typeof AFC_OP;
 
-/** Open modes: idevicebackup2 opens its lock file with 2. */
-export const AFC_MODE = { read: 1, readWriteCreate: 2, writeTruncate: 3 } as const;
+/** Open modes: idevicebackup2 opens its lock file with 2, and the list of apps that it writes with 4. */
+export const AFC_MODE = { read: 1, readWriteCreate: 2, writeTruncate: 3, readWriteTruncate: 4 } as const;
 
 /** flock with LOCK_NB. */
 export const AFC_LOCK = { exclusive: 6, unlock: 12 } as const;
