@@ -79,19 +79,14 @@ test('each refusal comes before the first byte, all of them at once', async () =
 });
 
 test('a phone that asks for what is not its own gets nothing', async () => {
-  for (const attack of [
-    'parent:download',
-    'absolute:download',
-    'other-device:download',
-    'ibk-inside:list',
-    'parent:upload',
-    'parent:copy-to',
-  ]) {
-    await using phone = await plugIn(home, { scenarios: ['paired', `attack=${attack}`] });
-    const root = join(home, `attacked-${attack.replace(':', '-')}`);
+  const root = join(home, 'attacked');
+  {
     await using quiet = await plugIn(home, { scenarios: ['paired'] });
     expect((await quiet.ibk(['backup', '-q', '-o', root])).exit).toBe(0);
-    const parent = treeHash(root);
+  }
+  const parent = treeHash(root);
+  for (const attack of ['parent:download', 'other-device:download', 'ibk-inside:list', 'parent:copy-to']) {
+    await using phone = await plugIn(home, { scenarios: ['paired', `attack=${attack}`] });
     const { exit, stderr } = await phone.ibk(['restore', '--yes', '-q', '-o', root]);
     expect([attack, exit]).toEqual([attack, 16]);
     expect(stderr).toContain('It got nothing');
