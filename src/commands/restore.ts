@@ -33,10 +33,10 @@ export const restoreCommand: CommandSpec = {
       { flags: '--skip-apps', words: 'do not have the App Store send the apps again' },
     ],
     examples: [
-      ['ibk restore --dry-run', 'what would happen, and what is in the way'],
+      ['ibk restore --dry-run', 'what would happen'],
       ['ibk restore m2xq8d04 --to "Anna\'s iPhone"', 'an earlier version'],
-      ['ibk restore ~/old/00008120-000A1D2E0C88401E', 'the folder of another tool'],
-      ['ibk restore golden --to all --yes', 'a rack of phones, from a script'],
+      ['ibk restore ./00008120-000A1D2E0C88401E', 'the folder of another tool'],
+      ['ibk restore t3w8n6c1 --to all --yes', 'a rack of phones'],
     ],
     note: 'Apps come back from the App Store. Find My must be off. The backup is only read. --system and --settings of idevicebackup2 are the default here.',
     codes: [

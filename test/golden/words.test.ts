@@ -17,6 +17,7 @@ const HELP: readonly (readonly [string, readonly string[]])[] = [
   ['version', ['-V']],
   ...[
     'backup',
+    'restore',
     'list',
     'find',
     'extract',

@@ -83,7 +83,10 @@ export function transcript(args: readonly string[], { stdout, stderr, exit }: Ra
 export function masked(text: string, home: string): string {
   return text
     .replaceAll(home, '~')
-    .replace(/(?<= {2}|version |"|· |of |; | in |\()(?!messages\b)[g-hj-km-np-tv-z][0-9a-hj-km-np-tv-z]{7}\b/g, 'v0123456')
+    .replace(
+      /(?<= {2}|version |"|· |of |; | in |\()(?!messages\b)[g-hj-km-np-tv-z][0-9a-hj-km-np-tv-z]{7}\b/g,
+      'v0123456',
+    )
     .replace(/\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ/g, 'YYYY-MM-DDThh:mm:ssZ')
     .replace(/\d{4}-\d\d-\d\d \d\d:\d\d(:\d\d)?/g, (date) => 'YYYY-MM-DD hh:mm:ss'.slice(0, date.length))
     .replace(/^\d\d:\d\d:\d\d /gm, 'hh:mm:ss ')
