@@ -76,11 +76,11 @@ test('a plain backup: paths, long, sums, patterns, apps, types, nothing', { time
     ['info', 'latest'],
     ['info', 'latest:HomeDomain'],
     ['list', '--max-age', '1d'],
-    ['list', '--max-age', '0'],
     ['list', 'latest', '--max-age', '1d'],
   );
   await expect(text()).toMatchFileSnapshot(golden('files'));
 
+  expect((await ibk(['list', '--max-age', '1s', '-q'])).exit).toBe(4);
   const all = await lines('list', 'latest');
   await expectContent(phone, all, false);
   expect(all.at(-1)).toMatchObject({ type: 'summary', command: 'list', files: all.length - 1 });
