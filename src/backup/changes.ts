@@ -113,7 +113,8 @@ function lineFor(
   file: OverlayFile | null,
   from: string | null,
 ): ChangeLine | undefined {
-  const old = catalog.file(path) ?? unknownFile(ctx, path);
+  // Before the first backup the catalog is empty: it need not be asked about each file.
+  const old = (from === null ? undefined : catalog.file(path)) ?? unknownFile(ctx, path);
   const k = old === null ? 'absent' : 'stored';
   if (file === null) return old === null ? undefined : { p: path, k, at: from, src: null, old, new: null };
   if (file.blob === null && file.lower === path) return undefined;
