@@ -1,8 +1,7 @@
 /**
  * SHA-256 beside receiving: a thread takes the checksum of large files while the next bytes arrive.
  *
- * Pieces lie in shared memory, which the thread is shown once: a message with a SharedArrayBuffer costs half a millisecond, and each makes V8 count its bytes
- * as new, so that it collects garbage all the time. Later messages are four numbers.
+ * Pieces lie in shared memory, which the thread is shown once: a message with a SharedArrayBuffer costs half a millisecond. Later messages are four numbers.
  *
  * The thread's program is text, not a module: it must run the same from the sources, the built package and a bundle.
  */
