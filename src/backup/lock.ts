@@ -25,6 +25,7 @@ const TRY_EVERY_MS = 100;
 export interface StoreLock {
   /** @throws IbkError `in_use` when somebody else took it meanwhile (a share with broken locks, a computer that slept) */
   check(): void;
+  /** Never throws for the disk's sake: it would hide what had gone wrong before. */
   release(): void;
 }
 
@@ -61,7 +62,11 @@ export async function acquireLock(folder: string, options: LockOptions): Promise
     },
     release: () => {
       clearInterval(renewal);
-      if (readHolder(path)?.nonce === own.nonce) fs.rmSync(path, { force: true });
+      try {
+        if (readHolder(path)?.nonce === own.nonce) fs.rmSync(path, { force: true });
+      } catch {
+        // A disk that takes nothing any more: the next one finds that this process is gone.
+      }
       db.close();
     },
   };

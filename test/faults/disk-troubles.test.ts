@@ -1,0 +1,197 @@
+/**
+ * A disk that fills up, fails, turns read-only or is pulled out at a known moment of a run of the built ibk. Each time: the documented code, a true word about
+ * the last good backup, that backup whole, and the next run succeeds. IBK_TEST_DISK_POINTS=all fills the disk at every change of a run, not at seven.
+ */
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { execFileSync } from 'node:child_process';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { ownHolder } from '../../src/backup/lock-holder.js';
+import { BackupStore } from '../../src/backup/store.js';
+import { type Disk, mountDisk, whyNoDisk } from '../support/disks.js';
+import { type Phone, plugIn } from '../support/phone.js';
+import { change, type PhoneState, readBack, stateOf } from '../support/phone-history.js';
+import { type During, IBK, type Ran, tempHome } from '../support/run-ibk.js';
+
+const LAST_GOOD = 'The last good backup \\(\\d{4}-\\d\\d-\\d\\d \\d\\d:\\d\\d\\) is as it was\\.';
+const HALF_WAY = 'Nothing is lost: the next ibk backup to this folder completes it first\\.';
+
+const home = tempHome();
+const reason = whyNoDisk('ext4') ?? whyNoDisk('tmpfs');
+let phone: Phone;
+let udid: string;
+/** What the phone held at the last good backup in each root. */
+const states = new Map<string, { readonly id: string; readonly state: PhoneState }>();
+
+beforeAll(async () => {
+  phone = await plugIn(home, { scenarios: ['paired'], ios: ['15'], files: 40, bytes: 400_000, listen: '127.0.0.1:0' });
+  udid = phone.sim.phones[0]?.udid ?? '';
+});
+afterAll(async () => {
+  await phone[Symbol.asyncDispose]();
+  rmSync(home, { recursive: true, force: true });
+});
+
+const newest = (root: string) => new BackupStore(root, udid).versions()[0]?.id ?? '';
+const run = (root: string, during?: During) => phone.ibk(['backup', '-q', '-o', root], during && { during });
+
+async function succeed(root: string): Promise<void> {
+  const state = await stateOf(phone.sim);
+  const ran = await run(root);
+  expect(ran.exit, ran.stderr).toBe(0);
+  states.set(root, { id: newest(root), state });
+}
+
+/** The last good backup, read through the library and compared with what the phone held then. */
+async function expectWhole(root: string): Promise<void> {
+  const { id, state } = states.get(root) ?? { id: '', state: new Map() };
+  expect(await readBack(root, udid, id, state)).toEqual({ right: state.size, lost: [], wrong: [] });
+  expect(await new BackupStore(root, udid).verify(id, { readData: true })).toMatchObject({ problems: [] });
+}
+
+function expectFailure(ran: Ran, what: RegExp): void {
+  expect(ran.stderr).toMatch(what);
+  expect(ran.stderr).toContain('destination · exit 14');
+  expect(ran.exit).toBe(14);
+}
+
+describe.skipIf(reason !== undefined)(`a disk in trouble${reason === undefined ? '' : ` (skipped: ${reason})`}`, () => {
+  describe('full', () => {
+    let disk: Disk;
+    let total: number;
+    const counted = join(home, 'count');
+    beforeAll(async () => {
+      disk = mountDisk('tmpfs');
+      await succeed(disk.path);
+      await change(phone.sim);
+      const env = { IBK_TEST_COUNT: counted };
+      expect((await phone.ibk(['backup', '-q', '-o', disk.path], { env, during: { at: '', run: '' } })).exit).toBe(0);
+      states.set(disk.path, { id: newest(disk.path), state: await stateOf(phone.sim) });
+      total = JSON.parse(readFileSync(counted, 'utf8')).any;
+    }, 180_000);
+    afterAll(() => disk[Symbol.dispose]());
+
+    test('at any moment', { timeout: 600_000 }, async () => {
+      const all = process.env['IBK_TEST_DISK_POINTS'] === 'all';
+      const step = all ? 1 : Math.floor(total / 7);
+      const filler = join(disk.path, 'filler');
+      const fill = `fallocate -l $(df --output=avail -B1 '${disk.path}' | tail -1) '${filler}'; cat /dev/zero >> '${filler}'`;
+      const outcomes: Record<string, number> = {};
+      for (let at = 1 + (all ? 0 : Math.floor(step / 2)); at <= total; at += step) {
+        await change(phone.sim);
+        const ran = await run(disk.path, { at: `any:${at}`, run: fill });
+        outcomes[`${ran.exit}`] = (outcomes[`${ran.exit}`] ?? 0) + 1;
+        if (ran.exit === 0) states.delete(disk.path);
+        else {
+          const full = `✗ The disk of the backup is full( while \\w+)?\\.\n {2}${LAST_GOOD}`;
+          expectFailure(ran, new RegExp(`${full}|✗ The backup is whole, but .*\\(ENOSPC\\)\\.\n {2}${HALF_WAY}`));
+          await expectWhole(disk.path);
+        }
+        rmSync(filler, { force: true });
+        await succeed(disk.path);
+        await expectWhole(disk.path);
+      }
+      expect(outcomes['14']).toBeGreaterThan(2);
+    });
+  });
+
+  describe('its own', () => {
+    let disk: Disk;
+    let root: string;
+    beforeAll(async () => {
+      // Where people mount disks; the root is the mount point itself.
+      disk = mountDisk('ext4', mkdtempSync('/mnt/ibk-test-'));
+      root = disk.path;
+      await succeed(root);
+    });
+    afterAll(() => disk[Symbol.dispose]());
+
+    const gone = (doing: string) => new RegExp(`✗ The disk of the backup is gone while ${doing}\\.\n {2}${LAST_GOOD}`);
+    const halfWay = (errno: string) => new RegExp(`stopped half way \\(${errno}\\)\\.\n {2}${HALF_WAY}`);
+
+    test.each([
+      ['pulled out while files arrive', 'create:12', 'umount -l', gone('receiving')],
+      ['pulled out before the commit is decided', 'fsync:2', 'umount -l', gone('saving')],
+      ['pulled out in the commit', 'rename:9', 'umount -l', halfWay('ENODEV')],
+      [
+        'that fails and turns read-only',
+        'create:12',
+        'mount -o remount,abort',
+        /read-only while receiving\.\n {2}The last/,
+      ],
+    ])('%s', { timeout: 120_000 }, async (_name, at, line, says) => {
+      await change(phone.sim);
+      const ran = await run(root, { at, run: `${line} '${root}'` });
+      const left = line.startsWith('umount') ? readdirSync(root) : [];
+      disk.unmount();
+      disk.mount();
+      expectFailure(ran, says);
+      expect(left).toEqual([]);
+      await expectWhole(root);
+      await succeed(root);
+      await expectWhole(root);
+    });
+
+    test('not mounted: nothing is written in its place', async () => {
+      disk.unmount();
+      const ran = await run(root);
+      expectFailure(ran, new RegExp(`^✗ Nothing is mounted at ${root}\\.\n {2}What is on the disk that belongs there`));
+      expect(ran.stderr).not.toContain('no earlier backup');
+      expect(readdirSync(root)).toEqual([]);
+      disk.mount();
+      await expectWhole(root);
+    });
+
+    test('a folder that takes nothing: what was decided is completed later', { timeout: 120_000 }, async () => {
+      await change(phone.sim);
+      const folder = join(root, udid);
+      execFileSync('chattr', ['+i', folder]);
+      const ran = await run(root);
+      expectFailure(ran, new RegExp(`${halfWay('EPERM').source}|may not be written while saving\\.\n {2}${LAST_GOOD}`));
+      await expectWhole(root);
+      execFileSync('chattr', ['-i', folder]);
+      await succeed(root);
+    });
+
+    test('mounted read-only', { timeout: 120_000 }, async () => {
+      const view = mkdtempSync(join(home, 'view-'));
+      execFileSync('mount', ['--bind', root, view]);
+      try {
+        execFileSync('mount', ['-o', 'remount,bind,ro', view]);
+        expectFailure(await run(view), new RegExp(`✗ The disk of the backup is read-only\\.\n {2}${LAST_GOOD}`));
+      } finally {
+        execFileSync('umount', [view]);
+      }
+      await expectWhole(root);
+    });
+
+    test('of another user', async () => {
+      const before = statSync(root).mtimeMs;
+      const nobody = { uid: 65_534, env: { HOME: '/nonexistent' } };
+      const ran = await phone.ibk(['backup', '-q', '-o', root], nobody);
+      expectFailure(ran, /✗ The backup folder may not be written\.\n/);
+      expect(ran.stderr).not.toContain('as it was');
+      expect(statSync(root).mtimeMs).toBe(before);
+      await expectWhole(root);
+    });
+
+    test('two at once: the second is told who the first is, and changes nothing', { timeout: 120_000 }, async () => {
+      await change(phone.sim);
+      const said = join(home, 'second');
+      const second = `'${process.execPath}' '${IBK}' backup -q -o '${root}' 2>'${said}'; echo "exit $?" >>'${said}'`;
+      const ran = await run(root, { at: 'create:12', run: `unset IBK_TEST_AT; ${second}` });
+      expect(ran.exit, ran.stderr).toBe(0);
+      expect(readFileSync(said, 'utf8')).toMatch(
+        /^✗ Another ibk is writing to the backup of Sim iPhone\.\n {2}It runs on host \S+, process \d+, since \d\d:\d\d\. Nothing was changed\.\n→ Wait for it, then run the same line again\.\n {2}in_use · exit 11\nexit 11\n$/,
+      );
+      await succeed(root);
+    });
+
+    test('a lock whose process has ended, and whose number is now of another', async () => {
+      const left = { ...ownHolder('ibk backup', Date.now()), started: '1' };
+      writeFileSync(join(root, '.ibk', udid, 'holder.json'), JSON.stringify(left));
+      await succeed(root);
+      expect(readdirSync(join(root, '.ibk', udid))).not.toContain('holder.json');
+    });
+  });
+});

@@ -1,0 +1,168 @@
+/**
+ * idevicebackup2 and file commands in the folder that ibk keeps: between its runs, in the middle of them, killed. Whatever happens, a version gives the bytes that
+ * the phone held, or says that they are lost; and the folder is what the program that was there last made of it.
+ */
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, afterEach, beforeEach, expect, test } from 'vitest';
+import { BackupStore } from '../../src/backup/store.js';
+import { startSimulator, type Simulator } from '../../src/sim/index.js';
+import { readBackup } from '../support/backup-reader.js';
+import { type Phone, plugIn } from '../support/phone.js';
+import { change, type PhoneState, placeOf, readBack, stateOf } from '../support/phone-history.js';
+import { cleanEnvironment, type During, KILL, tempHome } from '../support/run-ibk.js';
+import { expectValidLines } from '../support/schemas.js';
+import { describeWithTools } from '../support/tools.js';
+
+const OPTIONS = { scenarios: ['paired'], ios: ['15'], files: 30, bytes: 200_000 } as const;
+const home = tempHome();
+let phone: Phone;
+/** The same phone for the other program: one that plays to two computers at once has no answer for the second. */
+let twin: Simulator;
+let udid: string;
+let root: string;
+let states: Map<string, PhoneState>;
+
+beforeEach(async () => {
+  phone = await plugIn(home, OPTIONS);
+  twin = await startSimulator(OPTIONS);
+  udid = phone.sim.phones[0]?.udid ?? '';
+  root = mkdtempSync(join(home, 'root-'));
+  states = new Map();
+});
+afterEach(async () => {
+  await phone[Symbol.asyncDispose]();
+  await twin.close();
+});
+afterAll(() => rmSync(home, { recursive: true, force: true }));
+
+const versions = () => new BackupStore(root, udid).versions();
+const folder = () => join(root, udid);
+
+async function backup(during?: During) {
+  const state = await stateOf(phone.sim);
+  const ran = await phone.ibk(['backup', '-q', '-o', root], during && { during });
+  if (ran.exit === 0) states.set(versions()[0]?.id ?? '', state);
+  return ran;
+}
+
+/** A line that backs up the twin, for a shell in the middle of ibk. @param seconds it is killed after this long: the twin is silent by then */
+function other(seconds?: number): string {
+  const { HOME, PATH } = cleanEnvironment(home);
+  const killed = seconds === undefined ? '' : `timeout -s KILL ${seconds} `;
+  const env = `env -i HOME='${HOME}' PATH='${PATH}' USBMUXD_SOCKET_ADDRESS='${twin.listen}'`;
+  return `${env} ${killed}idevicebackup2 backup '${root}' </dev/null >/dev/null`;
+}
+const shell = (line: string) => execFileSync('sh', ['-c', `${line} || true`], { stdio: 'ignore' });
+
+/** Every version is right or says what it lost; `list` and `verify` say the same. @returns how much is lost, by version, newest first */
+async function lostOfAll(isListed = true): Promise<number[]> {
+  const listed = expectValidLines((await phone.ibk(['list', '--json', '-o', root])).stdout)[0]?.['devices'];
+  const [device] = listed as { versions: { version: string | null; files_lost: number }[] }[];
+  const found: number[] = [];
+  for (const { id, current } of versions()) {
+    const state = states.get(id);
+    if (state === undefined) continue;
+    const { lost, wrong } = await readBack(root, udid, id, state);
+    expect(wrong, id).toEqual([]);
+    if (!current && isListed)
+      expect(device?.versions.find(({ version }) => id.endsWith(version ?? '-'))?.files_lost).toBe(lost.length);
+    found.push(lost.length);
+  }
+  return found;
+}
+
+async function expectFolder(state: PhoneState): Promise<void> {
+  const { tree, problems } = readBackup(folder());
+  expect(problems).toEqual([]);
+  expect(new Map(Object.entries(tree).map(([path, { sha256 }]) => [path, sha256]))).toEqual(state);
+}
+
+describeWithTools('another program in the folder', ['idevicebackup2'], () => {
+  const options = { timeout: 180_000 };
+
+  test.each([
+    ['while files arrive', 'create:8', 'Nothing that was received now was kept'],
+    ['just before the commit is decided', 'fsync:2', 'Nothing that was received now was kept'],
+  ])('a whole run %s: ibk ends with 11 and touches nothing', options, async (_when, at, says) => {
+    expect((await backup()).exit).toBe(0);
+    await change(phone.sim);
+    await change(twin);
+    const ran = await backup({ at, run: other() });
+    expect(ran.stderr).toMatch(/^✗ Another program wrote into the backup folder during this backup\.\n/);
+    expect(ran.stderr).toContain(says);
+    expect(ran.exit).toBe(11);
+    const twinState = await stateOf(twin);
+    await expectFolder(twinState);
+    await change(phone.sim);
+    expect((await backup()).exit).toBe(0);
+    states.set(versions()[1]?.id ?? '', twinState);
+    expect(versions().map(({ origin }) => origin)).toEqual(['ibk', 'foreign', 'ibk']);
+    await expectFolder(await stateOf(phone.sim));
+    const [now, foreign, first] = await lostOfAll();
+    expect([now, foreign]).toEqual([0, 0]);
+    expect(first).toBeGreaterThan(0);
+  });
+
+  test('a whole run in the middle of the commit: both are kept', options, async () => {
+    expect((await backup()).exit).toBe(0);
+    await change(phone.sim);
+    await change(twin);
+    const state = await stateOf(phone.sim);
+    const ran = await backup({ at: 'rename:6', run: other() });
+    expect(ran.stderr).toContain('This backup is kept as a version; the folder is as the other program left it.');
+    expect(ran.exit).toBe(11);
+    states.set(versions().find(({ id, origin }) => origin === 'ibk' && !states.has(id))?.id ?? '', state);
+    // What was lost in those moments `verify` tells; the commit had counted before.
+    await lostOfAll(false);
+    await change(phone.sim);
+    expect((await backup()).exit).toBe(0);
+    await expectFolder(await stateOf(phone.sim));
+    expect((await lostOfAll(false))[0]).toBe(0);
+  });
+
+  test.each(['receive', 'finish'])('a run killed while the phone is at %s, between runs', options, async (phase) => {
+    expect((await backup()).exit).toBe(0);
+    await twin.close();
+    twin = await startSimulator({ ...OPTIONS, scenarios: ['paired', `silent=${phase}:60`] });
+    await change(twin);
+    shell(other(6));
+    await change(phone.sim);
+    const ran = await backup();
+    expect(ran.exit, ran.stderr).toBe(0);
+    await expectFolder(await stateOf(phone.sim));
+    expect((await lostOfAll())[0]).toBe(0);
+    const verified = await phone.ibk(['verify', '--read-data', '--json', '-o', root]);
+    expect(expectValidLines(verified.stdout)[0]).toMatchObject({ code: 'ok', problems: [] });
+  });
+
+  test('between a crash in the commit and the recovery', options, async () => {
+    expect((await backup()).exit).toBe(0);
+    await change(phone.sim);
+    await change(twin);
+    expect((await backup({ at: 'rename:6', run: KILL })).exit).toBeUndefined();
+    shell(other());
+    await lostOfAll();
+    await change(phone.sim);
+    expect((await backup()).exit).toBe(0);
+    await expectFolder(await stateOf(phone.sim));
+    expect((await lostOfAll())[0]).toBe(0);
+  });
+
+  test('cp, rm and touch between runs: what they took is lost, and nothing else is wrong', options, async () => {
+    expect((await backup()).exit).toBe(0);
+    const state = [...(await stateOf(phone.sim)).keys()];
+    const [removed, replaced, touched] = state.map((path) => join(folder(), placeOf(path)));
+    rmSync(removed ?? '');
+    shell(`touch '${touched}'`);
+    // In place, of the same size: no folder's time tells.
+    const bytes = readFileSync(replaced ?? '');
+    writeFileSync(replaced ?? '', Buffer.alloc(bytes.length, 7));
+    expect(await lostOfAll()).toEqual([2]);
+    const verified = await phone.ibk(['verify', '--read-data', '--json', '-o', root]);
+    expect(verified.exit).toBe(13);
+    const kinds = ['changed', 'missing'].map((kind) => expect.objectContaining({ kind }));
+    expect(expectValidLines(verified.stdout)[0]).toMatchObject({ problems: expect.arrayContaining(kinds) });
+  });
+});
