@@ -51,6 +51,8 @@ export class FolderTarget implements OutputTarget {
   /** In the folder of the file: the file systems of a folder and its parent may differ. */
   readonly #temporaryName = `.ibk-${randomBytes(6).toString('hex')}.part`;
   #half: string | undefined;
+  /** One piece of memory for all small files: each of its own would cost more than its copy. */
+  readonly #scratch = Buffer.allocUnsafeSlow(SMALL_BYTES);
 
   /** @param top absolute, and there; @param fresh it was made for this run */
   constructor(top: string, fresh: boolean, options: FolderOptions) {
@@ -67,7 +69,7 @@ export class FolderTarget implements OutputTarget {
   file(facts: EntryFacts, content: EntryContent, signal?: AbortSignal): Promise<Written> | Written {
     if (!writing(() => this.#mayWrite(facts))) return 'kept';
     if (content.storedBytes > SMALL_BYTES) return this.#largeFile(facts, content, signal);
-    const bytes = content.readWhole();
+    const bytes = content.readWhole(this.#scratch);
     writing(() => {
       const file = this.#begin(facts);
       try {

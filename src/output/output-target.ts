@@ -17,8 +17,8 @@ export interface EntryContent {
   readonly storedBytes: number;
   /** Exactly what comes: for formats that tell the size first. */
   plainBytes(): number;
-  /** All of it: only where `storedBytes` is at most SMALL_BYTES. */
-  readWhole(): Buffer;
+  /** All of it: only where `storedBytes` is at most SMALL_BYTES. What comes back may lie in `into`, which has room for so many. */
+  readWhole(into?: Buffer): Buffer;
   /** In pieces, each good until the next is asked for. */
   pieces(signal?: AbortSignal): AsyncGenerator<Buffer, void>;
 }

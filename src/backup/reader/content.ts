@@ -34,8 +34,8 @@ export class PlainContent implements FileContent {
     return this.storedBytes;
   }
 
-  readWhole(): Buffer {
-    return readSmall(this.#file, this.storedBytes);
+  readWhole(into?: Buffer): Buffer {
+    return readSmall(this.#file, this.storedBytes, into);
   }
 
   async *pieces(signal?: AbortSignal): AsyncGenerator<Buffer, void> {
@@ -91,8 +91,8 @@ export class EncryptedContent implements FileContent {
     return sealed - padding;
   }
 
-  readWhole(): Buffer {
-    const stored = readSmall(this.#file, this.storedBytes).subarray(this.#from);
+  readWhole(into?: Buffer): Buffer {
+    const stored = readSmall(this.#file, this.storedBytes, into).subarray(this.#from);
     // A file of no bytes may be stored as nothing, not even a block of padding.
     if (stored.length === 0) return stored;
     if (stored.length % BLOCK_BYTES !== 0) throw this.#notWhole();
@@ -145,9 +145,9 @@ export class EncryptedContent implements FileContent {
   }
 }
 
-function readSmall(file: ReadableFile, sizeBytes: number): Buffer {
+function readSmall(file: ReadableFile, sizeBytes: number, given?: Buffer): Buffer {
   if (sizeBytes > SMALL_CONTENT_BYTES) throw new RangeError(`${sizeBytes} bytes are no small file`);
-  const into = Buffer.allocUnsafe(sizeBytes);
+  const into = given === undefined ? Buffer.allocUnsafe(sizeBytes) : given.subarray(0, sizeBytes);
   const count = fill(file, into, 0);
   if (count < sizeBytes) throw cut(count, sizeBytes);
   return into;

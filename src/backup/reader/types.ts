@@ -81,8 +81,8 @@ export interface FileContent {
   readonly storedBytes: number;
   /** Exactly what comes out: for archives, which tell the size first. Encrypted, the last block alone is read. @throws IbkError `damaged` */
   plainBytes(): number;
-  /** All of it at once: the fast way for small files. @throws RangeError above SMALL_CONTENT_BYTES; IbkError `damaged` */
-  readWhole(): Buffer;
+  /** All of it at once: the fast way for small files. With `into` (SMALL_CONTENT_BYTES), what comes back may lie in there. @throws RangeError above SMALL_CONTENT_BYTES; IbkError `damaged` */
+  readWhole(into?: Buffer): Buffer;
   /** In pieces, each good until the next is asked for. @throws IbkError `damaged`, the signal's reason */
   pieces(signal?: AbortSignal): AsyncGenerator<Buffer, void>;
   close(): void;

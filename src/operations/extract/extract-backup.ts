@@ -1,6 +1,6 @@
 /** `ibk extract`: what was chosen of an opened backup, to the place that was named. */
 import type { Writable } from 'node:stream';
-import type { OpenedBackup } from '../../backup/reader/types.js';
+import type { OpenedBackup, UnusableRow } from '../../backup/reader/types.js';
 import { IbkError } from '../../errors.js';
 import { countOf } from '../../figures.js';
 import { freeBytes } from '../../io/disk-space.js';
@@ -13,8 +13,9 @@ import { extract, type ExtractSource } from './extract.js';
 import type { Layout, LayoutOptions } from './layout.js';
 import { likelyPlace, openTarget, requireSpace } from './open-target.js';
 import { outputName } from './output-name.js';
+import { photoDates } from './photo-dates.js';
 import { keptSource, type Plan, planExtraction, rehearse } from './plan.js';
-import type { ExtractPlan, ExtractReport, ExtractSink } from './report.js';
+import type { ExtractPlan, ExtractReport, ExtractSink, SkippedFile } from './report.js';
 
 export interface ExtractBackupOptions {
   /** Name of the device, and when the backup was made: for an output that nobody named. */
@@ -60,10 +61,12 @@ export async function extractBackup(backup: OpenedBackup, options: ExtractBackup
   const { source, plan, destination, layout } = await prepare(backup, options);
   await requireSpace(destination, plan.bytes);
   const { names, sink = {}, signal } = options;
+  const wantsPhotos = options.selection.wanted.types.some(({ name }) => name === 'photos');
+  const dateOf = wantsPhotos ? await photoDates(backup, signal) : undefined;
   const { target, place, undo } = await openTarget(destination, options);
   const totals = { files: plan.files, bytes: plan.bytes };
   try {
-    const report = await extract(source, target, { ...layout, names, place, totals, sink, signal });
+    const report = await extract(source, target, { ...layout, names, place, totals, dateOf, sink, signal });
     if (report.filesDone + report.filesKept === 0) throw nothingExtracted(report);
     return { ...report, destination, withoutDomain: layout.withoutDomain };
   } catch (error) {
@@ -92,8 +95,11 @@ export async function planBackupExtraction(
 
 async function prepare(backup: OpenedBackup, options: ExtractBackupOptions): Promise<Prepared> {
   const { selection, signal, to, archive, cwd, closed, overwrite } = options;
-  const chosen: ExtractSource = { backup, records: (stop) => selectedRecords(backup, selection, stop) };
-  const plan = await planExtraction(chosen, signal);
+  const unusable: SkippedFile[] = [];
+  const query = { ...selection.query, onUnusable: (row: UnusableRow) => noteUnusable(unusable, row) };
+  const watched = { ...selection, query };
+  const plan = await planExtraction({ backup, records: (stop) => selectedRecords(backup, watched, stop) }, signal);
+  const chosen: ExtractSource = { backup, records: (stop) => selectedRecords(backup, selection, stop), unusable };
   if (plan.files + plan.links === 0) throw await nothingSelected(backup, selection, signal);
   const named = nameOfOnly(plan, options.literalPaths);
   const name = outputName(options.deviceName, options.madeAt);
@@ -101,6 +107,15 @@ async function prepare(backup: OpenedBackup, options: ExtractBackupOptions): Pro
   if (destination.kind === 'stream' && destination.format === undefined) requireOneFile(plan, selection);
   const layout = layoutOf(options, destination);
   return { source: keptSource(chosen, plan), plan, destination, layout };
+}
+
+/** A hostile manifest may have as many as it likes. */
+const MOST_UNUSABLE = 10_000;
+
+function noteUnusable(unusable: SkippedFile[], { domain, relativePath }: UnusableRow): void {
+  if (unusable.length >= MOST_UNUSABLE) return;
+  const words = 'its record in the backup is damaged';
+  unusable.push({ domain: domain ?? '', relativePath: relativePath ?? '', reason: 'record', words });
 }
 
 /** The name of a single file that was asked for by its path, and not by a pattern that may match more another day. */

@@ -12,12 +12,14 @@ import { NameTree } from '../../output/name-tree.js';
 import { EntryRefused } from '../../output/output-errors.js';
 import type { EntryContent, EntryFacts, OutputTarget } from '../../output/output-target.js';
 import { type LayoutOptions, linkPlace, type Misplaced, type Parts, placeOf } from './layout.js';
-import { type ExtractReport, type ExtractSink, ExtractTally, readerWords } from './report.js';
+import { type ExtractReport, type ExtractSink, ExtractTally, readerWords, type SkippedFile } from './report.js';
 
 export interface ExtractSource {
   readonly backup: Pick<OpenedBackup, 'content'>;
   /** The chosen records, in an order that does not change. */
   records(signal?: AbortSignal): AsyncGenerator<readonly FileRecord[], void>;
+  /** Rows of the manifest that are no records: listed first. */
+  readonly unusable?: readonly SkippedFile[] | undefined;
 }
 
 export interface ExtractOptions extends LayoutOptions {
@@ -83,6 +85,7 @@ class Extraction {
 
   async run(): Promise<void> {
     const { signal } = this.#options;
+    for (const row of this.#source.unusable ?? []) this.tally.skip(row);
     for await (const page of this.#source.records(signal)) {
       for (const record of page) {
         throwIfAborted(signal);
@@ -188,8 +191,8 @@ function countedContent(content: FileContent, onBytes: (bytes: number) => void):
   return {
     storedBytes: content.storedBytes,
     plainBytes: () => content.plainBytes(),
-    readWhole: () => {
-      const bytes = content.readWhole();
+    readWhole: (into) => {
+      const bytes = content.readWhole(into);
       onBytes(bytes.length);
       return bytes;
     },

@@ -53,7 +53,7 @@ function sizeOf(record: FileRecord): number {
 export function keptSource(source: ExtractSource, { kept }: Plan): ExtractSource {
   if (kept === undefined) return source;
   return {
-    backup: source.backup,
+    ...source,
     async *records() {
       yield kept;
     },
