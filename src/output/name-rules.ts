@@ -30,6 +30,7 @@ const LONGEST_EXTENSION_BYTES = 32;
 
 const CONTROLS = /[\u0000-\u001f\u007f-\u009f]/g;
 const NOT_ON_WINDOWS = /[<>:"|?*\\]/g;
+const BAD_END = /[. ]$/;
 const DOS_DEVICE = /^(con|prn|aux|nul|conin\$|conout\$|com[0-9¹²³]|lpt[0-9¹²³])( *)(\..*)?$/i;
 /** Half of a pair, which no file system keeps: Node would write U+FFFD, and two names could become one unseen. */
 const LONE_SURROGATE = /\p{Surrogate}/gu;
@@ -40,11 +41,13 @@ export function safeName(name: string, place: PlaceRules, style: NameStyle): str
   const whole = name.replace(LONE_SURROGATE, '\ufffd');
   if (style === 'raw') return place.windows ? rawOnWindows(whole) : fits(whole) ? whole : undefined;
   const shown = whole.replace(CONTROLS, '_');
-  return shortened(place.windows || style === 'portable' ? windowsName(shown) : shown);
+  if (!place.windows && style !== 'portable') return shortened(shown);
+  // What was cut may end with a dot or a space again.
+  return shortened(windowsName(shown)).replace(BAD_END, '_');
 }
 
 function windowsName(name: string): string {
-  const plain = name.replace(NOT_ON_WINDOWS, '_').replace(/[. ]$/, '_');
+  const plain = name.replace(NOT_ON_WINDOWS, '_').replace(BAD_END, '_');
   return plain.replace(DOS_DEVICE, (_whole, device: string, spaces: string, rest = '') => `${device}_${spaces}${rest}`);
 }
 

@@ -60,6 +60,7 @@ describe('one name', () => {
     expect(Buffer.byteLength(shortened(`${'é'.repeat(200)}.jpeg`))).toBe(255);
     expect(shortened(`${'📷'.repeat(100)}.heic`)).toBe(`${'📷'.repeat(62)}.heic`);
     expect(shortened(`.${'x'.repeat(300)}`)).toHaveLength(255);
+    expect(windows(' '.repeat(300))).toBe(`${' '.repeat(254)}_`);
     expect(numbered('IMG_0001.HEIC', 2)).toBe('IMG_0001_2.HEIC');
     expect(numbered('.hidden', 3)).toBe('.hidden_3');
     expect(Buffer.byteLength(numbered(`${'x'.repeat(250)}.jpeg`, 12))).toBe(255);
