@@ -268,6 +268,20 @@ describe('payloads', () => {
     expect(() => opened.stored(record!)).toThrow(expect.objectContaining({ code: 'unsafe' }));
   });
 
+  test.each(['EACCES', 'EIO'])('%s of one file is told of that file', async (errno) => {
+    const folder = made({ era: 'db', files: [GOOD] });
+    const source = folderSource(folder);
+    const failing = (path: string) => {
+      if (path === GOOD_PLACE) throw Object.assign(new Error(errno), { code: errno });
+      return source.open(path);
+    };
+    await using opened = await openBackup({ ...source, open: failing });
+    const [record] = await all(opened);
+    expect(() => opened.content(record!)).toThrow(
+      expect.objectContaining({ code: 'damaged', details: { path: GOOD_PLACE, errno } }),
+    );
+  });
+
   test('missing: undefined', async () => {
     const folder = made({ era: 'db', password: 'secret', files: [{ ...GOOD, stored: null }] });
     await using opened = await open(folder);

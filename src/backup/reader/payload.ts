@@ -1,6 +1,8 @@
 /** Finding the payload of a record: `ab/abcd…` from iOS 10 on, `abcd…` before; tools that rewrite backups mix the two. */
 import { IbkError } from '../../errors.js';
 import type { BackupSource } from '../backup-source.js';
+import { diskFailure } from '../disk-errors.js';
+import type { ReadableFile } from '../file-system.js';
 import type { FileRecord, StoredFile } from './types.js';
 
 export function payloadPaths(fileId: string, isFlat: boolean): readonly string[] {
@@ -10,7 +12,7 @@ export function payloadPaths(fileId: string, isFlat: boolean): readonly string[]
 
 /**
  * The first of these paths that is there; undefined: none.
- * @throws IbkError `damaged`, reason `lost`; `unsafe`: a link, a pipe or a device in its place, which is never opened
+ * @throws IbkError `damaged`, reason `lost`, or `no_permission`, `disk_error`: it cannot be opened; `unsafe`: a link, a pipe or a device in its place, which is never opened
  */
 export function openPayload(
   source: BackupSource,
@@ -18,7 +20,7 @@ export function openPayload(
   paths: readonly string[],
 ): StoredFile | undefined {
   for (const path of paths) {
-    const file = source.open(path);
+    const file = opened(source, path);
     if (file !== undefined) return { path, file };
   }
   for (const path of paths) {
@@ -39,4 +41,20 @@ export function openPayload(
       });
   }
   return undefined;
+}
+
+/** One file that the disk does not give harms none of the others. */
+function opened(source: BackupSource, path: string): ReadableFile | undefined {
+  try {
+    return source.open(path);
+  } catch (error) {
+    const failure = diskFailure(error);
+    if (failure === undefined) throw error;
+    const { reason, errno } = failure;
+    throw new IbkError('damaged', `A file of the backup could not be opened (${errno}).`, {
+      reason,
+      cause: error,
+      details: { path, errno },
+    });
+  }
 }
