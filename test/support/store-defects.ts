@@ -31,7 +31,7 @@ export const DEFECTS: readonly Defect[] = [
     replace: 'return putHead',
   },
   {
-    knownSeed: 1_000_092,
+    knownSeed: 1_000_103,
     name: 'the head is not synced before the redo',
     file: 'head.ts',
     find: 'fs.syncFile(headPath(layout, head.gen));\n  await fs.syncDirectories([layout.own]);\n  for',
@@ -53,7 +53,7 @@ export const DEFECTS: readonly Defect[] = [
     foreign: true,
   },
   {
-    knownSeed: 1_000_006,
+    knownSeed: 1_000_013,
     name: 'no scan after a recovered commit',
     file: 'run-commit.ts',
     find: "op: rescan ? { t: 'rescan' } : null",
