@@ -12,6 +12,7 @@ const COMMANDS: readonly (readonly [words: readonly string[], load: Load])[] = [
   [['unback'], async () => (await import('./unback.js')).unbackCommand],
   [['info'], async () => (await import('./info.js')).infoCommand],
   [['verify', 'check'], async () => (await import('./verify.js')).verifyCommand],
+  [['decrypt'], async () => (await import('./decrypt.js')).decryptCommand],
   [['encrypt'], async () => (await import('./encrypt.js')).encryptCommand],
   [['doctor'], async () => (await import('./doctor.js')).doctorCommand],
   [['devices'], async () => (await import('./devices.js')).devicesCommand],

@@ -108,6 +108,7 @@ function kept(opened: OpenedBackup, end: () => Promise<void>): OpenedBackup {
     find: (domain, relativePath) => opened.find(domain, relativePath),
     content: (record) => opened.content(record),
     stored: (record) => opened.stored(record),
+    copyManifest: (path) => opened.copyManifest(path),
     [Symbol.asyncDispose]: end,
   };
 }

@@ -23,6 +23,7 @@ const HELP: readonly (readonly [string, readonly string[]])[] = [
     'extract',
     'verify',
     'encrypt',
+    'decrypt',
     'info',
     'devices',
     'pair',

@@ -53,6 +53,9 @@ export function fakeBackup(
     unlock: async () => undefined,
     content: (): FileContent | undefined => undefined,
     stored: () => undefined,
+    copyManifest: async () => {
+      throw new Error('no manifest');
+    },
     [Symbol.asyncDispose]: async () => undefined,
   };
 }

@@ -9,6 +9,7 @@ import { isRecord, recordOf } from './database-record.js';
 import type { BackupKeys } from './keys.js';
 import { type ManifestImage, openManifestImage } from './manifest-image.js';
 import { ManifestTable, type RawRow } from './manifest-table.js';
+import { copyDatabase, type ManifestCopy } from './manifest-copy.js';
 import { matchesQuery, type OpenedManifest } from './manifest.js';
 import { openPayload, payloadPaths } from './payload.js';
 import type { FileContent, FileRecord, RecordQuery, StoredFile } from './types.js';
@@ -70,6 +71,12 @@ export class DatabaseManifest implements OpenedManifest {
 
   stored(record: FileRecord): StoredFile | undefined {
     return openPayload(this.#source, record, payloadPaths(record.fileId, false));
+  }
+
+  async copyTo(path: string): Promise<ManifestCopy> {
+    await this.#table(undefined);
+    if (this.#image === undefined) throw damagedRecord('the manifest is closed');
+    return copyDatabase(this.#image.db, path, (text) => this.#openRecord(text));
   }
 
   close(): void {

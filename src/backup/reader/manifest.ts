@@ -1,4 +1,5 @@
 /** What the generations of the format differ in, seen from an opened backup. */
+import type { ManifestCopy } from './manifest-copy.js';
 import type { BackupEra, FileContent, FileRecord, RecordQuery, StoredFile } from './types.js';
 
 export interface OpenedManifest {
@@ -11,6 +12,7 @@ export interface OpenedManifest {
   /** As of `OpenedBackup`; of a record that is a file. */
   content(record: FileRecord): FileContent | undefined;
   stored(record: FileRecord): StoredFile | undefined;
+  copyTo(path: string): Promise<ManifestCopy>;
   close(): void;
 }
 

@@ -2,7 +2,7 @@
 import { throwIfAborted } from '../../io/abort.js';
 import { buildBinaryPlist } from '../../plist/codec.js';
 import { plistDict } from '../../plist/value.js';
-import type { BackupSource } from '../backup-source.js';
+import { type BackupSource, readPart } from '../backup-source.js';
 import { turnTaker } from '../context.js';
 import type { ReadableFile } from '../file-system.js';
 import { IbkError } from '../../errors.js';
@@ -17,6 +17,7 @@ import {
 } from '../format/mbdb.js';
 import { contentOf } from './content.js';
 import type { BackupKeys } from './keys.js';
+import { copyMbdb, type ManifestCopy } from './manifest-copy.js';
 import { matchesQuery, type OpenedManifest } from './manifest.js';
 import { openPayload, payloadPaths } from './payload.js';
 import { fill } from './stored-bytes.js';
@@ -27,6 +28,7 @@ const WINDOW_BYTES = 256 * 1024;
 /** The first records come at once. */
 const FIRST_PAGE = 100;
 const LARGEST_PAGE = 2000;
+const LARGEST_COPY = 512 * 1024 * 1024;
 const KINDS: Readonly<Record<number, FileRecord['kind']>> = { 32768: 'file', 16384: 'directory', 40960: 'symlink' };
 
 export class MbdbManifest implements OpenedManifest {
@@ -80,6 +82,12 @@ export class MbdbManifest implements OpenedManifest {
 
   stored(record: FileRecord): StoredFile | undefined {
     return openPayload(this.#source, record, payloadPaths(record.fileId, true));
+  }
+
+  async copyTo(path: string): Promise<ManifestCopy> {
+    const bytes = readPart(this.#source, NAME, LARGEST_COPY);
+    if (bytes === undefined) throw new IbkError('damaged', `There is no ${NAME}.`, { reason: 'manifest' });
+    return copyMbdb(bytes, path);
   }
 
   close(): void {}

@@ -7,6 +7,7 @@ import { fileIdFor } from '../format/mbdb.js';
 import { damagedRecord } from '../format/mbfile.js';
 
 import { EncryptedContent, PlainContent } from './content.js';
+import type { ManifestCopy } from './manifest-copy.js';
 import { matchesQuery, type OpenedManifest } from './manifest.js';
 import { type AskPassword, type BackupName, withPassword } from './password.js';
 import { openPayload } from './payload.js';
@@ -120,6 +121,10 @@ export class MdManifest implements OpenedManifest {
   stored(record: FileRecord): StoredFile | undefined {
     const suffix = this.era === 'mdinfo' ? 'mddata' : 'mdbackup';
     return openPayload(this.#source, record, [`${record.fileId}.${suffix}`]);
+  }
+
+  async copyTo(): Promise<ManifestCopy> {
+    throw new IbkError('incompatible', 'A backup of iPhone OS 3 or before has no manifest to copy.');
   }
 
   close(): void {}

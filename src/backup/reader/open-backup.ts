@@ -9,6 +9,7 @@ import { authDataOf } from '../format/mdinfo.js';
 import { BackupKeys } from './keys.js';
 import { MbdbManifest } from './mbdb-manifest.js';
 import { MdKeys, MdManifest } from './md-manifest.js';
+import type { ManifestCopy } from './manifest-copy.js';
 import type { OpenedManifest } from './manifest.js';
 import { isManifestPlain } from './manifest-image.js';
 import type { AskPassword, BackupName } from './password.js';
@@ -121,6 +122,10 @@ class Opened implements OpenedBackup {
 
   stored(record: FileRecord): StoredFile | undefined {
     return record.kind === 'file' ? this.#manifest.stored(record) : undefined;
+  }
+
+  copyManifest(path: string): Promise<ManifestCopy> {
+    return this.#manifest.copyTo(path);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -6,6 +6,7 @@
 import type { PlistDict } from '../../plist/value.js';
 import type { ReadableFile } from '../file-system.js';
 import type { BackupManifest } from '../format/manifest-plist.js';
+import type { ManifestCopy } from './manifest-copy.js';
 import type { BackupStatus } from '../format/status-plist.js';
 
 /** `mdbackup`: iPhone OS 1-2; `mdinfo`: 2-3; `mbdb`: iOS 4-9; `db`: iOS 10 and later. */
@@ -114,4 +115,6 @@ export interface OpenedBackup extends AsyncDisposable {
   content(record: FileRecord): FileContent | undefined;
   /** The same as it is stored: what a digest is taken over. @throws IbkError `damaged` (lost), `unsafe` */
   stored(record: FileRecord): StoredFile | undefined;
+  /** A plain manifest at `path`, where nothing is yet. @throws IbkError `incompatible`: this generation has none; as `records`; system errors of the disk */
+  copyManifest(path: string): Promise<ManifestCopy>;
 }
