@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { parsePlist } from '../plist/codec.js';
 import { asDict, field, optionalString } from '../plist/fields.js';
 import type { PlistDict } from '../plist/value.js';
-import { withoutXmlDict } from '../plist/xml-skip.js';
+import { type ReadAt, readWithoutXmlDict, withoutXmlDict } from '../plist/xml-skip.js';
 import { MADE_BY_KEY } from './format/info-plist.js';
 import { udidOfFolder } from './layout.js';
 import { type BackupManifest, parseManifestPlist } from './format/manifest-plist.js';
@@ -42,7 +42,7 @@ export async function describeBackup(folder: string, udid: string): Promise<Back
     )
   )
     return undefined;
-  const described = await describeParts(udid, (name, mostBytes) => readFile(join(folder, name), mostBytes));
+  const described = await describeParts(udid, (name, mostBytes) => readFile(join(folder, name), name, mostBytes));
   return { ...described, complete: described.complete && (names.has('Manifest.db') || names.has('Manifest.mbdb')) };
 }
 
@@ -86,15 +86,32 @@ function infoOf(bytes: Buffer): PlistDict {
   return asDict(parsePlist(rest, 'Info.plist', { maxBytes: PLIST_LIMIT }), 'Info.plist');
 }
 
-async function readFile(path: string, mostBytes: number): Promise<Buffer | undefined> {
+async function readFile(path: string, name: string, mostBytes: number): Promise<Buffer | undefined> {
   const file = await open(path, constants.O_RDONLY | (constants.O_NONBLOCK ?? 0));
   try {
     const stat = await file.stat();
-    if (!stat.isFile() || stat.size > mostBytes) return undefined;
-    const bytes = Buffer.allocUnsafe(stat.size);
-    const { bytesRead } = await file.read(bytes, 0, stat.size, 0);
-    return bytes.subarray(0, bytesRead);
+    if (!stat.isFile()) return undefined;
+    const read: ReadAt = async (target, position) => (await file.read(target, 0, target.length, position)).bytesRead;
+    return await readDescribingPart(name, read, stat.size, mostBytes);
   } finally {
     await file.close();
   }
+}
+
+/** From where an ordinary Info.plist has icons. */
+const LARGE_INFO = 256 * 1024;
+
+/** A part for `describeParts`: of a large Info.plist what matters here. Undefined where it is larger than `mostBytes`. */
+export async function readDescribingPart(
+  name: string,
+  read: ReadAt,
+  sizeBytes: number,
+  mostBytes: number,
+): Promise<Buffer | undefined> {
+  if (sizeBytes > mostBytes) return undefined;
+  const isLargeInfo = name === 'Info.plist' && sizeBytes > LARGE_INFO;
+  const rest = isLargeInfo ? await readWithoutXmlDict(read, sizeBytes, 'Applications') : undefined;
+  if (rest !== undefined) return rest;
+  const bytes = Buffer.allocUnsafe(sizeBytes);
+  return bytes.subarray(0, await read(bytes, 0));
 }

@@ -1,7 +1,7 @@
 /** The backups under a root, one entry a device, each with its versions. Read-only: needs neither a device nor a lock, and looks at no payload that ibk keeps. */
 import { lstat, readdir } from 'node:fs/promises';
 import { basename, join } from 'node:path';
-import { type BackupDescription, describeBackup, describeParts } from '../backup/describe.js';
+import { type BackupDescription, describeBackup, describeParts, readDescribingPart } from '../backup/describe.js';
 import { udidOfFolder } from '../backup/layout.js';
 import { isLitter } from '../backup/names.js';
 import type { StoredVersion, StoreHistory } from '../backup/history.js';
@@ -119,7 +119,15 @@ async function describeStored(
   name: string,
 ): Promise<BackupDescription | undefined> {
   if (version === undefined) return undefined;
-  return describeParts(name, async (part, mostBytes) => store.readSmall(version.id, part, mostBytes));
+  return describeParts(name, async (part, mostBytes) => {
+    const file = store.open(version.id, part);
+    try {
+      const read = (target: Buffer, position: number) => file.read(target, position);
+      return await readDescribingPart(part, read, file.stat().sizeBytes, mostBytes);
+    } finally {
+      file.close();
+    }
+  });
 }
 
 function headingOf(

@@ -4,7 +4,7 @@ import { build } from 'plist';
 import { expect, test } from 'vitest';
 import { parsePlist } from '../../src/plist/codec.js';
 import { isPlistDict } from '../../src/plist/value.js';
-import { withoutXmlDict } from '../../src/plist/xml-skip.js';
+import { readWithoutXmlDict, withoutXmlDict } from '../../src/plist/xml-skip.js';
 
 const parse = (bytes: Buffer) => parsePlist(bytes, 'Info.plist');
 
@@ -83,4 +83,27 @@ test('an empty one', () => {
     `${HEAD}<dict><key>Applications</key>\n<dict/><key>a</key><string>b</string></dict></plist>`,
   );
   expect({ ...parseDict(withoutXmlDict(bytes, 'Applications')) }).toEqual({ a: 'b' });
+});
+
+test('in pieces: the same, wherever a piece ends', async () => {
+  const read = (bytes: Buffer) => (target: Buffer, position: number) => bytes.copy(target, 0, position);
+  const line = `<key>x</key><dict><key>icon</key><data>${'A'.repeat(1000)}</data></dict>\n`;
+  for (let pad = 0; pad < 1200; pad += 7) {
+    const apps = `<key>pad</key><data>${'B'.repeat(pad)}</data>${line.repeat(600)}`;
+    const bytes = Buffer.from(
+      `${HEAD}<dict><key>Applications</key><dict>${apps}</dict><key>a</key><string>b</string></dict></plist>`,
+    );
+    const rest = await readWithoutXmlDict(read(bytes), bytes.length, 'Applications');
+    expect(rest?.equals(withoutXmlDict(bytes, 'Applications'))).toBe(true);
+  }
+});
+
+test('in pieces: not sure, or cut off', async () => {
+  const read = (bytes: Buffer) => (target: Buffer, position: number) => bytes.copy(target, 0, position);
+  const open = `${HEAD}<dict><key>Applications</key><dict><key>x</key><data>${'A'.repeat(600_000)}`;
+  for (const end of ['', '</data>', '</data><!-- --></dict></dict>', '</data></dict', '<', '</data></array>']) {
+    const bytes = Buffer.from(open + end);
+    expect(await readWithoutXmlDict(read(bytes), bytes.length, 'Applications')).toBeUndefined();
+    expect(await readWithoutXmlDict(read(bytes), bytes.length + 9, 'Applications')).toBeUndefined();
+  }
 });
