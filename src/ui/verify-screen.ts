@@ -83,11 +83,9 @@ function warningWords({ warnings }: VerifyReport): string[] {
   const list = more > 0 ? `${named.join(', ')} and ${groupThousands(more)} more` : named.join(', ');
   const found: string[] = [];
   if (extra.length > 0)
-    found.push(
-      `${countOf(extra.length, 'file')} that no row of the manifest names, left by another program: ${list}. To set aside: ibk repair`,
-    );
+    found.push(`${countOf(extra.length, 'file')} that no row of the manifest names, left by another program: ${list}.`);
   if (warnings.some(({ kind }) => kind === 'snapshot'))
-    found.push('A Snapshot of an interrupted run of another program lies in it. To set aside: ibk repair');
+    found.push('A Snapshot of an interrupted run of another program lies in it; the next ibk backup sets it aside.');
   if (warnings.some(({ kind }) => kind === 'udid'))
     found.push('Its Info.plist and Manifest.plist are of different devices.');
   return found;
