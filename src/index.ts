@@ -49,6 +49,14 @@ export { folderSource } from './backup/backup-source.js';
 export { pairDevice, type PairResult, unpairDevice, type UnpairResult, validatePairing } from './operations/pair.js';
 export { planBackup } from './operations/plan-backup.js';
 export type * from './operations/results.js';
+export {
+  changeEncryption,
+  type EncryptionAction,
+  type EncryptionChange,
+  encryptionStatus,
+} from './operations/encryption.js';
+export { DEFAULT_RESTORE, restore, type RestoreOptions, type RestoreOutcome } from './operations/restore/restore.js';
+export type * from './operations/restore/results.js';
 export { type LinkChoice, type SelectedDevice, selectDevices, type SelectOptions } from './operations/select-device.js';
 export { verify, type VerifyOptions } from './operations/verify.js';
 export { openTraceFile, type TraceFile } from './trace/recorder.js';

@@ -1,37 +1,39 @@
 import { IbkError } from '../errors.js';
-import { formatDate } from '../figures.js';
-import { checkPassword } from '../operations/check-password.js';
-import { passwordCheckDocument } from '../ui/documents.js';
-import { hanging } from '../ui/errors.js';
-import { jsonLine } from '../ui/ndjson.js';
-import { printable } from '../ui/text.js';
-import { chooseBackup } from './choose-backup.js';
-import type { CommandSpec } from './command.js';
-import { password } from './password.js';
+import { type CommandSpec, DEVICE_CODES } from './command.js';
+import { runEncryptCheck } from './encrypt-check.js';
+import { runEncryptChange, runEncryptStatus } from './encrypt-device.js';
 
 export const encryptCommand: CommandSpec = {
   help: {
     name: 'encrypt',
-    sentence: 'Does a password open a backup? Without BACKUP: the latest.',
+    sentence:
+      'Backup encryption of an iPhone: is it on, turn it on or off, change its password. The password belongs to the iPhone, not to one backup.',
     rows: [
-      { flags: 'check', words: 'try a password on a backup; no iPhone is needed' },
-      { flags: 'BACKUP', words: 'latest, latest~2, a version id, a device, a folder' },
+      { flags: 'status', words: 'is it on' },
+      { flags: 'on', words: 'from the next backup on; asks for a new password twice' },
+      { flags: 'off', words: 'backups then lack passwords, Health and more' },
+      { flags: 'change', words: 'another password for backups to come' },
+      { flags: 'check BACKUP', words: 'try a password on a backup; no iPhone is needed' },
+      { flags: '--new-password-file F', words: 'also -command, -fd; else a prompt' },
     ],
     examples: [
-      ['ibk encrypt check', 'asks for the password'],
-      ['ibk encrypt check latest~2', 'an earlier version'],
-      ['ibk encrypt check --password-file guess', 'for scripts: exit 0 or 12'],
+      ['ibk encrypt on', 'the connected iPhone'],
+      ['ibk encrypt change -u "Lab iPhone 7"', 'one of several'],
+      ['ibk encrypt check latest --password-file guess', 'exit 0 or 12'],
     ],
-    note: 'A wrong password costs one key derivation, some seconds with the keys of an iPhone. A backup that is not encrypted needs none: that is said, exit 0.',
+    note: 'iOS 13 and later asks for the passcode on the iPhone. check: a wrong password costs one key derivation, some seconds; a backup that is not encrypted needs none, that is said, exit 0.',
     more: [
       'Forgotten password? No tool can read it out or reset it in a backup.',
       '  The iPhone can drop it for future backups: Settings > General > Transfer or',
       '  Reset > Reset > Reset All Settings (your data stay; Wi-Fi, layout and privacy',
-      '  settings go). Then turn encryption on again, and: ibk backup',
+      '  settings go). Then: ibk encrypt on, ibk backup.',
       '  Older backups keep their old password; keep them in case you recall it:',
       '  ibk encrypt check BACKUP tests a guess without the iPhone.',
     ],
     codes: [
+      ...DEVICE_CODES.filter((code) => !['ambiguous_device', 'timeout', 'interrupted'].includes(code)),
+      'device_precondition',
+      'cancelled',
       'not_found',
       'in_use',
       'password',
@@ -43,30 +45,19 @@ export const encryptCommand: CommandSpec = {
       'interrupted',
     ],
   },
+  aliases: ['encryption'],
   mostArguments: 2,
   options: [],
   run: async (session, _options, [what, word]) => {
-    const { config, terminal, signal } = session;
-    const { root, json, quiet } = config;
-    if (what !== 'check')
-      throw new IbkError(
-        'usage',
-        what === undefined ? 'ibk encrypt does nothing by itself.' : `ibk encrypt has no "${what}".`,
-        {
-          hint: 'ibk encrypt check',
-        },
-      );
-    const chosen = await chooseBackup(session, word, 'ibk encrypt check');
-    const found = await checkPassword(chosen, { root, password: password(session), word, signal });
-    const { out } = terminal;
-    if (json) out.write(jsonLine(passwordCheckDocument(found)));
-    else if (!quiet) {
-      const of = `${printable(found.name)}${found.madeAt === null ? '' : `, ${formatDate(found.madeAt)}`}`;
-      const words = found.encrypted
-        ? `The password opens this backup (${of}).`
-        : `This backup is not encrypted (${of}).`;
-      for (const line of hanging(out.glyphs.ok, words, out.width())) out.line(out.style.done(line));
-    }
-    return 0;
+    if (what === 'check') return runEncryptCheck(session, word);
+    if (word !== undefined)
+      throw new IbkError('usage', `ibk encrypt ${what} takes no "${word}".`, { hint: 'ibk encrypt --help' });
+    if (what === 'status') return runEncryptStatus(session);
+    if (what === 'on' || what === 'off' || what === 'change') return runEncryptChange(session, what);
+    throw new IbkError(
+      'usage',
+      what === undefined ? 'ibk encrypt does nothing by itself.' : `ibk encrypt has no "${what}".`,
+      { hint: 'ibk encrypt status' },
+    );
   },
 };

@@ -1,7 +1,7 @@
 /** The question before a restore begins: what it replaces, and the answer that is no slip of the finger. */
 import { IbkError } from '../errors.js';
 import { nameKey } from '../operations/device-names.js';
-import type { RestorePlan } from '../operations/results.js';
+import type { RestorePlan } from '../operations/restore/results.js';
 import { deviceNoun } from '../ui/device-words.js';
 import { askLine, canAsk } from '../ui/prompt.js';
 import { printable } from '../ui/text.js';

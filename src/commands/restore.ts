@@ -2,7 +2,7 @@ import { asIbkError, IbkError } from '../errors.js';
 import { chooseVersion } from '../operations/choose-backups.js';
 import { listBackups } from '../operations/list-backups.js';
 import { DEFAULT_RESTORE, restore, type RestoreOptions, type RestoreOutcome } from '../operations/restore/restore.js';
-import type { RestorePlan, RestoreSettings } from '../operations/results.js';
+import type { RestorePlan, RestoreSettings } from '../operations/restore/results.js';
 import { chooseView, tellsErrors, type ViewChoice } from '../ui/backup-options.js';
 import type { BackupView } from '../ui/backup-view.js';
 import { restorePlanDocument } from '../ui/documents.js';

@@ -6,7 +6,7 @@ import { readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import type { FileProblem, FileSettings } from './file.js';
 import { SHARED_OPTIONS, type SharedOption } from './options.js';
-import { type PasswordSource, readPasswordSource } from './password.js';
+import { type PasswordSource, readNewPasswordSource, readPasswordSource } from './password.js';
 import { IbkError } from '../errors.js';
 import { defaultConfigFile, defaultRoot, type PlatformFacts } from './platform-paths.js';
 import { expandHome, type Flags, SettingsReader } from './settings-reader.js';
@@ -40,6 +40,8 @@ export interface Config {
   readonly trace: string | undefined;
   /** Undefined: a person is asked. */
   readonly password: PasswordSource | undefined;
+  /** Of a password that is to be set. */
+  readonly newPassword: PasswordSource | undefined;
   readonly noInput: boolean;
   readonly yes: boolean;
   readonly dryRun: boolean;
@@ -89,6 +91,7 @@ export async function resolveConfig(sources: ConfigSources): Promise<Config> {
     logFile: read.path('log-file'),
     trace: read.path('trace'),
     password: readPasswordSource(read, sources.env),
+    newPassword: readNewPasswordSource(read, sources.env),
     noInput: read.switch('no-input'),
     yes: read.switch('yes'),
     dryRun: read.switch('dry-run'),

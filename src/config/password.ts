@@ -17,6 +17,8 @@ export type PasswordSource =
 export type Environment = Readonly<Record<string, string | undefined>>;
 
 const KEYS = ['password-file', 'password-command', 'password-stdin', 'password-fd'] as const satisfies SharedKey[];
+const NEW_KEYS = ['new-password-file', 'new-password-command', 'new-password-fd'] as const satisfies SharedKey[];
+type PasswordKey = (typeof KEYS)[number] | (typeof NEW_KEYS)[number];
 
 /** @throws IbkError `usage` for two options, or a value that cannot be understood */
 export function readPasswordSource(read: SettingsReader, env: Environment): PasswordSource | undefined {
@@ -30,6 +32,14 @@ export function readPasswordSource(read: SettingsReader, env: Environment): Pass
     variable('BACKUP_PASSWORD', env) ??
     given('file').flatMap((key) => sourceOf(key, read) ?? [])[0]
   );
+}
+
+/** Of a password that is to be set: it is never the present one by mistake. @throws IbkError `usage` */
+export function readNewPasswordSource(read: SettingsReader, env: Environment): PasswordSource | undefined {
+  const given = NEW_KEYS.filter((key) => read.tierOf(key) === 'option');
+  const [typed, another] = given.flatMap((key) => sourceOf(key, read) ?? []);
+  if (another !== undefined) throw twoSources(given);
+  return typed ?? variable('IBK_NEW_PASSWORD', env) ?? variable('BACKUP_PASSWORD_NEW', env);
 }
 
 /** Holds a password, or the way to one: no child process inherits it. */
@@ -47,24 +57,27 @@ function variable(name: string, env: Environment): PasswordSource | undefined {
   return value === undefined || value === '' ? undefined : { from: 'variable', name, secret: Secret.of(value) };
 }
 
-function sourceOf(key: (typeof KEYS)[number], read: SettingsReader): PasswordSource | undefined {
+function sourceOf(key: PasswordKey, read: SettingsReader): PasswordSource | undefined {
   switch (key) {
-    case 'password-file': {
+    case 'password-file':
+    case 'new-password-file': {
       const path = read.path(key);
       return path === undefined ? undefined : { from: 'file', path };
     }
-    case 'password-command': {
+    case 'password-command':
+    case 'new-password-command': {
       const command = read.text(key);
       return command === undefined ? undefined : { from: 'command', command };
     }
     case 'password-stdin':
       return read.switch(key) ? { from: 'stdin' } : undefined;
-    case 'password-fd': {
+    case 'password-fd':
+    case 'new-password-fd': {
       const fd = read.count(key, 0);
       // What ibk writes to must not be read from; 1 and 2 are never what was meant.
       if (fd === 1 || fd === 2)
-        throw new IbkError('usage', `--password-fd ${fd} is where ibk writes to.`, {
-          hint: 'Such as --password-fd 3 3<FILE',
+        throw new IbkError('usage', `--${key} ${fd} is where ibk writes to.`, {
+          hint: `Such as --${key} 3 3<FILE`,
         });
       return fd === 0 ? { from: 'stdin' } : { from: 'descriptor', fd };
     }

@@ -10,10 +10,10 @@ import type {
   ListedDevice,
   ListedLock,
   ListedVersion,
-  RestorePlan,
   VerifyReport,
 } from '../operations/results.js';
 import type { ListedPlace } from '../operations/list-places.js';
+import type { RestorePlan } from '../operations/restore/results.js';
 import type { IbkError } from '../errors.js';
 import { formatUtc } from '../figures.js';
 import { errorBody, type Json } from './ndjson.js';

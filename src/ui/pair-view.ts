@@ -1,4 +1,4 @@
-/** What `ibk pair` shows while the device asks its owner: a yellow line that counts, on a terminal; a line in a log elsewhere. */
+/** What is shown while the device asks its owner for one thing: a yellow line that counts, on a terminal; a line in a log elsewhere. */
 import type { EventSink } from '../events.js';
 import { formatCounter } from '../figures.js';
 import type { Clock } from '../io/clock.js';
@@ -13,13 +13,28 @@ export interface PairView {
 }
 
 export function pairView(screen: Screen, clock: Clock, productType: string | undefined, quiet: boolean): PairView {
-  const noun = deviceNoun(productType);
-  const words = `${screen.glyphs.attention} Look at the ${noun}: tap Trust, then enter its passcode.`;
+  const words = `Look at the ${deviceNoun(productType)}: tap Trust, then enter its passcode.`;
+  return waitingView(screen, clock, words, 'trust', quiet);
+}
+
+/** The same for what wants the passcode alone. */
+export function passcodeView(screen: Screen, clock: Clock, productType: string | undefined, quiet: boolean): PairView {
+  return waitingView(screen, clock, `Enter the passcode on the ${deviceNoun(productType)}`, 'passcode', quiet);
+}
+
+function waitingView(
+  screen: Screen,
+  clock: Clock,
+  text: string,
+  prompt: 'trust' | 'passcode',
+  quiet: boolean,
+): PairView {
+  const words = `${screen.glyphs.attention} ${text}`;
   let area: LiveArea | undefined;
   let told = false;
   return {
     onEvent: (event) => {
-      if (event.type !== 'prompt' || quiet) return;
+      if (event.type !== 'prompt' || event.prompt !== prompt || quiet) return;
       if (event.state !== 'shown' || told) return;
       told = true;
       if (!screen.canRedraw) return screen.line(screen.style.attention(words));

@@ -1,7 +1,7 @@
 /** The plan of a restore, with all checks, and what it left when it is done. */
 import type { RestoreSummary, SeveralSummary } from '../events.js';
 import { formatBytes, formatDate, formatDuration } from '../figures.js';
-import type { RestoreCheck, RestorePlan, RestoreSourceFacts } from '../operations/results.js';
+import type { RestoreCheck, RestorePlan, RestoreSourceFacts } from '../operations/restore/results.js';
 import { failureWords } from './backup-summary.js';
 import { deviceNoun, linkWords } from './device-words.js';
 import type { JobState } from './progress-state.js';

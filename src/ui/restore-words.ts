@@ -1,6 +1,6 @@
 /** What a restore brings back, what it cannot, and what it erases: slugs for JSON, words for people. */
 import { formatBytes } from '../figures.js';
-import type { RestorePlan } from '../operations/results.js';
+import type { RestorePlan } from '../operations/restore/results.js';
 
 interface Named {
   readonly slug: string;

@@ -6,7 +6,7 @@ import { field } from '../../plist/fields.js';
 import { isPlistDict, type PlistValue } from '../../plist/value.js';
 import type { OpenedDevice } from '../../protocol/lockdown/device.js';
 import { SERVICE } from '../../protocol/services/names.js';
-import type { RestoreCheck, RestoreSourceFacts } from '../results.js';
+import type { RestoreCheck, RestoreSourceFacts } from './results.js';
 
 const LOW_BATTERY_PERCENT = 20;
 

@@ -12,7 +12,7 @@ import { commonResult } from '../backup-several.js';
 import type { ChosenBackup } from '../choose-backups.js';
 import type { OperationContext } from '../context.js';
 import { withBackup } from '../open-backup.js';
-import type { RestorePlan, RestoreSettings } from '../results.js';
+import type { RestorePlan, RestoreSettings } from './results.js';
 import type { SelectedDevice } from '../select-device.js';
 import { inspectSource, KeptPassword } from './source.js';
 import { RestoreTarget } from './target.js';

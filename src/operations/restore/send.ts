@@ -10,7 +10,7 @@ import { type Afc, AfcError } from '../../protocol/services/afc.js';
 import { BackupSession } from '../backup-session.js';
 import { BackupWatch } from '../backup-watch.js';
 import type { OperationContext } from '../context.js';
-import type { RestoreSettings } from '../results.js';
+import type { RestoreSettings } from './results.js';
 import type { RestoreHost } from './host.js';
 import type { RestoreReporter } from './reporter.js';
 

@@ -8,7 +8,7 @@ import { field } from '../../plist/fields.js';
 import { isPlistDict, type PlistDict } from '../../plist/value.js';
 import type { ChosenBackup } from '../choose-backups.js';
 import type { AskPassword } from '../../backup/reader/password.js';
-import type { RestoreSourceFacts } from '../results.js';
+import type { RestoreSourceFacts } from './results.js';
 import type { RestoreView } from './view.js';
 
 export interface InspectOptions {

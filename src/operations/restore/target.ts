@@ -4,7 +4,7 @@ import type { OpenedDevice } from '../../protocol/lockdown/device.js';
 import type { OperationContext } from '../context.js';
 import { factsOf } from '../device-names.js';
 import { openSelected } from '../open-device.js';
-import type { RestoreCheck, RestorePlan } from '../results.js';
+import type { RestoreCheck, RestorePlan } from './results.js';
 import type { SelectedDevice } from '../select-device.js';
 import { checkBackup, checkDevice, checkPassword } from './checks.js';
 import { RestoreHost } from './host.js';
