@@ -79,10 +79,14 @@ export class StoreLease {
   /** What the device sees, with paths below its folder: for the check before a commit. */
   get overlay(): Overlay {
     if (this.#ended) throw new TypeError('the lease has ended');
+    this.#overlay ??= this.#beginOverlay();
+    return this.#overlay;
+  }
+
+  #beginOverlay(): Overlay {
     const { fs, layout } = this.#ctx;
     makeDirectories(fs, layout.own);
-    this.#overlay ??= new Overlay(this.#ctx, this.#opened.catalog);
-    return this.#overlay;
+    return new Overlay(this.#ctx, this.#opened.catalog);
   }
 
   /** Puts a file of our own making into the overlay, such as Info.plist. */
