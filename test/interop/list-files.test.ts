@@ -24,7 +24,7 @@ describeWithTools('the files in folders of idevicebackup2', ['idevicebackup2', '
         try {
           const env = { USBMUXD_SOCKET_ADDRESS: sim.listen };
           const run = (program: string, ...args: string[]) =>
-            execa(program, args, { env, reject: false, timeout: 50_000 });
+            execa(program, args, { env, reject: false, timeout: 150_000 });
           await run('idevicepair', 'pair');
           await run('idevicepair', 'pair');
           expect((await run('idevicebackup2', 'backup', '--full', home)).exitCode).toBe(0);

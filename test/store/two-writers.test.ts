@@ -22,7 +22,7 @@ test('the second, started in the same moment, ends with 11 and names the first',
         extendEnv: false,
         reject: false,
         stdin: 'ignore',
-        timeout: 60_000,
+        timeout: 150_000,
       });
       return { pid: child.pid, ended: child.then(({ exitCode, stderr }) => ({ pid: child.pid, exitCode, stderr })) };
     };

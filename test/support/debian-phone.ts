@@ -27,7 +27,7 @@ export async function withPhone(options: SimulatorOptions, work: (bench: DebianB
   try {
     const env = { USBMUXD_SOCKET_ADDRESS: sim.listen };
     const run = async (program: string, ...args: string[]): Promise<Run> => {
-      const { all, exitCode } = await execa(program, args, { env, reject: false, all: true, timeout: 50_000 });
+      const { all, exitCode } = await execa(program, args, { env, reject: false, all: true, timeout: 150_000 });
       return { text: all, exit: exitCode };
     };
     await run('idevicepair', 'pair');

@@ -82,7 +82,7 @@ export class KillBench {
       extendEnv: false,
       reject: false,
       stdin: 'ignore',
-      timeout: 60_000,
+      timeout: 150_000,
     });
     if (result.signal === 'SIGKILL') return true;
     expect(result.exitCode, result.stderr).toBe(0);
@@ -159,7 +159,7 @@ export class KillBench {
         env: { ...cleanEnvironment(this.#place), USBMUXD_SOCKET_ADDRESS: this.#sim.listen },
         extendEnv: false,
         reject: false,
-        timeout: 60_000,
+        timeout: 150_000,
       });
       expect(exitCode, stdout).toBe(0);
       expect(stdout).toContain('Backup Successful');

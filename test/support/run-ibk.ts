@@ -67,7 +67,7 @@ export async function runIbk(home: string, args: readonly string[], options: Run
     ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
     stripFinalNewline: false,
     ...(uid === undefined ? {} : { uid, gid: uid }),
-    timeout: 60_000,
+    timeout: 150_000,
   });
   return { stdout, stderr, exit: exitCode };
 }
