@@ -35,7 +35,7 @@ export async function adoptChecksums(
         onRead?.(identity.size);
       }
     } finally {
-      if (known.length > 0) keep(catalog, known);
+      catalog.setFiles(known);
     }
     adopted += known.length;
     const last = page.at(-1);
@@ -59,16 +59,5 @@ async function checksumOf(
     return isExactly(file.stat(), identity) ? sha256 : undefined;
   } finally {
     file.close();
-  }
-}
-
-function keep(catalog: Catalog, known: readonly (readonly [string, FileIdentity])[]): void {
-  catalog.begin();
-  try {
-    for (const [path, identity] of known) catalog.setFile(path, identity);
-    catalog.commit();
-  } catch (error) {
-    catalog.rollback();
-    throw error;
   }
 }

@@ -12,7 +12,8 @@ import {
   readChangeList,
   verifyChangeList,
 } from './change-list.js';
-import type { StateDescription, StoreContext } from './context.js';
+import type { StateDescription, StoreContext, StoreWarning } from './context.js';
+import { DamageTally } from './damage.js';
 import { needDirectories, parentOf, readWhole, removeTree } from './file-system.js';
 import { findList } from './find-list.js';
 import { nextDelta, putHead } from './head.js';
@@ -52,24 +53,29 @@ export async function settleFolder(
     list.abandon();
     throw error;
   }
-  writeFiles(catalog, renewed);
+  catalog.setFiles(renewed);
   const described = describeFolder(ctx);
   const written = list.finish(visitOf(ctx, head.current, described.date));
   if (written === undefined) return head.op === null ? head : putHead(ctx, head, { op: null });
   await ctx.fs.syncDirectories([ctx.layout.own]);
   const { counts, delta, sha256 } = written;
   const found = foreignVersion(ctx, head, described, sizesAfter(head.current.facts, counts));
-  const next = cause === 'power_cut' ? { ...found, complete: false } : found;
-  const changed = counts.added + counts.replaced + counts.removed;
-  const files = `${changed} ${changed === 1 ? 'file' : 'files'}`;
-  ctx.warn({
-    kind: cause,
-    message:
-      cause === 'power_cut'
-        ? `A power cut damaged ${files} of the last backup, which was made with less than full durability. The iPhone sends everything again; earlier versions are whole.`
-        : `Another program changed ${files} of the backup folder.`,
-  });
+  const next = cause === 'power_cut' || list.damaged > 0 ? { ...found, complete: false } : found;
+  ctx.warn(warningOf(cause, list.damaged, counts.added + counts.replaced + counts.removed));
   return putHead(ctx, head, { op: { t: 'adopt', out: id, list: delta, listSha256: sha256, counts, next } });
+}
+
+function warningOf(kind: 'foreign_change' | 'power_cut', damaged: number, changed: number): StoreWarning {
+  const count = kind === 'foreign_change' && damaged > 0 ? damaged : changed;
+  const files = `${count} ${count === 1 ? 'file' : 'files'}`;
+  if (kind === 'power_cut') {
+    const how = 'which was made with less than full durability';
+    const message = `A power cut damaged ${files} of the last backup, ${how}. The iPhone sends everything again; earlier versions are whole.`;
+    return { kind, message };
+  }
+  if (damaged === 0) return { kind, message: `Another program changed ${files} of the backup folder.` };
+  const message = `Something changed or removed ${files} of the last backup; ibk verify names them. The next backup has everything sent again.`;
+  return { kind, message };
 }
 
 /** A folder that ibk meets for the first time: everything in it is taken as it is, without checksums. */
@@ -131,6 +137,7 @@ class AdoptionList {
   readonly #delta: string;
   readonly #leftovers: ReadonlyMap<string, string[]>;
   readonly #tally = new ChangeTally();
+  readonly #damage = new DamageTally();
   #writer: ChangeListWriter | undefined;
 
   constructor(ctx: StoreContext, head: Head, id: string) {
@@ -143,10 +150,16 @@ class AdoptionList {
 
   add(finding: Extract<ScanFinding, { kind: 'changed' }>): void {
     const { was, is, path } = finding;
+    this.#damage.add(path, was, is);
     const src = was === null ? null : this.#rescue(was);
     this.#tally.add({ p: path, old: was, new: is }, was !== null && src === null);
     this.#writer ??= this.#begin();
     this.#writer.add({ p: path, k: was === null ? 'absent' : 'stored', at: this.#id, src, old: was, new: is });
+  }
+
+  /** Files of the backup that were spoilt, and not by another backup. */
+  get damaged(): number {
+    return this.#damage.files;
   }
 
   /** @param lostAt when the other program was here, milliseconds since 1970 */
@@ -199,13 +212,6 @@ function leftoverBlobs(ctx: StoreContext): Map<string, string[]> {
     }
   }
   return found;
-}
-
-function writeFiles(catalog: Catalog, files: readonly [string, FileIdentity][]): void {
-  if (files.length === 0) return;
-  catalog.begin();
-  for (const [path, is] of files) catalog.setFile(path, is);
-  catalog.commit();
 }
 
 /** When another program was here: the date of its backup, where it made one; else now, when it was noticed. */

@@ -17,18 +17,22 @@ import type { StoreContext } from './context.js';
 import type { StoreFileSystem } from './file-system.js';
 import { isExactly, isSame } from './identity.js';
 
-/** Puts the old content of a replaced or removed file into the outgoing version. */
-export function takeOut(ctx: StoreContext, out: string, line: ChangeLine): void {
-  if (line.old === null) return;
+/** Puts the old content of a replaced or removed file into the outgoing version. False: it is not there any more. */
+export function takeOut(ctx: StoreContext, out: string, line: ChangeLine): boolean {
+  if (line.old === null) return true;
   const { fs, layout } = ctx;
   const place = layout.inFolder(line.p);
   const target = layout.slot(out, line.p);
   const there = fs.stat(place);
-  if (there === undefined) return;
+  if (there === undefined) return fs.stat(target) !== undefined;
   if (fs.stat(target) !== undefined) {
     // Exactly: another program's file with the same bytes stays.
     if (isExactly(there, line.old)) fs.unlink(place);
-  } else if (isSame(fs, place, there, line.old)) fs.rename(place, target);
+    return true;
+  }
+  if (!isSame(fs, place, there, line.old)) return false;
+  fs.rename(place, target);
+  return true;
 }
 
 /** Puts the new content of an added or replaced file into the folder. False: another program's file is in its place. */

@@ -204,6 +204,19 @@ export class Catalog {
     else this.#run('INSERT OR REPLACE INTO cur_file VALUES (?, ?, ?, unhex(?))', path, ...values(identity));
   }
 
+  /** In one transaction. */
+  setFiles(files: readonly (readonly [string, FileIdentity])[]): void {
+    if (files.length === 0) return;
+    this.begin();
+    try {
+      for (const [path, identity] of files) this.setFile(path, identity);
+      this.commit();
+    } catch (error) {
+      this.rollback();
+      throw error;
+    }
+  }
+
   #statement(sql: string): Statement {
     let statement = this.#statements.get(sql);
     if (statement === undefined) {

@@ -4,12 +4,14 @@
  * A received file equal to the one in place is no change (that is a full backup of an unchanged phone). Status.plist is always replaced, even by
  * the same bytes: the window in which the folder has none is what keeps other programs away from a half-applied commit.
  */
+import { IbkError } from '../errors.js';
 import type { Catalog } from './catalog.js';
 import { type ChangeLine, ChangeListWriter, type FileIdentity } from './change-list.js';
 import type { StoreContext } from './context.js';
-import { sha256OfPath } from './identity.js';
+import { isSame, sha256OfPath } from './identity.js';
 import type { ChangeCounts } from './head-record.js';
 import { blobName } from './layout.js';
+import { Mending } from './mend.js';
 import { isInSnapshot, isManagedName, STATUS_PLIST } from './names.js';
 import type { Overlay } from './overlay.js';
 import type { OverlayFile } from './overlay-index.js';
@@ -24,6 +26,8 @@ export interface WrittenChanges {
   readonly counts: ChangeCounts;
   /** Received, but equal to what was in place. */
   readonly unchanged: number;
+  /** Folders of the backup in which something else was found in the place of a file, and moved aside. */
+  readonly mended: ReadonlySet<string>;
 }
 
 /**
@@ -43,6 +47,7 @@ export async function writeChanges(
   const writer = new ChangeListWriter(ctx.fs, path, { udid: ctx.layout.udid, from, to });
   const tally = new ChangeTally();
   const unknown = new UnknownNames();
+  const mending = new Mending(ctx);
   let unchanged = 0;
   let dropped = 0;
   try {
@@ -51,12 +56,13 @@ export async function writeChanges(
         dropped += file === null ? 0 : 1;
         continue;
       }
-      const line = lineFor(ctx, catalog, overlay, changed, file, from);
-      if (line === undefined) {
+      const found = lineFor({ ctx, catalog, overlay, mending, from }, changed, file);
+      if (found === undefined) {
         unchanged += 1;
         continue;
       }
-      tally.add(line);
+      const { line, lost } = found;
+      tally.add(line, lost);
       if (line.new !== null && !isManagedName(changed)) unknown.add(changed);
       writer.add(line);
     }
@@ -68,7 +74,8 @@ export async function writeChanges(
     ctx.warn({ kind: 'snapshot_dropped', message: `The iPhone left ${dropped} files in Snapshot; they were dropped.` });
   }
   unknown.warn(ctx);
-  return { sha256: writer.finish().sha256, counts: tally.counts(), unchanged };
+  await mending.finish(catalog);
+  return { sha256: writer.finish().sha256, counts: tally.counts(ctx.now()), unchanged, mended: mending.folders };
 }
 
 /** Kept, since a later iOS may have a reason for them; told, since nobody has seen one yet. */
@@ -105,22 +112,39 @@ async function* changes(
   }
 }
 
+interface Pass {
+  readonly ctx: StoreContext;
+  readonly catalog: Catalog;
+  readonly overlay: Overlay;
+  readonly mending: Mending;
+  readonly from: string | null;
+}
+
+/** Undefined: no change. `lost`: what the outgoing version had there is not there any more. */
 function lineFor(
-  ctx: StoreContext,
-  catalog: Catalog,
-  overlay: Overlay,
+  { ctx, catalog, overlay, mending, from }: Pass,
   path: string,
   file: OverlayFile | null,
-  from: string | null,
-): ChangeLine | undefined {
+): { readonly line: ChangeLine; readonly lost: boolean } | undefined {
   // Before the first backup the catalog is empty: it need not be asked about each file.
   const old = (from === null ? undefined : catalog.file(path)) ?? unknownFile(ctx, path);
   const k = old === null ? 'absent' : 'stored';
-  if (file === null) return old === null ? undefined : { p: path, k, at: from, src: null, old, new: null };
+  if (file === null) {
+    if (old === null) return undefined;
+    return { line: { p: path, k, at: from, src: null, old, new: null }, lost: !mending.isInPlace(path, old) };
+  }
   if (file.blob === null && file.lower === path) return undefined;
-  if (old !== null && path !== STATUS_PLIST && isEqual(ctx, path, old, file)) return undefined;
+  const equal = old !== null && path !== STATUS_PLIST && isEqual(ctx, path, old, file);
+  // Without a checksum it was compared with what lies there.
+  if (equal && old.sha256 === null) return undefined;
+  const inPlace = old === null || mending.isInPlace(path, old);
+  if (equal && inPlace) return undefined;
   const { number, identity } = received(ctx, overlay, file);
-  return { p: path, k, at: from, src: blobName(number), old, new: identity };
+  if (equal) {
+    mending.restore(path, ctx.layout.blob(number), identity);
+    return undefined;
+  }
+  return { line: { p: path, k, at: from, src: blobName(number), old, new: identity }, lost: !inPlace };
 }
 
 /** A file in the folder that the store never put there and that has none of Apple's names: it goes out like any other. */
@@ -142,6 +166,12 @@ function received(ctx: StoreContext, overlay: Overlay, file: OverlayFile): { num
   const { size, mtimeUs, sha256 } = file;
   if (file.blob !== null) return { number: file.blob, identity: { size, mtimeUs, sha256 } };
   const place = ctx.layout.inFolder(file.lower ?? '');
+  if (!isSame(ctx.fs, place, ctx.fs.stat(place), file)) {
+    throw new IbkError('in_use', 'Another program changed the backup folder during this backup.', {
+      reason: 'foreign_change',
+      details: { path: file.lower },
+    });
+  }
   return overlay.incoming.copyOf(place, sha256 ?? sha256OfPath(ctx.fs, place) ?? null);
 }
 

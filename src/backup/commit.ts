@@ -58,7 +58,7 @@ export async function commitOverlay(
   const written = await writeChanges(ctx, catalog, overlay, path, out, begun.id);
   const next = { ...begun, facts: { ...begun.facts, ...sizesAfter(head.current?.facts, written.counts) } };
   await makeDurable(ctx, path, out);
-  checkSealBeforePoint(ctx, head);
+  checkSealBeforePoint(ctx, head, written.mended);
   const { sha256: listSha256, counts } = written;
   const unsynced = ctx.durability === 'full' ? head.unsynced : { boot: ctx.boot };
   const op: Head['op'] = { t: 'commit', out, phase: 1, list, listSha256, counts, next };
@@ -113,12 +113,13 @@ function checkSeal(ctx: StoreContext, head: Head): void {
   if (difference !== 'none' && difference !== 'numbers') throw changedMeanwhile();
 }
 
-/** Once more at the last moment; only folders that this commit made itself may be new or younger. */
-function checkSealBeforePoint(ctx: StoreContext, head: Head): void {
+/** Once more at the last moment; only folders that this commit made or mended itself may be new or younger. */
+function checkSealBeforePoint(ctx: StoreContext, head: Head, mended: ReadonlySet<string>): void {
   const difference = compareSeals(head.seal, takeSeal(ctx));
   if (difference === 'none' || difference === 'numbers') return;
   if (difference === 'all') throw changedMeanwhile();
   for (const folder of difference) {
+    if (mended.has(folder)) continue;
     const isNew = head.seal?.folders[folder] === undefined;
     if (folder !== '' && !(isNew && ctx.fs.list(ctx.layout.inFolder(folder))?.length === 0)) throw changedMeanwhile();
   }

@@ -3,10 +3,11 @@ import { filesNotSent } from './format/info-plist.js';
 import type { StoreLease } from './lease.js';
 import { parseManifestPlist } from './format/manifest-plist.js';
 import { parseStatusPlist, SMALL_PLIST_LIMIT } from './format/status-plist.js';
+import { DESCRIBING_NAMES } from './names.js';
 
 export interface EarlierBackup {
-  /** None: there is no backup folder, or nothing in it that could be one. */
-  readonly state: 'none' | 'finished' | 'unfinished';
+  /** `none`: there is no backup folder, or nothing in it that could be one. `damaged`: it says that it is finished, and files of it are missing or changed. */
+  readonly state: 'none' | 'finished' | 'unfinished' | 'damaged';
   /** When it was finished. */
   readonly madeAt: Date | undefined;
   readonly encrypted: boolean | undefined;
@@ -14,27 +15,28 @@ export interface EarlierBackup {
   readonly notSent: ReadonlySet<string>;
 }
 
-const DESCRIBING = ['Status.plist', 'Manifest.plist', 'Manifest.db', 'Manifest.mbdb'] as const;
 const MANIFEST_LIMIT = 64 * 1024 * 1024;
 const INFO_LIMIT = 64 * 1024 * 1024;
 
 /**
- * Looks at the state in the folder. One that another program left unfinished, or a power cut damaged, is hidden from the phone as far as it describes itself: the phone then
- * sends everything, instead of failing over it (libimobiledevice #1544, #1582).
+ * Looks at the state in the folder. One that another program left unfinished, or that was damaged (damage.ts, unsynced.ts), is hidden from the phone as far as it
+ * describes itself: the phone then sends everything, instead of failing over it (libimobiledevice #1544, #1582).
  */
 export function prepareEarlier(lease: StoreLease): EarlierBackup {
   const { overlay } = lease;
   const status = readable(() => parseStatusPlist(lease.readWhole('Status.plist', SMALL_PLIST_LIMIT)));
   const manifest = readable(() => parseManifestPlist(lease.readWhole('Manifest.plist', MANIFEST_LIMIT)));
-  const present = DESCRIBING.filter((name) => overlay.typeOf(name) !== undefined);
+  const present = DESCRIBING_NAMES.filter((name) => overlay.typeOf(name) !== undefined);
   const listed = present.includes('Manifest.db') || present.includes('Manifest.mbdb');
   const isWhole = lease.current?.complete !== false;
-  if (isWhole && status?.finished === true && manifest !== undefined && listed) {
+  const isFinished = status?.finished === true && listed;
+  if (isWhole && isFinished && manifest !== undefined) {
     const notSent = readable(() => filesNotSent(lease.readWhole('Info.plist', INFO_LIMIT))) ?? new Set<string>();
     return { state: 'finished', madeAt: status.date, encrypted: manifest.encrypted, notSent };
   }
   for (const name of present) overlay.remove(name);
-  const state = present.length > 0 || lease.current !== null ? 'unfinished' : 'none';
+  const isThere = present.length > 0 || lease.current !== null;
+  const state = !isThere ? 'none' : isFinished && manifest !== undefined ? 'damaged' : 'unfinished';
   return { state, madeAt: undefined, encrypted: undefined, notSent: new Set() };
 }
 

@@ -2,6 +2,7 @@
 import { readChangeList } from './change-list.js';
 import { listPath } from './catalog-sync.js';
 import type { StoreContext } from './context.js';
+import { damageOf } from './damage.js';
 import { headGenerations, readHead, refuseLostHead } from './head.js';
 import type { ChangeCounts, Head, LostFiles, Operation, VersionRecord } from './head-record.js';
 import { isMetadata } from './names.js';
@@ -17,6 +18,8 @@ export interface StoredVersion extends VersionRecord {
   readonly lost: LostFiles | null;
   /** What describes it was overwritten: it cannot be opened as a backup. */
   readonly unreadable: boolean;
+  /** Files that it should have and has not, or that were changed, where it was found so (damage.ts). */
+  readonly damaged: number;
 }
 
 /**
@@ -62,9 +65,12 @@ function historyOf(ctx: StoreContext, head: Head): StoreHistory {
     since: chain[at - 1]?.counts,
     lost: lost.get(entry.id)?.lost ?? null,
     unreadable: lost.get(entry.id)?.unreadable ?? false,
+    damaged: damageOf(ctx, head, entry.id).size,
   }));
-  if (current !== null)
-    versions.push({ ...current, current: true, since: chain.at(-1)?.counts, lost: null, unreadable: false });
+  if (current !== null) {
+    const damaged = damageOf(ctx, head, current.id).size;
+    versions.push({ ...current, current: true, since: chain.at(-1)?.counts, lost: null, unreadable: false, damaged });
+  }
   const newest = current === null ? 0 : current.facts.bytes + current.facts.metadataBytes;
   const bytes = chain.reduce((sum, { counts }) => sum + counts.storedBytes, newest);
   return { versions: versions.reverse(), bytes, pending: head.op?.t ?? null, folder: folderState(ctx, head) };

@@ -23,6 +23,9 @@ export const METADATA_NAMES = [
 
 export const STATUS_PLIST = 'Status.plist';
 
+/** Without these a folder is no backup; every program that makes one writes them anew. */
+export const DESCRIBING_NAMES = ['Status.plist', 'Manifest.plist', 'Manifest.db', 'Manifest.mbdb'] as const;
+
 const METADATA: ReadonlySet<string> = new Set(METADATA_NAMES);
 const FOLDED_METADATA: ReadonlySet<string> = new Set(METADATA_NAMES.map((name) => name.toLowerCase()));
 const SNAPSHOT = 'Snapshot';

@@ -7,7 +7,7 @@
  */
 import { IbkError } from '../errors.js';
 import type { Catalog } from './catalog.js';
-import { ChangeListWriter, mergeLists, readChangeList } from './change-list.js';
+import { type ChangeLine, ChangeListWriter, mergeLists, readChangeList } from './change-list.js';
 import { listPath, syncCatalog } from './catalog-sync.js';
 import type { StoreContext } from './context.js';
 import { parentOf } from './file-system.js';
@@ -46,6 +46,7 @@ async function writeMerged(ctx: StoreContext, head: Head, older: ChainEntry, ret
       readChangeList(fs, listPath(ctx, retired), retired.listSha256),
     );
     for (const line of lines) {
+      if (isBackAgain(ctx, line)) continue;
       writer.add(line);
       tally.add(line);
       const turn = ctx.pause();
@@ -59,6 +60,13 @@ async function writeMerged(ctx: StoreContext, head: Head, older: ChainEntry, ret
   await fs.syncDirectories([layout.version(older.id)]);
   const counts = { ...tally.counts(), lost: bothLost(older.counts.lost, retired.counts.lost) };
   return { ...older, delta, listSha256: sha256, counts };
+}
+
+/** Lost here, and the next newer version has the very same bytes: they stand for it, as for every file that no list names. */
+function isBackAgain({ fs, layout }: StoreContext, { p, k, at, old, new: next }: ChangeLine): boolean {
+  if (k !== 'stored' || at === null || old === null || next === null) return false;
+  if (old.sha256 === null || old.sha256 !== next.sha256 || old.size !== next.size) return false;
+  return fs.stat(layout.slot(at, p)) === undefined;
 }
 
 /** Which files are lost no list says: the sum of both is the most there can be. */

@@ -11,7 +11,7 @@ import type { StoreContext } from './context.js';
 import { needDirectories, parentOf, readWhole } from './file-system.js';
 import { findList } from './find-list.js';
 import { putHead } from './head.js';
-import type { ChainEntry, CommitOperation, Head, VersionRecord } from './head-record.js';
+import type { ChainEntry, ChangeCounts, CommitOperation, Head, VersionRecord } from './head-record.js';
 import { isMetadata, METADATA_NAMES, STATUS_PLIST } from './names.js';
 
 /** @param recovery the process that decided this is gone: whatever happened since then is looked for afterwards */
@@ -29,8 +29,9 @@ export async function runCommit(
   const ready = op.phase === 1 ? await firstPhase(ctx, head, op, work) : head;
   await secondPhase(ctx, op, work);
   const rescan = recovery || work.taken;
+  const counts = rescan ? await countLost(ctx, op, path) : op.counts;
   await applyToCatalog(ctx, catalog, op, path);
-  const chain = await putListAway(ctx, ready, op, path);
+  const chain = await putListAway(ctx, ready, { ...op, counts }, path);
   return putHead(ctx, ready, { op: rescan ? { t: 'rescan' } : null, chain, current: op.next, seal: null, sealedAt: 0 });
 }
 
@@ -42,7 +43,7 @@ interface Work {
   readonly sources: string[];
   readonly metadata: readonly ChangeLine[];
   readonly status: ChangeLine | undefined;
-  /** Another program's file was found in the place of a new one. */
+  /** Another program's file was found in the place of a new one, or an old one was not found. */
   taken: boolean;
 }
 
@@ -84,14 +85,16 @@ async function firstPhase(ctx: StoreContext, head: Head, op: CommitOperation, wo
   if (out !== null) {
     // (b) The window opens.
     if (work.status !== undefined) {
-      takeOut(ctx, out, work.status);
+      if (!takeOut(ctx, out, work.status)) work.taken = true;
       await fs.syncDirectories([parentOf(layout.slot(out, STATUS_PLIST)), layout.folder]);
     }
     // (c) What is replaced goes out.
     if (op.counts.replaced > 0) {
       await work.each(
         (line) => line.old !== null && line.new !== null,
-        (line) => takeOut(ctx, out, line),
+        (line) => {
+          if (!takeOut(ctx, out, line)) work.taken = true;
+        },
       );
     }
   }
@@ -121,10 +124,25 @@ async function secondPhase(ctx: StoreContext, op: CommitOperation, work: Work): 
   if (out !== null && op.counts.removed > 0) {
     await work.each(
       (line) => line.new === null,
-      (line) => takeOut(ctx, out, line),
+      (line) => {
+        if (!takeOut(ctx, out, line)) work.taken = true;
+      },
     );
   }
   await fs.syncDirectories([...work.outs, ...work.folders, ...work.sources]);
+}
+
+/** What another program took while the commit was under way, or between a crash and this redo of it, is lost to the outgoing version. */
+async function countLost(ctx: StoreContext, op: CommitOperation, path: string): Promise<ChangeCounts> {
+  const { out, counts } = op;
+  if (out === null) return counts;
+  let files = 0;
+  for (const { p, old } of readChangeList(ctx.fs, path, op.listSha256)) {
+    if (old !== null && ctx.fs.stat(ctx.layout.slot(out, p)) === undefined) files += 1;
+    const turn = ctx.pause();
+    if (turn !== undefined) await turn;
+  }
+  return { ...counts, lost: files === 0 ? null : { files, at: counts.lost?.at ?? ctx.now() } };
 }
 
 /** One transaction: the lines of the outgoing version, and what the folder now holds. */

@@ -28,9 +28,7 @@ export async function settleUnsynced(ctx: StoreContext, catalog: Catalog, head: 
   }
   const damaged = await damagedFiles(ctx, catalog, head);
   if (damaged.length === 0) return putHead(ctx, head, { unsynced: null });
-  catalog.begin();
-  for (const [path, expected] of damaged) catalog.setFile(path, { ...expected, mtimeUs: NO_TIME_US });
-  catalog.commit();
+  catalog.setFiles(damaged.map(([path, expected]) => [path, { ...expected, mtimeUs: NO_TIME_US }]));
   return settleFolder(ctx, catalog, head, 'all', 'power_cut');
 }
 

@@ -3,12 +3,14 @@ import type { Catalog } from './catalog.js';
 import { openCatalogForReading } from './catalog-read.js';
 import type { StoreContext } from './context.js';
 import type { FileIdentity } from './change-list.js';
+import { type Damage, damageOf } from './damage.js';
 import { codeOf } from './disk-calls.js';
 import type { ReadableFile } from './file-system.js';
 import { sha256OfOpen } from './identity.js';
 import type { VersionReader } from './resolve.js';
 
 const PAGE = 1_000;
+const NO_DAMAGE: ReadonlyMap<string, Damage> = new Map();
 
 /**
  * `missing`: not there. `size`, `content`: not what was received. `touched`: another file under a new time, and no checksum to tell more.
@@ -78,10 +80,14 @@ export async function* examine(
 ): AsyncGenerator<ExaminedFile, void> {
   const catalog = await openCatalogForReading(ctx, reader);
   try {
-    for await (const path of pathsOf(ctx, catalog, version)) {
+    const head = reader.head();
+    const damage = head === undefined ? NO_DAMAGE : damageOf(ctx, head, version);
+    for await (const path of pathsOf(ctx, catalog, version, damage)) {
       options.signal?.throwIfAborted();
       const found = await examineFile(ctx, reader, version, path, options);
-      if (found !== undefined) yield found;
+      const fault = found?.fault ?? damage.get(path);
+      if (found !== undefined) yield { ...found, fault };
+      else if (fault !== undefined) yield { path, fault, sizeBytes: 0, compared: false, withoutChecksum: false };
     }
   } finally {
     catalog.close();
@@ -189,9 +195,16 @@ function sha256Of({ pause }: StoreContext, file: ReadableFile, { signal, onRead 
   return sha256OfOpen(file, { pause, signal, onRead });
 }
 
-/** Every path that the version may have; the reader says which it has. */
-export async function* pathsOf(ctx: StoreContext, catalog: Catalog, version: string): AsyncGenerator<string, void> {
-  const seq = catalog.version(version)?.seq ?? Number.MAX_SAFE_INTEGER;
+/** Every path that the version may have, and those that are damaged in it; the reader says which it has. */
+async function* pathsOf(
+  ctx: StoreContext,
+  catalog: Catalog,
+  version: string,
+  damage: ReadonlyMap<string, Damage>,
+): AsyncGenerator<string, void> {
+  const own = catalog.version(version)?.seq ?? Number.MAX_SAFE_INTEGER;
+  // The list before it names what it lacks.
+  const seq = damage.size === 0 ? own : (catalog.versions().findLast((other) => other.seq < own)?.seq ?? own);
   for (let after = ''; ; ) {
     const page = catalog.pathsOfVersion(seq, after, PAGE);
     for (const path of page) {

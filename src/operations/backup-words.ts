@@ -36,11 +36,12 @@ export interface Circumstances {
 export type LastGood =
   | { readonly kind: 'none' }
   | { readonly kind: 'incomplete' }
+  | { readonly kind: 'damaged' }
   | { readonly kind: 'complete'; readonly madeAt: Date };
 
 export function lastGoodOf(earlier: EarlierBackup): LastGood {
-  if (earlier.state === 'none') return { kind: 'none' };
   const { state, madeAt } = earlier;
+  if (state === 'none' || state === 'damaged') return { kind: state };
   return state === 'finished' && madeAt !== undefined ? { kind: 'complete', madeAt } : { kind: 'incomplete' };
 }
 
@@ -48,6 +49,7 @@ export function lastGoodOf(earlier: EarlierBackup): LastGood {
 export function lastGoodWords(earlier: LastGood, noun: string): string {
   if (earlier.kind === 'none') return `There is no earlier backup of this ${noun}.`;
   if (earlier.kind === 'incomplete') return `What an unfinished run had left of this ${noun} is as it was.`;
+  if (earlier.kind === 'damaged') return `The damaged backup of this ${noun} is as it was; earlier versions are whole.`;
   return `The last good backup (${formatDate(earlier.madeAt)}) is as it was.`;
 }
 

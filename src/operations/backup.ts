@@ -159,6 +159,9 @@ class BackupRun {
       const message = `Another program left an unfinished backup there; the ${this.#noun} sends everything again.`;
       this.#warn('unfinished_backup', message);
     }
+    if (earlier.state === 'damaged') {
+      this.#warn('damaged_backup', `Files of the backup there are damaged; the ${this.#noun} sends everything again.`);
+    }
     return { facts, kind, encrypted };
   }
 

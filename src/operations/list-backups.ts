@@ -167,6 +167,7 @@ function storedRow(version: StoredVersion, madeBy: string | undefined): ListedVe
     madeBy: foreign ? null : ((current ? madeBy : undefined) ?? 'ibk'),
     lost: lost === null ? null : { files: lost.files, at: new Date(lost.at) },
     unreadable: version.unreadable,
+    damaged: version.damaged,
   };
 }
 
@@ -191,6 +192,7 @@ function versionInFolder({ madeAt, ios, encrypted, complete, madeBy }: BackupDes
     madeBy: madeBy ?? null,
     lost: null,
     unreadable: false,
+    damaged: 0,
   };
 }
 

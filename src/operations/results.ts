@@ -116,6 +116,8 @@ export interface ListedVersion {
   readonly lost: { readonly files: number; readonly at: Date } | null;
   /** What describes it was overwritten: it cannot be opened as a backup. */
   readonly unreadable: boolean;
+  /** Files that were missing or changed when ibk looked, though no other backup was made there. Then it is not complete. */
+  readonly damaged: number;
 }
 
 /** What lies under a root for one device. */

@@ -77,7 +77,7 @@ function headingOf({ name, model, bytes, versions }: ListedBackup, screen: Scree
     ...(model === null ? [] : [printable(model)]),
     ...(newest === undefined || newest.ios === null ? [] : [`iOS ${printable(newest.ios)}`]),
     ...(newest?.complete === false
-      ? ['incomplete']
+      ? [newest.damaged > 0 ? 'damaged' : 'incomplete']
       : encrypted === null
         ? []
         : [encrypted ? 'encrypted' : 'not encrypted']),
@@ -113,9 +113,9 @@ function notesOf(version: ListedVersion, { versions }: ListedBackup, style: Scre
   const differs = version.encrypted !== null && newest !== null && version.encrypted !== newest;
   const notes = [
     ...(version.latest ? ['latest'] : []),
-    ...(version.complete ? [] : ['incomplete']),
+    ...(version.complete ? [] : [version.damaged > 0 ? 'damaged' : 'incomplete']),
     ...(version.unreadable ? ['unreadable'] : []),
-    ...(version.foreign ? ['made by another tool'] : []),
+    ...(version.foreign && version.damaged === 0 ? ['made by another tool'] : []),
     ...(differs ? [version.encrypted ? 'encrypted' : 'not encrypted'] : []),
     ...(version.pinned ? ['pinned'] : []),
     ...version.tags.map((tag) => `#${printable(tag)}`),
@@ -158,6 +158,13 @@ function adviceOf({ name, problem, state, versions }: ListedBackup): { what: str
   const shown = printable(name);
   if (problem !== null) return { what: `Versions of ${shown} cannot be read: ${problem.message}`, next: problem.hint };
   const [newest] = versions;
+  if (newest !== undefined && newest.damaged > 0) {
+    const files = ofAll(newest.damaged, newest.files);
+    return {
+      what: `${files} of ${shown} ${newest.damaged === 1 ? 'is' : 'are'} missing or changed; the next backup has everything sent again.`,
+      next: `ibk verify ${shellWord(name)}`,
+    };
+  }
   if (newest !== undefined && !newest.complete) {
     const by = newest.foreign ? ' by another tool' : '';
     return { what: `${shown} was left unfinished${by}.`, next: `ibk verify ${shellWord(name)}` };

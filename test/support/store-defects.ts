@@ -48,8 +48,8 @@ export const DEFECTS: readonly Defect[] = [
     knownSeed: 1_000_007,
     name: 'a file goes out without an identity check',
     file: 'apply-list.ts',
-    find: 'else if (isSame(fs, place, there, line.old)) fs.rename(place, target);',
-    replace: 'else fs.rename(place, target);',
+    find: 'if (!isSame(fs, place, there, line.old)) return false;',
+    replace: '',
     foreign: true,
   },
   {

@@ -94,7 +94,7 @@ test('the newest at or before a day, a minute, a second', async () => {
       lost: null,
     };
     const counts = { filesAdded: null, filesChanged: null, filesRemoved: null };
-    const flags = { complete: true, latest: index === 0, pinned: false, foreign: true, unreadable: false };
+    const flags = { complete: true, latest: index === 0, pinned: false, foreign: true, unreadable: false, damaged: 0 };
     return { ...facts, ...counts, ...flags, id: `${index}`, madeAt: new Date(date) };
   });
   const backup = {
