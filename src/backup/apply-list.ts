@@ -41,23 +41,23 @@ export function bringIn(ctx: StoreContext, line: ChangeLine): boolean {
   const { fs, layout } = ctx;
   const place = layout.inFolder(line.p);
   const blob = layout.inOwn(line.src);
-  const there = fs.stat(place);
-  if (there === undefined) {
-    moveIfThere(fs, blob, place);
-    return true;
-  }
+  // The rename itself finds out what is there: for nearly every file it is the only look.
+  if (moved(fs, blob, place)) return true;
   const received = fs.stat(blob);
   if (received?.kind !== 'file') return true;
+  const there = fs.stat(place);
   if (isSame(fs, place, there, line.new) && isSame(fs, blob, received, line.new)) fs.unlink(blob);
   else return false;
   return true;
 }
 
-function moveIfThere(fs: StoreFileSystem, from: string, to: string): void {
+/** False: something is in the place. A blob that is missing was moved before. */
+function moved(fs: StoreFileSystem, from: string, to: string): boolean {
   try {
-    fs.rename(from, to);
+    return fs.renameIfFree(from, to);
   } catch (error) {
     // Also said where the folder is missing that it should go to.
     if (fs.stat(from) !== undefined) throw error;
+    return true;
   }
 }

@@ -22,6 +22,8 @@ const FORMAT = 1;
 const FLUSH_BYTES = 256 * 1024;
 const READ_BYTES = 16 * 1024;
 const MAX_LINE_BYTES = 64 * 1024;
+const NEWLINE = 0x0a;
+const NO_BYTES: Buffer = Buffer.alloc(0);
 
 /** A file's content, as far as it is known: the checksum is missing for what other programs wrote. */
 export interface FileIdentity {
@@ -120,21 +122,25 @@ export function* readChangeList(
   let end: WrittenList | undefined;
   let count = 0;
   let last: string | undefined;
-  for (const text of textLines(fs, path)) {
-    if (end !== undefined) throw damaged(path, 'bytes after its end');
-    const value = parsed(path, text);
-    if ('sha256' in value) {
-      end = { count: Number(value['count']), sha256: String(value['sha256']) };
-      continue;
-    }
-    hash.update(text).update('\n');
-    if (header === undefined) header = checkedHeader(path, value);
-    else {
-      count += 1;
-      const line = checkedLine(path, value);
-      if (last !== undefined && comparePaths(last, line.p) >= 0) throw damaged(path, 'lines out of order');
-      last = line.p;
-      yield line;
+  // The last line so far: the last of all is not part of what it is the checksum of.
+  let held = NO_BYTES;
+  for (const block of wholeLines(fs, path)) {
+    const cut = block.lastIndexOf(NEWLINE, block.length - 2) + 1;
+    hash.update(held).update(block.subarray(0, cut));
+    held = block.subarray(cut);
+    for (const text of block.toString('utf8', 0, block.length - 1).split('\n')) {
+      if (end !== undefined) throw damaged(path, 'bytes after its end');
+      const value = parsed(path, text);
+      if ('sha256' in value) {
+        end = { count: Number(value['count']), sha256: String(value['sha256']) };
+      } else if (header === undefined) header = checkedHeader(path, value);
+      else {
+        count += 1;
+        const line = checkedLine(path, value);
+        if (last !== undefined && comparePaths(last, line.p) >= 0) throw damaged(path, 'lines out of order');
+        last = line.p;
+        yield line;
+      }
     }
   }
   const sha256 = hash.digest('hex');
@@ -177,21 +183,22 @@ export function* mergeLists(older: Iterable<ChangeLine>, retired: Iterable<Chang
   }
 }
 
-function* textLines(fs: StoreFileSystem, path: string): Generator<string, void> {
+/** The file in blocks that end with a line. */
+function* wholeLines(fs: StoreFileSystem, path: string): Generator<Buffer, void> {
   const file = fs.open(path);
   if (file === undefined) throw damaged(path, 'it is missing');
   try {
-    let rest: Buffer = Buffer.alloc(0);
+    let rest = NO_BYTES;
     for (let at = 0; ; ) {
       const into = Buffer.allocUnsafe(READ_BYTES);
       const count = file.read(into, at);
       if (count === 0) break;
       at += count;
       const bytes = rest.length === 0 ? into.subarray(0, count) : Buffer.concat([rest, into.subarray(0, count)]);
-      const cut = bytes.lastIndexOf(0x0a);
-      rest = bytes.subarray(cut + 1);
+      const end = bytes.lastIndexOf(NEWLINE) + 1;
+      rest = bytes.subarray(end);
       if (rest.length > MAX_LINE_BYTES) throw damaged(path, 'a line without end');
-      if (cut >= 0) yield* bytes.toString('utf8', 0, cut).split('\n');
+      if (end > 0) yield bytes.subarray(0, end);
     }
     if (rest.length > 0) throw damaged(path, 'cut short');
   } finally {

@@ -11,6 +11,7 @@ import type { StoreContext } from './context.js';
 import { isSame, sha256OfPath } from './identity.js';
 import type { ChangeCounts } from './head-record.js';
 import { blobName } from './layout.js';
+import { ListFolders } from './list-folders.js';
 import { Mending } from './mend.js';
 import { isInSnapshot, isManagedName, STATUS_PLIST } from './names.js';
 import type { Overlay } from './overlay.js';
@@ -28,6 +29,7 @@ export interface WrittenChanges {
   readonly unchanged: number;
   /** Folders of the backup in which something else was found in the place of a file, and moved aside. */
   readonly mended: ReadonlySet<string>;
+  readonly folders: ListFolders;
 }
 
 /**
@@ -48,6 +50,7 @@ export async function writeChanges(
   const tally = new ChangeTally();
   const unknown = new UnknownNames();
   const mending = new Mending(ctx);
+  const folders = new ListFolders(ctx.layout, from);
   let unchanged = 0;
   let dropped = 0;
   try {
@@ -65,6 +68,7 @@ export async function writeChanges(
       tally.add(line, lost);
       if (line.new !== null && !isManagedName(changed)) unknown.add(changed);
       writer.add(line);
+      folders.add(line);
     }
   } catch (error) {
     writer.abandon();
@@ -75,7 +79,13 @@ export async function writeChanges(
   }
   unknown.warn(ctx);
   await mending.finish(catalog);
-  return { sha256: writer.finish().sha256, counts: tally.counts(ctx.now()), unchanged, mended: mending.folders };
+  return {
+    sha256: writer.finish().sha256,
+    counts: tally.counts(ctx.now()),
+    unchanged,
+    mended: mending.folders,
+    folders,
+  };
 }
 
 /** Kept, since a later iOS may have a reason for them; told, since nobody has seen one yet. */

@@ -8,8 +8,9 @@ import type { Catalog } from './catalog.js';
 import { readChangeList } from './change-list.js';
 import { writeChanges } from './changes.js';
 import type { StoreContext } from './context.js';
-import { needDirectories, parentOf } from './file-system.js';
+import { needDirectories } from './file-system.js';
 import { nextDelta, putHead } from './head.js';
+import type { ListFolders } from './list-folders.js';
 import type { ChangeCounts, Head, VersionRecord } from './head-record.js';
 import { STATUS_PLIST } from './names.js';
 import type { Overlay } from './overlay.js';
@@ -57,7 +58,7 @@ export async function commitOverlay(
   const out = head.current?.id ?? null;
   const written = await writeChanges(ctx, catalog, overlay, path, out, begun.id);
   const next = { ...begun, facts: { ...begun.facts, ...sizesAfter(head.current?.facts, written.counts) } };
-  await makeDurable(ctx, path, out);
+  await makeDurable(ctx, path, written.folders);
   checkSealBeforePoint(ctx, head, written.mended);
   const { sha256: listSha256, counts } = written;
   const unsynced = ctx.durability === 'full' ? head.unsynced : { boot: ctx.boot };
@@ -87,22 +88,14 @@ function manifestOf(overlay: Overlay): Buffer | undefined {
 }
 
 /** All that the list names, and the list: bytes, then names, then the folders that things will be moved to. */
-async function makeDurable(ctx: StoreContext, path: string, out: string | null): Promise<void> {
+async function makeDurable(ctx: StoreContext, path: string, { sources, targets }: ListFolders): Promise<void> {
   const { fs, layout } = ctx;
-  const [sources, targets] = [new Set<string>(), new Set<string>()];
-  const isFull = ctx.durability === 'full';
-  const atOnce = isFull && (await fs.syncAll(layout.own));
-  for (const line of readChangeList(fs, path)) {
-    if (line.src !== null) {
-      const blob = layout.inOwn(line.src);
-      if (isFull && !atOnce) fs.syncFile(blob);
-      sources.add(parentOf(blob));
+  if (ctx.durability === 'full' && !(await fs.syncAll(layout.own))) {
+    for (const { src } of readChangeList(fs, path)) {
+      if (src !== null) fs.syncFile(layout.inOwn(src));
+      const turn = ctx.pause();
+      if (turn !== undefined) await turn;
     }
-    if (line.old !== null && out !== null) targets.add(parentOf(layout.slot(out, line.p)));
-    // A first backup's folder does not exist before its commit point.
-    if (line.new !== null && out !== null) targets.add(parentOf(layout.inFolder(line.p)));
-    const turn = ctx.pause();
-    if (turn !== undefined) await turn;
   }
   await fs.syncDirectories([...sources, layout.inOwn('incoming'), layout.own]);
   await needDirectories(fs, targets);

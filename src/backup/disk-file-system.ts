@@ -164,11 +164,16 @@ export class DiskFileSystem implements StoreFileSystem {
   }
 
   rename(from: string, to: string): void {
+    if (!this.renameIfFree(from, to)) throw systemError('EEXIST', to);
+  }
+
+  renameIfFree(from: string, to: string): boolean {
     const target = this.#at(to);
     // rename(2) replaces silently, and Node has no RENAME_NOREPLACE: look first. The writer's lock keeps other ibks out of the gap.
-    if (fs.lstatSync(target, { throwIfNoEntry: false }) !== undefined) throw systemError('EEXIST', to);
+    if (fs.lstatSync(target, { throwIfNoEntry: false }) !== undefined) return false;
     this.#change('rename');
     this.#unlessGone(() => retriedWhileHeld(this.#windows, () => fs.renameSync(this.#at(from), target)));
+    return true;
   }
 
   unlink(path: string): void {

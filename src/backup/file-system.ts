@@ -67,6 +67,8 @@ export interface StoreFileSystem {
   open(path: string): ReadableFile | undefined;
   /** `to` must not exist: the store never replaces a file (@throws EEXIST). Only files are renamed, never folders. */
   rename(from: string, to: string): void;
+  /** As `rename`, but false, with nothing done, where something is at `to`: for those who would only look first. */
+  renameIfFree(from: string, to: string): boolean;
   /** A missing file is success. */
   unlink(path: string): void;
   /** Removes an empty folder; one that is missing or not empty stays as it is. */

@@ -12,6 +12,7 @@
  */
 import type { SqliteDatabase } from '../io/sqlite.js';
 import type { StoreDatabase } from './file-system.js';
+import { NameSieve } from './name-sieve.js';
 
 const SCHEMA = `
 PRAGMA cache_size = -4000;
@@ -81,8 +82,8 @@ export class OverlayIndex {
   readonly #folded: Statement;
   readonly #recent = new Map<string, Recent>();
   readonly #lookedUp = new Map<string, OverlayEntry | undefined>();
-  /** The database holds, or held, entries. */
-  #isWritten = false;
+  /** What the database holds, or held. */
+  readonly #written = new NameSieve();
   /** Are there entries that hide folders of the lower layer? Mostly not, and then no ancestor need be looked at. */
   #hiding = 0;
 
@@ -104,7 +105,8 @@ export class OverlayIndex {
   get(path: string): OverlayEntry | undefined {
     const recent = this.#recent.get(path);
     if (recent !== undefined) return recent.entry;
-    if (!this.#isWritten || this.#lookedUp.has(path)) return this.#lookedUp.get(path);
+    if (this.#lookedUp.has(path)) return this.#lookedUp.get(path);
+    if (!this.#written.mayHave(path)) return undefined;
     if (this.#lookedUp.size >= MOST_LOOKED_UP) this.#lookedUp.clear();
     const entry = toEntry(this.#get.get(path));
     this.#lookedUp.set(path, entry);
@@ -207,9 +209,13 @@ export class OverlayIndex {
     // In the order of the database's pages: each is read and written once.
     const sorted = [...this.#recent].sort(([a], [b]) => (a < b ? -1 : 1));
     // Names that are given up first: another path may have taken over their fold.
-    if (this.#isWritten) for (const [path, { entry }] of sorted) if (entry === undefined) this.#delete.run(path);
-    this.#isWritten = true;
-    for (const [path, { fold, entry }] of sorted) if (entry !== undefined) this.#write(path, fold, entry);
+    for (const [path, { entry }] of sorted)
+      if (entry === undefined && this.#written.mayHave(path)) this.#delete.run(path);
+    for (const [path, { fold, entry }] of sorted) {
+      if (entry === undefined) continue;
+      this.#written.add(path);
+      this.#write(path, fold, entry);
+    }
     this.#recent.clear();
     this.#lookedUp.clear();
   }

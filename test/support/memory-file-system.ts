@@ -165,6 +165,12 @@ export class MemoryFileSystem implements StoreFileSystem {
     this.#renames.push({ serial, from: source, fromName: sourceName, to: target, toName: targetName });
   }
 
+  renameIfFree(from: string, to: string): boolean {
+    if (this.#node(to) !== undefined) return false;
+    this.rename(from, to);
+    return true;
+  }
+
   unlink(path: string): void {
     const node = this.#node(path);
     if (node === undefined) return;

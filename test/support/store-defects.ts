@@ -20,8 +20,8 @@ export const DEFECTS: readonly Defect[] = [
     knownSeed: 1_000_001,
     name: 'received content is not synced',
     file: 'commit.ts',
-    find: 'const atOnce = isFull && (await fs.syncAll(layout.own));',
-    replace: 'const atOnce = true;',
+    find: "if (ctx.durability === 'full' && !(await fs.syncAll(layout.own))) {",
+    replace: "if (ctx.durability === 'none') {",
   },
   {
     knownSeed: 1_000_001,
