@@ -6,8 +6,8 @@
  * opens it, its name and the folder go, and the bytes are written through a descriptor of our own. Where a file that is open cannot lose its name
  * (Windows, some shares), both go when the database is closed.
  */
-import { type FileHandle, mkdtemp, open, rm, rmdir, unlink } from 'node:fs/promises';
-import { rmSync } from 'node:fs';
+import { copyFile, type FileHandle, mkdtemp, open, rm, rmdir, unlink } from 'node:fs/promises';
+import { constants, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { openSqliteUnread, type SqliteDatabase } from './sqlite.js';
@@ -23,13 +23,21 @@ export interface NamelessDatabase extends Disposable {
   readonly sizeBytes: number;
 }
 
+/** A database that lies on the disk as it is. */
+export interface DatabaseFile {
+  readonly path: string;
+  /** The file that is meant, should another have its name by now. */
+  readonly inode: number;
+  readonly pieces: AsyncIterable<Buffer>;
+}
+
 /**
  * @param content the database's bytes, in pieces of any size; each is done with when the next is asked for. Not checked: SQLite tells when it reads
  * @param folder where the file lies while it is open; needs room for all of it
  * @throws what `content` throws, system errors of the disk; then nothing is left
  */
 export async function openNamelessDatabase(
-  content: AsyncIterable<Buffer>,
+  content: AsyncIterable<Buffer> | DatabaseFile,
   folder = tmpdir(),
 ): Promise<NamelessDatabase> {
   const place = await mkdtemp(join(folder, 'ibk-'));
@@ -40,7 +48,10 @@ export async function openNamelessDatabase(
     file = await open(path, 'wx+', 0o600);
     db = openSqliteUnread(path);
     const isNameless = await loseName(place, path);
-    const sizeBytes = await fill(file, content);
+    if (!('path' in content)) await write(file, content);
+    else if (!isNameless || !(await clone(file, content))) await write(file, content.pieces);
+    await withoutLog(file);
+    const { size: sizeBytes } = await file.stat();
     await file.close();
     file = undefined;
     return opened(db, sizeBytes, isNameless ? undefined : place);
@@ -63,7 +74,30 @@ async function loseName(place: string, path: string): Promise<boolean> {
   }
 }
 
-async function fill(file: FileHandle, content: AsyncIterable<Buffer>): Promise<number> {
+/**
+ * The system copies by itself several times as fast as through our hands, and on some disks at no cost at all. Only Linux has a way to a file without a name: by /proc.
+ * @returns false: it cannot
+ */
+async function clone(to: FileHandle, { path, inode }: DatabaseFile): Promise<boolean> {
+  let from: FileHandle | undefined;
+  try {
+    from = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+    const found = await from.stat();
+    if (!found.isFile() || found.ino !== inode) return false;
+    await copyFile(openFile(from), openFile(to), constants.COPYFILE_FICLONE);
+    return (await to.stat()).size === found.size;
+  } catch {
+    // No /proc, or a disk that refuses the call: what is wrong with the disk itself, the other way will tell.
+    return false;
+  } finally {
+    await from?.close();
+  }
+}
+
+const openFile = ({ fd }: FileHandle): string => `/proc/self/fd/${fd}`;
+
+async function write(file: FileHandle, content: AsyncIterable<Buffer>): Promise<void> {
+  await file.truncate();
   let at = 0;
   for await (const piece of content) {
     for (let written = 0; written < piece.length; ) {
@@ -71,13 +105,15 @@ async function fill(file: FileHandle, content: AsyncIterable<Buffer>): Promise<n
     }
     at += piece.length;
   }
-  // What is not yet in the log's file is not in this one either; and without a name there is no place for a log beside it.
+}
+
+/** What is not yet in the log's file is not in this one either; and without a name there is no place for a log beside it. */
+async function withoutLog(file: FileHandle): Promise<void> {
   const version = Buffer.alloc(1);
   for (const position of VERSIONS_AT) {
     const { bytesRead } = await file.read(version, 0, 1, position);
     if (bytesRead === 1 && version[0] === WRITE_AHEAD) await file.write(Buffer.of(ROLLBACK_JOURNAL), 0, 1, position);
   }
-  return at;
 }
 
 function opened(db: SqliteDatabase, sizeBytes: number, named: string | undefined): NamelessDatabase {

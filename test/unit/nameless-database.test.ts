@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { existsSync, readdirSync, readFileSync, readlinkSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, readlinkSync, statSync, writeFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -66,6 +66,29 @@ test('a database in write-ahead mode is read without files beside it', async () 
   using copy = await openNamelessDatabase(inPieces(bytes), place);
   expect(copy.db.prepare('SELECT count(*) AS n FROM t').get()).toEqual({ n: 2000 });
   expect(readdirSync(place)).toEqual([]);
+});
+
+test('a file of the disk is copied as it is, unless another has its name by now', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'ibk-nameless-from-'));
+  try {
+    const path = join(folder, 'Manifest.db');
+    const bytes = made(`PRAGMA journal_mode=WAL; ${TABLE}`);
+    const other = made('CREATE TABLE other(a)');
+    writeFileSync(path, bytes);
+    const inode = statSync(path).ino;
+    const open = (given: number) => openNamelessDatabase({ path, inode: given, pieces: inPieces(other) }, place);
+    const tables = 'SELECT group_concat(name) FROM sqlite_schema';
+    using copy = await open(inode);
+    const isCopied = process.platform === 'linux';
+    expect(copy.db.prepare(tables).pluck().get()).toBe(isCopied ? 't' : 'other');
+    expect(copy.sizeBytes).toBe(isCopied ? bytes.length : other.length);
+    using replaced = await open(inode + 1);
+    expect(replaced.db.prepare(tables).pluck().get()).toBe('other');
+    expect([readdirSync(place), readdirSync(folder)]).toEqual([[], ['Manifest.db']]);
+    expect(readFileSync(path).equals(bytes)).toBe(true);
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
 });
 
 test('bytes that are no database are told by SQLite, bytes that do not come leave nothing', async () => {

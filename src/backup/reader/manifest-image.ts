@@ -11,7 +11,7 @@
 import { lstatSync } from 'node:fs';
 import { IbkError } from '../../errors.js';
 import { openWithLog } from '../../io/logged-database.js';
-import { openNamelessDatabase } from '../../io/nameless-database.js';
+import { type DatabaseFile, openNamelessDatabase } from '../../io/nameless-database.js';
 import { openSqliteReadOnly, type SqliteDatabase } from '../../io/sqlite.js';
 import type { BackupSource } from '../backup-source.js';
 import type { ReadableFile } from '../file-system.js';
@@ -70,11 +70,16 @@ export function asDamaged(error: unknown): unknown {
 async function openCopy(source: BackupSource, file: ReadableFile, signal?: AbortSignal): Promise<ManifestImage> {
   const log = source.open(`${NAME}-wal`);
   try {
-    if (log === undefined || log.stat().sizeBytes === 0) return await openNamelessDatabase(storedPieces(file, signal));
+    if (log === undefined || log.stat().sizeBytes === 0) return await openNamelessDatabase(contentOf(file, signal));
     return await openWithLog(storedPieces(file, signal), storedPieces(log, signal));
   } finally {
     log?.close();
   }
+}
+
+function contentOf(file: ReadableFile, signal?: AbortSignal): AsyncIterable<Buffer> | DatabaseFile {
+  const pieces = storedPieces(file, signal);
+  return file.path === undefined ? pieces : { path: file.path, inode: file.stat().inode, pieces };
 }
 
 function openInPlace(file: ReadableFile): ManifestImage | undefined {
