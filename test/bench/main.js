@@ -4,7 +4,7 @@
  *
  *   --rounds N   measurements of each (default 3; the median is shown)
  *   --dir DIR    where the backups go (default: the temp folder)
- *   --only NAME  one case: large, small, changed, million
+ *   --only NAME  one case: large, small, changed, million; reading: what reads backups (reading.js has more choices)
  *   --quick      a tenth of the size
  */
 import { spawnSync } from 'node:child_process';
@@ -64,6 +64,16 @@ async function runOnce({ command, commitSeconds }, root, { full }, phone, env) {
   return { ...figures, phoneCpuSeconds, ...(commitSeconds && { commitSeconds: commitSeconds(lines) }) };
 }
 
+function runReading() {
+  const reading = new URL('./reading.js', import.meta.url).pathname;
+  const choices = ['--rounds', flags.rounds, '--dir', flags.dir, ...(flags.quick ? ['--quick'] : [])];
+  process.exitCode = spawnSync(process.execPath, [reading, ...choices], { stdio: 'inherit' }).status ?? 1;
+}
+
+if (flags.only === 'reading') {
+  runReading();
+  process.exit();
+}
 if (spawnSync('sh', ['-c', 'command -v idevicebackup2']).status !== 0) {
   process.stderr.write('idevicebackup2 is missing: apt install libimobiledevice-utils\n');
   process.exit(1);
@@ -76,3 +86,4 @@ try {
 } finally {
   rmSync(folder, { recursive: true, force: true });
 }
+if (flags.only === undefined) runReading();

@@ -1,107 +1,150 @@
 /**
- * `npm run bench`, its reading part: `ibk extract` beside `cp -r` of the same files into the same layout, in turn in one run, out of a plain and an encrypted
- * backup of a simulated iPhone. The first round warms the cache and is not counted.
+ * `npm run bench:reading`: what reads a backup, beside what the system has for the same work, in turn in one run. The first round warms the cache and is
+ * not counted. The wall-clock ratio to the first line of a table has a limit; CPU tells more on a machine that has other work.
  *
  *   --rounds N   measurements of each (default 3; the median is shown)
  *   --dir DIR    where everything goes (default: the temp folder)
- *   --files N    default 50,000      --bytes SIZE   default 2GiB
- *   --quick      a tenth of both
+ *   --only NAME  one case: plain, encrypted, key, rows, start
+ *   --files N    default 50,000      --bytes SIZE   default 2 GiB      --rows N   default 1,000,000
+ *   --quick      a tenth of all
  */
-import { spawn, spawnSync } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createInterface } from 'node:readline';
 import { parseArgs } from 'node:util';
 import { measure, median } from './measure.js';
+import { backedUp, IBK, manyRows, rootWithIcons } from './reading-fixtures.js';
 
 const { values: flags } = parseArgs({
   options: {
     rounds: { type: 'string', default: '3' },
     dir: { type: 'string', default: tmpdir() },
+    only: { type: 'string' },
     files: { type: 'string', default: '50000' },
     bytes: { type: 'string', default: String(2 * 1024 ** 3) },
+    rows: { type: 'string', default: '1000000' },
     quick: { type: 'boolean', default: false },
   },
 });
-const IBK = new URL('../../bin/ibk.js', import.meta.url).pathname;
 const scale = flags.quick ? 10 : 1;
-const files = Math.round(Number(flags.files) / scale);
-const bytes = Math.round(Number(flags.bytes) / scale);
+const [files, bytes, rows] = [flags.files, flags.bytes, flags.rows].map((text) => Math.round(Number(text) / scale));
+const content = `${files} files, ${(bytes / 1e9).toFixed(2)} GB`;
+const ibk = (...args) => [process.execPath, IBK, ...args];
 
-function startPhone(socket, secret) {
-  const encrypted = secret === undefined ? [] : ['--encrypted-password-file', secret];
-  const content = ['--ios', '15', '--files', String(files), '--bytes', String(bytes), '--scenario', 'even-sizes'];
-  const args = [IBK, 'sim', '--listen', `UNIX:${socket}`, ...content, ...encrypted];
-  const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'ignore'] });
-  return new Promise((resolve, reject) => {
-    child.once('error', reject);
-    child.once('exit', (code) => reject(new Error(`ibk sim ended with ${code}`)));
-    createInterface({ input: child.stdout }).once('line', () => resolve(child));
-  });
+const CASES = {
+  plain: async (folder) => {
+    const { env, path } = await backedUp(folder, { files, bytes });
+    await extraction(folder, env, `extract, plain, ${content}`, 1.2);
+    const sums = ['sh', '-c', 'find "$0" -type f -print0 | xargs -0 sha256sum > /dev/null; times', path];
+    const programs = [
+      ['sha256sum', sums],
+      ['ibk verify', ibk('verify', '-q', '--read-data'), 1.2],
+    ];
+    report(`verify --read-data, ${content}`, await inTurn(programs, env));
+  },
+  encrypted: async (folder) => {
+    const { env } = await backedUp(folder, { files, bytes, secret: secretIn(folder) });
+    await extraction(folder, env, `extract, encrypted (with a quick key), ${content}`, 1.5);
+  },
+  key: async (folder) => {
+    const secret = secretIn(folder);
+    const { env, path } = await backedUp(folder, { files: 1, bytes: 1000, secret, scenarios: ['real-key-cost'] });
+    const bag = readFileSync(join(path, 'Manifest.plist'));
+    const numberAt = (tag) => bag.readUInt32BE(bag.indexOf(tag) + 8);
+    const native = `const { pbkdf2Sync } = require('crypto'); const salt = Buffer.alloc(20);
+      pbkdf2Sync(pbkdf2Sync('p', salt, ${numberAt('DPIC')}, 32, 'sha256'), salt, ${numberAt('ITER')}, 32, 'sha1')`;
+    const programs = [
+      ['PBKDF2', [process.execPath, '-e', native]],
+      ['encrypt check', ibk('encrypt', 'check', '-q'), 1.1],
+    ];
+    report('key derivation', await inTurn(programs, env));
+  },
+  rows: async (folder) => {
+    const { path, file } = manyRows(folder, rows, true);
+    const programs = [
+      ['all of them', ibk('list', path, '--json')],
+      ['first line', ['sh', '-c', '"$@" | head -n 1 > /dev/null; times', 'sh', ...ibk('list', path, '--json')]],
+      ['one by name', ibk('list', path, file, '--json')],
+    ];
+    report(`list BACKUP --json, ${rows} rows`, await inTurn(programs, process.env));
+  },
+  start: async (folder) => {
+    const root = rootWithIcons(folder);
+    const programs = [
+      ['node -e 0', [process.execPath, '-e', '0']],
+      ['ibk --version', ibk('--version'), 2],
+      ['ibk list', ibk('list', '-o', root), 3],
+    ];
+    report(
+      'start; list of 5 backups with 10 MB of icons each',
+      await inTurn(programs, { ...process.env, HOME: folder }),
+    );
+  },
+};
+
+function secretIn(folder) {
+  const path = join(folder, 'password');
+  writeFileSync(path, 'correct horse', { mode: 0o600 });
+  return path;
 }
 
-async function backedUp(folder, secret) {
-  const socket = join(folder, 'phone.sock');
-  const root = join(folder, 'root');
-  const env = { ...process.env, USBMUXD_SOCKET_ADDRESS: `UNIX:${socket}`, IBK_OUT: root };
-  const phone = await startPhone(socket, secret);
-  try {
-    for (const command of ['pair', 'backup'])
-      if (spawnSync(process.execPath, [IBK, command, '-q'], { env, stdio: 'inherit' }).status !== 0)
-        throw new Error(`ibk ${command} failed`);
-  } finally {
-    phone.removeAllListeners('exit');
-    phone.kill('SIGTERM');
+async function extraction(folder, env, title, limit) {
+  const model = join(folder, 'model');
+  const to = join(folder, 'to');
+  const extract = (place) => ibk('extract', '-q', '--names', 'raw', '--to', place);
+  await measure(extract(model), env);
+  const programs = [
+    ['cp -r', ['cp', '-r', model, to]],
+    ['ibk extract', extract(to), limit],
+  ];
+  report(title, await inTurn(programs, env, () => rmSync(to, { recursive: true, force: true })));
+}
+
+async function inTurn(programs, env, after = () => {}) {
+  const results = programs.map(([name, , limit]) => ({ name, limit, rounds: [] }));
+  for (let round = 0; round <= Number(flags.rounds); round++) {
+    for (const [index, [, command]] of programs.entries()) {
+      const figures = await measure(command, env);
+      const cpuSeconds = childrenTimes(figures.lines) ?? figures.cpuSeconds;
+      if (round > 0) results[index].rounds.push({ ...figures, cpuSeconds });
+      after();
+    }
   }
-  return { ...env, ...(secret === undefined ? {} : { IBK_PASSWORD_FILE: secret }) };
+  return results;
 }
 
-async function runCase(title, secret) {
+/** Of a shell that says it at its end (`times`): CPU seconds of what it has started. */
+function childrenTimes(lines) {
+  const [, user, system] = /^(\d+m[\d.]+)s (\d+m[\d.]+)s$/.exec(lines.at(-1)?.text ?? '') ?? [];
+  if (user === undefined) return undefined;
+  const [a, b] = [user, system].map((text) => text.split('m').reduce((sum, part) => sum * 60 + Number(part), 0));
+  return a + b;
+}
+
+function report(title, results) {
+  const of = ({ rounds }, key) => median(rounds.map((figures) => figures[key]));
+  const [reference] = results;
+  const ratio = (result, key) => `${(of(result, key) / of(reference, key)).toFixed(2)}x`;
+  const lines = results.map((result) => [
+    `${of(result, 'wallSeconds').toFixed(2)} s`,
+    ratio(result, 'wallSeconds'),
+    result.limit === undefined ? '' : `${result.limit.toFixed(2)}x`,
+    `${of(result, 'cpuSeconds').toFixed(2)} s`,
+    ratio(result, 'cpuSeconds'),
+    `${(of(result, 'peakBytes') / 1e6).toFixed(0)} MB`,
+  ]);
+  const heading = ['wall', 'ratio', 'limit', 'CPU', 'ratio', 'peak memory'];
+  const row = (name, cells) => `${name.padEnd(15)}${cells.map((cell) => cell.padStart(12)).join('')}\n`;
+  process.stdout.write(`\n${title}\n${row('', heading)}`);
+  for (const [index, { name }] of results.entries()) process.stdout.write(row(name, lines[index]));
+}
+
+for (const [name, run] of Object.entries(CASES)) {
+  if (flags.only !== undefined && flags.only !== name) continue;
   const folder = mkdtempSync(join(flags.dir, 'ibk-bench-reading-'));
   try {
-    const key = secret === undefined ? undefined : join(folder, 'password');
-    if (key !== undefined) writeFileSync(key, secret, { mode: 0o600 });
-    const env = await backedUp(folder, key);
-    const model = join(folder, 'model');
-    const extract = (to) => [process.execPath, IBK, 'extract', '-q', '--names', 'raw', '--to', to];
-    await measure(extract(model), env);
-    const programs = new Map([
-      ['cp -r', (to) => ['cp', '-r', model, to]],
-      ['ibk extract', extract],
-    ]);
-    const results = new Map([...programs.keys()].map((name) => [name, []]));
-    for (let round = 0; round <= Number(flags.rounds); round++) {
-      for (const [name, run] of programs) {
-        const to = join(folder, 'to');
-        const figures = await measure(run(to), env);
-        if (round > 0) results.get(name).push(figures);
-        rmSync(to, { recursive: true, force: true });
-      }
-    }
-    report(title, results);
+    await run(folder);
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
 }
-
-function report(title, results) {
-  const reference = median(results.get('cp -r').map(({ wallSeconds }) => wallSeconds));
-  process.stdout.write(`\n${title}, ${files} files, ${(bytes / 1e9).toFixed(2)} GB\n`);
-  process.stdout.write('                  wall    ratio      CPU   peak memory\n');
-  for (const [name, rounds] of results) {
-    const of = (key) => median(rounds.map((figures) => figures[key]));
-    const wall = of('wallSeconds');
-    const cells = [
-      name.padEnd(15),
-      `${wall.toFixed(2)} s`.padStart(8),
-      `${(wall / reference).toFixed(2)}x`.padStart(8),
-      `${of('cpuSeconds').toFixed(2)} s`.padStart(9),
-      `${(of('peakBytes') / 1e6).toFixed(0)} MB`.padStart(13),
-    ];
-    process.stdout.write(`${cells.join(' ')}\n`);
-  }
-}
-
-await runCase('plain backup', undefined);
-await runCase('encrypted backup (with its key derivation)', 'correct horse');
