@@ -126,6 +126,6 @@ describeWithTools('in a terminal', ['tmux'], () => {
         columns: 80,
       },
     );
-    expect(screen.split('\n')).toEqual(['{Everyday     backup  list  info', 'end']);
+    expect(screen.split('\n')).toEqual(['{Everyday     backup  restore  list  find  extract  info  encrypt', 'end']);
   });
 });
