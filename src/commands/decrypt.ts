@@ -5,9 +5,9 @@ import { hanging } from '../ui/errors.js';
 import { type Json, jsonLine } from '../ui/ndjson.js';
 import { shellWord } from '../ui/paths.js';
 import { printable } from '../ui/text.js';
-import { chooseBackup } from './choose-backup.js';
 import type { CommandSpec } from './command.js';
 import { password } from './password.js';
+import { wholeBackup } from './whole-backup.js';
 
 /** Of failed files, so many are named on a screen. */
 const MOST_NAMED = 20;
@@ -47,7 +47,7 @@ export const decryptCommand: CommandSpec = {
     const { config, terminal, clock, signal } = session;
     const { root, json, quiet, dryRun } = config;
     const { out, err } = terminal;
-    const chosen = await chooseBackup(session, word, 'ibk decrypt');
+    const { chosen } = await wholeBackup(session, word, { command: 'ibk decrypt' });
     const { udid, name } = chosen.backup;
     const { version, madeAt } = chosen.version;
     const shown = typeof options['to'] === 'string' ? options['to'] : folderName(name, madeAt);

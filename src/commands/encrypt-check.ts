@@ -5,14 +5,14 @@ import { passwordCheckDocument } from '../ui/documents.js';
 import { hanging } from '../ui/errors.js';
 import { jsonLine } from '../ui/ndjson.js';
 import { printable } from '../ui/text.js';
-import { chooseBackup } from './choose-backup.js';
 import { password } from './password.js';
 import type { Session } from './session.js';
+import { wholeBackup } from './whole-backup.js';
 
 export async function runEncryptCheck(session: Session, word: string | undefined): Promise<number> {
   const { config, terminal, signal } = session;
   const { root, json, quiet } = config;
-  const chosen = await chooseBackup(session, word, 'ibk encrypt check');
+  const { chosen } = await wholeBackup(session, word, { command: 'ibk encrypt check' });
   const found = await checkPassword(chosen, { root, password: password(session), word, signal });
   const { out } = terminal;
   if (json) out.write(jsonLine(passwordCheckDocument(found)));

@@ -27,11 +27,11 @@ export const infoCommand: CommandSpec = {
   },
   mostArguments: 1,
   options: ['--missing'],
-  run: async (session, options, words) => {
+  run: async (session, options, [word]) => {
     const missing = options['missing'] === true;
-    if (words.length > 0 || missing) {
+    if (word !== undefined || missing) {
       const { infoOfBackup } = await import('./info-backup.js');
-      return infoOfBackup(session, words, missing);
+      return infoOfBackup(session, word, missing);
     }
     return infoOfDevices(session);
   },

@@ -5,9 +5,9 @@ import { verifyDocument } from '../ui/documents.js';
 import { jsonLine } from '../ui/ndjson.js';
 import { verifyLines } from '../ui/verify-screen.js';
 import { verifyView } from '../ui/verify-view.js';
-import { chooseBackup } from './choose-backup.js';
 import type { CommandSpec } from './command.js';
 import { password } from './password.js';
+import { wholeBackup } from './whole-backup.js';
 
 export const verifyCommand: CommandSpec = {
   help: {
@@ -47,7 +47,7 @@ export const verifyCommand: CommandSpec = {
     const { root, json, quiet } = config;
     const subset = subsetOf(options['readDataSubset'], new Date(clock.now()));
     const readData = options['readData'] === true || subset !== undefined;
-    const chosen = await chooseBackup(session, word, 'ibk verify');
+    const { chosen } = await wholeBackup(session, word, { command: 'ibk verify' });
     const view = verifyView(terminal.err, clock, totalOf(readData, subset, chosen.version.bytes), json || quiet);
     const report = await verify(chosen, {
       root,

@@ -118,7 +118,7 @@ function mustBeAdoptable({ backup, version }: ChosenBackup, root: string): void 
       'usage',
       'Checksums are kept for backups under the backup root alone, and this one lies elsewhere.',
       {
-        hint: 'Import it first, or give the folder that holds it as the root: ibk verify --adopt -o DIR',
+        hint: 'If it is the folder of a device, give the one that holds it as the root: ibk verify --adopt -o DIR',
       },
     );
   if (version.latest) return;
