@@ -59,5 +59,6 @@ export { DEFAULT_RESTORE, restore, type RestoreOptions, type RestoreOutcome } fr
 export type * from './operations/restore/results.js';
 export { type LinkChoice, type SelectedDevice, selectDevices, type SelectOptions } from './operations/select-device.js';
 export { verify, type VerifyOptions } from './operations/verify.js';
+export { type PlannedRepair, prepareRepair, type RepairOptions, type RepairResult } from './operations/repair.js';
 export { openTraceFile, type TraceFile } from './trace/recorder.js';
 export { VERSION } from './version.js';

@@ -9,17 +9,17 @@ import { isHashFolder, isManagedName } from './names.js';
 
 const PLISTS = ['Info.plist', 'Manifest.plist', 'Status.plist', 'Manifest.db', 'Manifest.mbdb'];
 
-/** Returns what was set aside, as names in the folder. */
-export async function setAside(ctx: StoreContext): Promise<readonly string[]> {
+/** @returns what was set aside, as names in the folder. @param keepSnapshot it is not a leftover: its run is to be completed */
+export async function setAside(ctx: StoreContext, keepSnapshot = false): Promise<readonly string[]> {
   const { fs, layout } = ctx;
   const found = PLISTS.filter((name) => {
     const stat = fs.stat(layout.inFolder(name));
     return stat?.kind === 'file' && stat.sizeBytes === 0;
   });
   found.push(...links(ctx));
-  const snapshot = filesBelow(ctx, 'Snapshot');
+  const snapshot = keepSnapshot ? [] : filesBelow(ctx, 'Snapshot');
   if (found.length === 0 && snapshot.length === 0) {
-    removeFolders(ctx, 'Snapshot');
+    if (!keepSnapshot) removeFolders(ctx, 'Snapshot');
     return [];
   }
   const target = timeName(ctx);
@@ -30,7 +30,7 @@ export async function setAside(ctx: StoreContext): Promise<readonly string[]> {
     const turn = ctx.pause();
     if (turn !== undefined) await turn;
   }
-  removeFolders(ctx, 'Snapshot');
+  if (!keepSnapshot) removeFolders(ctx, 'Snapshot');
   await fs.syncDirectories([layout.folder, target]);
   const names = [...found, ...(snapshot.length > 0 ? ['Snapshot'] : [])];
   ctx.warn({

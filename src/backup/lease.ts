@@ -18,6 +18,7 @@ import { Overlay, type OverlayNode } from './overlay.js';
 import { type OpenedStore, runPending } from './recovery.js';
 import { withReserve } from './reserve.js';
 import { retireVersion } from './retire.js';
+import type { RepairPlan } from './repair-plan.js';
 import { pathInFolder } from './wire-path.js';
 
 const READ_BYTES = 256 * 1024;
@@ -173,6 +174,17 @@ export class StoreLease {
   /** Takes the checksums of files that another program made. @returns of how many */
   adoptChecksums(options: AdoptChecksumsOptions): Promise<number> {
     return onDisk(() => adoptChecksums(this.#ctx, this.#opened.catalog, options));
+  }
+
+  /**
+   * Puts right what another program's run left: one commit, so that nothing of an earlier version is lost and no crash shows.
+   * @throws as `commit`
+   */
+  async repair(plan: RepairPlan): Promise<void> {
+    const { repairStore, clearSnapshot } = await import('./repair-store.js');
+    await onDisk(() => repairStore(this.#ctx, this, plan));
+    if (plan.snapshot?.action !== 'left')
+      this.#opened.head = await onDisk(() => clearSnapshot(this.#ctx, this.#opened.head));
   }
 
   /** Drops what was received, and gives the lease back. Never throws: what it cannot remove, the next start does. */

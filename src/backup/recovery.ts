@@ -11,6 +11,7 @@ import type { StoreContext } from './context.js';
 import { needDirectories } from './file-system.js';
 import { headGenerations, headPath, putHead, readHead, refuseLostHead, settleHead } from './head.js';
 import type { Head } from './head-record.js';
+import { LEFTOVER_FOLDER } from './names.js';
 import { retireVersion, runRetire } from './retire.js';
 import { runCommit } from './run-commit.js';
 import { compareSeals, type SealDifference, takeSeal } from './seal.js';
@@ -24,9 +25,10 @@ export interface OpenedStore {
 
 /**
  * Recovers, and returns the store with no operation pending.
+ * @param keepSnapshot leaves another program's `Snapshot/` where it is, to be completed
  * @throws IbkError `damaged`: the head is lost, or a list; nothing was touched. `incompatible`: written by a newer ibk. System errors of the disk.
  */
-export async function recoverStore(ctx: StoreContext): Promise<OpenedStore> {
+export async function recoverStore(ctx: StoreContext, keepSnapshot = false): Promise<OpenedStore> {
   let head = await firstHead(ctx);
   await settleHead(ctx, head);
   const catalog = openCatalog(ctx);
@@ -36,7 +38,9 @@ export async function recoverStore(ctx: StoreContext): Promise<OpenedStore> {
     head = await runPending(ctx, catalog, head, true);
     if (crashed) await cleanAll(ctx, head);
     let difference = compareSeals(head.seal, takeSeal(ctx));
-    if (difference !== 'none' && (await setAside(ctx)).length > 0) difference = 'all';
+    // A repair that kept a Snapshot and then failed has sealed the folder with it.
+    const isDifferent = difference !== 'none' || ctx.fs.stat(ctx.layout.inFolder(LEFTOVER_FOLDER)) !== undefined;
+    if (isDifferent && (await setAside(ctx, keepSnapshot)).length > 0) difference = 'all';
     head = await adoptChanges(ctx, catalog, head, difference);
     while (head.unsynced !== null) {
       const settled = await settleUnsynced(ctx, catalog, head);

@@ -41,6 +41,8 @@ export interface LeaseOptions {
   readonly command: string;
   readonly signal?: AbortSignal | undefined;
   readonly onWait?: (holder: LockHolder) => void;
+  /** What another program's run left in `Snapshot/` stays there, for `repairStore`. */
+  readonly keepSnapshot?: boolean;
 }
 
 export class BackupStore {
@@ -177,7 +179,7 @@ export class BackupStore {
       };
       try {
         const ctx = this.#context(fence, device);
-        const opened = await withReserve(ctx, () => recoverStore(ctx));
+        const opened = await withReserve(ctx, () => recoverStore(ctx, options.keepSnapshot));
         keepReserve(ctx);
         if (opened.head.current === null && (await isOpenToOthers(own))) ctx.warn(NO_MODES);
         return new StoreLease(ctx, opened, lock, this.#root);

@@ -14,6 +14,7 @@ const COMMANDS: readonly (readonly [words: readonly string[], load: Load])[] = [
   [['verify', 'check'], async () => (await import('./verify.js')).verifyCommand],
   [['decrypt'], async () => (await import('./decrypt.js')).decryptCommand],
   [['encrypt', 'encryption'], async () => (await import('./encrypt.js')).encryptCommand],
+  [['repair'], async () => (await import('./repair.js')).repairCommand],
   [['doctor'], async () => (await import('./doctor.js')).doctorCommand],
   [['devices'], async () => (await import('./devices.js')).devicesCommand],
   [['pair'], async () => (await import('./pair.js')).pairCommand],

@@ -27,7 +27,7 @@ export interface CommandHelp {
 
 export const COMMAND_GROUPS: readonly (readonly [group: string, commands: readonly string[]])[] = [
   ['Everyday', ['backup', 'restore', 'list', 'find', 'extract', 'info', 'encrypt']],
-  ['Trust it', ['verify', 'doctor', 'unlock']],
+  ['Trust it', ['verify', 'doctor', 'repair', 'unlock']],
   ['Your data', ['decrypt']],
   ['Connection', ['devices', 'pair', 'unpair']],
   ['Automation', ['sim']],

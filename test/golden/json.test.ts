@@ -56,6 +56,7 @@ test('every document and line fits its schema, and every schema is used', async 
     const twins = ['--domain', 'HomeDomain', '--layout', 'flat', '--to', join(home, 'flat')];
     expect((await json('extract', ...twins)).types).toContain('start');
     expect(await json('unlock')).toEqual({ types: ['unlock'], exit: 0 });
+    expect(await json('repair')).toEqual({ types: ['repair'], exit: 0 });
     expect(await json('verify', 'nothing')).toEqual({ types: ['error'], exit: 10 });
     expect(await json('doctor')).toEqual({ types: ['doctor'], exit: 0 });
     expect(await json('unpair')).toEqual({ types: ['error'], exit: 2 });

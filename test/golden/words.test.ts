@@ -29,6 +29,7 @@ const HELP: readonly (readonly [string, readonly string[]])[] = [
     'pair',
     'unpair',
     'doctor',
+    'repair',
     'unlock',
     'sim',
   ].map((name) => [`help-${name}`, [name, '--help']] as const),
