@@ -6,7 +6,9 @@ import { COMMAND_NAMES } from '../../src/ui/help.js';
 test('a command is loaded by its name and its aliases, and help names them all', async () => {
   const commands = await allCommands();
   for (const { words, spec } of commands) expect(words).toEqual([spec.help.name, ...(spec.aliases ?? [])]);
-  expect([...commands.map(({ spec }) => spec.help.name), 'sim'].sort()).toEqual([...COMMAND_NAMES].sort());
+  // The verb of another program for a whole extract: help of `extract` names it.
+  const named = commands.map(({ spec }) => spec.help.name).filter((name) => name !== 'unback');
+  expect([...named, 'sim'].sort()).toEqual([...COMMAND_NAMES].sort());
 });
 
 test('only what is named is loaded', async () => {
