@@ -2,7 +2,7 @@
 import { basename, dirname } from 'node:path';
 import type { StoreContext } from './context.js';
 import { DiskFileSystem } from './disk-file-system.js';
-import { type ReadableFile, readWhole, type StoreFileSystem } from './file-system.js';
+import { type Located, placeOf, type ReadableFile, readWhole, type StoreFileSystem } from './file-system.js';
 import { comparePaths, isHashFolder, isManagedName, LEFTOVER_FOLDER } from './names.js';
 import type { VersionReader } from './resolve.js';
 import { examine, type ExaminedFile, type VerifyOptions } from './verify.js';
@@ -11,6 +11,8 @@ import { turnTaker } from './context.js';
 export interface BackupSource {
   /** Undefined where there is no such file, or none that may be taken for it. */
   open(path: string): ReadableFile | undefined;
+  /** Where many files lie; undefined where only `open` can tell. */
+  locate?(paths: readonly string[]): Located | undefined;
   /** Why `open` gave nothing. `lost`: it was there, and another program overwrote it. `irregular`: a link, a pipe, a device or a folder is in its place. */
   whyNot(path: string): 'absent' | 'lost' | 'irregular';
   /** Every file of the backup, there or missing, in order of their paths (bytes). */
@@ -26,6 +28,7 @@ export function versionSource(ctx: StoreContext, reader: VersionReader, version:
       const reading = reader.open(version, path);
       return reading.state === 'found' ? reading.file : undefined;
     },
+    locate: (paths) => reader.locate(version, paths),
     whyNot: (path) => {
       const reading = reader.open(version, path);
       if (reading.state === 'found') reading.file.close();
@@ -92,6 +95,10 @@ export function folderSource(folder: string): BackupSource {
   }
   return {
     open: (path) => fs.open(below(path)),
+    locate: (paths) => ({
+      places: paths.map((path) => placeOf(fs, below(path), null)),
+      holds: () => true,
+    }),
     whyNot: (path) => (fs.stat(below(path)) === undefined ? 'absent' : 'irregular'),
     files: (options) => files('', options),
     async *leftovers() {

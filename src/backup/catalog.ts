@@ -98,6 +98,14 @@ export class Catalog {
     return identityOf(this.#get<IdentityRow>(`SELECT size, mtime, ${SHA256} FROM cur_file WHERE path = ?`, path));
   }
 
+  /** Size and time alone of `file`. */
+  stamp(path: string): Pick<FileIdentity, 'size' | 'mtimeUs'> | undefined {
+    const row = this.#get<{ size: number | null; mtime: number | null }>(STAMP, path);
+    return row === undefined || row.size === null || row.mtime === null
+      ? undefined
+      : { size: row.size, mtimeUs: row.mtime };
+  }
+
   /** What should lie directly in `folder`. */
   folder(folder: string): FolderContent {
     const prefix = folder === '' ? '' : `${folder}/`;
@@ -162,6 +170,16 @@ export class Catalog {
   /** Does any list name this content? */
   isStored(at: string, path: string): boolean {
     return this.#get('SELECT 1 FROM line WHERE at = ? AND path = ? AND kind = 1 LIMIT 1', at, path) !== undefined;
+  }
+
+  /** All that `work` asks is of one moment, and costs one lock. */
+  together<T>(work: () => T): T {
+    this.#handle.db.exec('BEGIN');
+    try {
+      return work();
+    } finally {
+      this.#handle.db.exec('COMMIT');
+    }
   }
 
   begin(): void {
@@ -238,6 +256,8 @@ export class Catalog {
     return this.#statement(sql).all(...bound) as Row[];
   }
 }
+
+const STAMP = 'SELECT size, mtime FROM cur_file WHERE path = ?';
 
 /** After every name that a path may have. */
 const LAST = '\u{10ffff}';

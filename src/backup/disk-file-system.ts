@@ -62,6 +62,7 @@ export class DiskFileSystem implements StoreFileSystem {
   readonly #device: number | undefined;
   readonly #plainFolders = new Set<string>(['']);
   #modesHold: boolean | undefined;
+  readonly realPath = (path: string): string => this.#at(path);
 
   constructor(root: string, options: DiskOptions = {}) {
     const platform = options.platform ?? systemPlatform();
@@ -114,8 +115,7 @@ export class DiskFileSystem implements StoreFileSystem {
       fs.closeSync(fd);
       throw error;
     }
-    let end = 0;
-    let open = true;
+    let [end, open] = [0, true];
     return {
       write: (chunks) => {
         this.#change('write');

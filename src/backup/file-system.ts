@@ -44,6 +44,35 @@ export interface ReadableFile {
   readonly path?: string;
 }
 
+/** Where a file lies on a real disk, for whoever opens it elsewhere: without following a link, and only as the file that is expected. */
+export interface FilePlace {
+  readonly path: string;
+  /** Size and time that tell it from any other file; null: nobody recorded them. */
+  readonly expected: Pick<FileStat, 'sizeBytes' | 'mtimeUs'> | null;
+}
+
+/** Undefined where `open` has something to say about it. */
+export function placeOf(
+  fs: Pick<StoreFileSystem, 'realPath'>,
+  path: string,
+  expected: FilePlace['expected'],
+): FilePlace | undefined {
+  try {
+    const real = fs.realPath?.(path);
+    return real === undefined ? undefined : { path: real, expected };
+  } catch {
+    return undefined;
+  }
+}
+
+/** What one look at the records told of many files. */
+export interface Located {
+  /** In the order of the question; undefined: only `open` can tell. */
+  readonly places: readonly (FilePlace | undefined)[];
+  /** Is it still so? To be asked when the files have been read. */
+  holds(): boolean;
+}
+
 /** `catalog`: durable with each transaction. `scratch`: thrown away with the run. `read`: another process may be writing it. */
 export type DatabaseUse = 'catalog' | 'scratch' | 'read';
 
@@ -65,6 +94,8 @@ export interface StoreFileSystem {
   create(path: string): WritableFile;
   /** A regular file, for reading; nothing where there is none. No link is followed below the root. */
   open(path: string): ReadableFile | undefined;
+  /** The path on this computer, with no link above it. Nothing is told of the file itself. @throws IbkError `unsafe` */
+  realPath?(path: string): string;
   /** `to` must not exist: the store never replaces a file (@throws EEXIST). Only files are renamed, never folders. */
   rename(from: string, to: string): void;
   /** As `rename`, but false, with nothing done, where something is at `to`: for those who would only look first. */

@@ -10,7 +10,7 @@ import { Catalog, type CatalogLine } from './catalog.js';
 import { hasLines, listPath } from './catalog-sync.js';
 import { type FileIdentity, readChangeList } from './change-list.js';
 import type { StoreContext } from './context.js';
-import { parentOf, type ReadableFile } from './file-system.js';
+import { type FilePlace, type Located, parentOf, placeOf, type ReadableFile } from './file-system.js';
 import { findList } from './find-list.js';
 import { headGenerations, readHead } from './head.js';
 import type { Head } from './head-record.js';
@@ -75,7 +75,30 @@ export class VersionReader {
     }
   }
 
-  /** The same in steps: at each one a writer may do something. */
+  /** Where many files lie, for a look at the head instead of two for each. Undefined while something is written, and where only lists are there to tell. */
+  locate(version: string, paths: readonly string[]): Located | undefined {
+    const head = this.head();
+    if (head === undefined || head.op !== null) return undefined;
+    if (head.current?.id !== version && !head.chain.some(({ id }) => id === version)) return undefined;
+    const view = this.#viewOf(head);
+    const { folder } = view;
+    if (folder === undefined || folder !== view.lines) return undefined;
+    return folder.together(() => {
+      if (!describesFolder(folder, head)) return undefined;
+      const places = paths.map((path) => this.#place(folder, decidingLine(view, version, path), version, path));
+      return { places, holds: () => this.head()?.gen === head.gen };
+    });
+  }
+
+  #place(folder: Catalog, line: CatalogLine | undefined, version: string, path: string): FilePlace | undefined {
+    const { fs, layout } = this.#ctx;
+    const identity = line === undefined ? folder.stamp(path) : line.kind === 'stored' ? line.old : null;
+    if (identity === null || identity === undefined) return undefined;
+    const place = line === undefined ? layout.inFolder(path) : layout.slot(line.at ?? version, path);
+    return placeOf(fs, place, { sizeBytes: identity.size, mtimeUs: identity.mtimeUs });
+  }
+
+  /** As `open`, in steps: at each one a writer may do something. */
   *opening(version: string, path: string): Generator<void, Reading> {
     let failure: unknown;
     for (let tries = 0; tries < MOST_TRIES; tries++) {

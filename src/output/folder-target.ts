@@ -39,6 +39,14 @@ export interface FolderOptions {
   readonly umask: number;
 }
 
+export interface FileMaking {
+  /** Threads put their number before it. */
+  readonly temporaryName: string;
+  readonly umask: number;
+  /** An earlier mtime is set first: it becomes the time of birth. */
+  readonly keepsBirth: boolean;
+}
+
 const CREATE = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | (constants.O_NOFOLLOW ?? 0);
 
 export class FolderTarget implements OutputTarget {
@@ -64,6 +72,26 @@ export class FolderTarget implements OutputTarget {
   folder(facts: EntryFacts): void {
     writing(() => this.#make(facts.path));
     this.#described.push(facts);
+  }
+
+  /** For a thread that writes the file itself: its path, folders made; undefined where `file` has something to say about it. */
+  admit(facts: EntryFacts): string | undefined {
+    try {
+      return this.#mayWrite(facts) ? this.#at(facts.path) : undefined;
+    } catch {
+      return undefined;
+    }
+  }
+
+  /** How a file is made here: for the threads. */
+  get making(): FileMaking {
+    const { umask, platform } = this.#options;
+    return { temporaryName: this.#temporaryName, umask, keepsBirth: platform === 'darwin' };
+  }
+
+  /** Takes away what a thread wrote, to write it anew. */
+  retract({ path }: EntryFacts): void {
+    rmSync(this.#at(path), { force: true });
   }
 
   file(facts: EntryFacts, content: EntryContent, signal?: AbortSignal): Promise<Written> | Written {

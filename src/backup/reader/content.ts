@@ -1,8 +1,9 @@
 /** The plain content of a file of a backup. Its claimed size is not looked at: databases were copied after it was taken (backups of real phones). */
 import type { Decipher } from 'node:crypto';
-import type { ReadableFile } from '../file-system.js';
+import { IbkError } from '../../errors.js';
+import type { FilePlace, ReadableFile } from '../file-system.js';
 import { BLOCK_BYTES, contentDecipher, damagedContent, fill, paddingOf, storedPieces } from './stored-bytes.js';
-import { type FileContent, type FileRecord, SMALL_CONTENT_BYTES, type StoredFile } from './types.js';
+import { type ContentPlace, type FileContent, type FileRecord, SMALL_CONTENT_BYTES, type StoredFile } from './types.js';
 
 /**
  * By the key in its record; what has none is stored as it is, in encrypted backups too. Without `keys` nothing is encrypted, whatever the records say.
@@ -18,6 +19,22 @@ export function contentOf(
   const file = open()?.file;
   if (file === undefined) return undefined;
   return key === undefined ? new PlainContent(file) : new EncryptedContent(file, { key });
+}
+
+/** Undefined where the record or its key is damaged: `contentOf` says so. @throws IbkError `password`: not unlocked */
+export function keyedPlace(
+  place: FilePlace | undefined,
+  record: FileRecord | undefined,
+  keys: { unwrap(prefixed: Buffer): Buffer } | undefined,
+): ContentPlace | undefined {
+  if (place === undefined || record === undefined) return undefined;
+  try {
+    const { wrappedKey } = record.details();
+    return { ...place, key: wrappedKey === null ? undefined : keys?.unwrap(wrappedKey) };
+  } catch (error) {
+    if (error instanceof IbkError && error.code === 'damaged') return undefined;
+    throw error;
+  }
 }
 
 /** Stored as it is. */

@@ -4,7 +4,7 @@ import { turnTaker } from '../context.js';
 import { throwIfAborted } from '../../io/abort.js';
 import { fileIdFor } from '../format/mbdb.js';
 import { damagedRecord } from '../format/mbfile.js';
-import { contentOf } from './content.js';
+import { contentOf, keyedPlace } from './content.js';
 import { isRecord, recordOf } from './database-record.js';
 import type { BackupKeys } from './keys.js';
 import { type ManifestImage, openManifestImage } from './manifest-image.js';
@@ -12,7 +12,7 @@ import { ManifestTable, type RawRow } from './manifest-table.js';
 import { copyDatabase, type ManifestCopy } from './manifest-copy.js';
 import { matchesQuery, type OpenedManifest } from './manifest.js';
 import { openPayload, payloadPaths } from './payload.js';
-import type { FileContent, FileRecord, RecordQuery, StoredFile } from './types.js';
+import type { FileContent, FileRecord, LocatedContent, RecordQuery, StoredFile } from './types.js';
 
 /** `content`: undefined in a backup whose files are plain. `database`: the wrapped key of Manifest.db, where it is encrypted. */
 export interface DatabaseKeys {
@@ -67,6 +67,13 @@ export class DatabaseManifest implements OpenedManifest {
 
   content(record: FileRecord): FileContent | undefined {
     return contentOf(record, this.#keys.content, () => this.stored(record));
+  }
+
+  locate(records: readonly FileRecord[]): LocatedContent | undefined {
+    const located = this.#source.locate?.(records.map(({ fileId }) => payloadPaths(fileId, false)[0] ?? fileId));
+    if (located === undefined) return undefined;
+    const places = located.places.map((place, at) => keyedPlace(place, records[at], this.#keys.content));
+    return { places, holds: located.holds };
   }
 
   stored(record: FileRecord): StoredFile | undefined {

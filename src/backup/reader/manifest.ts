@@ -1,6 +1,6 @@
 /** What the generations of the format differ in, seen from an opened backup. */
 import type { ManifestCopy } from './manifest-copy.js';
-import type { BackupEra, FileContent, FileRecord, RecordQuery, StoredFile } from './types.js';
+import type { BackupEra, FileContent, FileRecord, LocatedContent, RecordQuery, StoredFile } from './types.js';
 
 export interface OpenedManifest {
   readonly era: BackupEra;
@@ -11,6 +11,7 @@ export interface OpenedManifest {
   find(domain: string, relativePath: string): Promise<FileRecord | undefined>;
   /** As of `OpenedBackup`; of a record that is a file. */
   content(record: FileRecord): FileContent | undefined;
+  locate?(records: readonly FileRecord[]): LocatedContent | undefined;
   stored(record: FileRecord): StoredFile | undefined;
   copyTo(path: string): Promise<ManifestCopy>;
   close(): void;

@@ -14,7 +14,15 @@ import type { OpenedManifest } from './manifest.js';
 import { isManifestPlain } from './manifest-image.js';
 import type { AskPassword, BackupName } from './password.js';
 import { BackupPlists } from './plists.js';
-import type { BackupEra, FileContent, FileRecord, OpenedBackup, RecordQuery, StoredFile } from './types.js';
+import type {
+  BackupEra,
+  FileContent,
+  FileRecord,
+  LocatedContent,
+  OpenedBackup,
+  RecordQuery,
+  StoredFile,
+} from './types.js';
 
 export interface OpenBackupOptions {
   /** Asked when something encrypted is needed, and not before. None: what is encrypted stays closed. */
@@ -118,6 +126,10 @@ class Opened implements OpenedBackup {
 
   content(record: FileRecord): FileContent | undefined {
     return record.kind === 'file' ? this.#manifest.content(record) : undefined;
+  }
+
+  locate(records: readonly FileRecord[]): LocatedContent | undefined {
+    return this.#manifest.locate?.(records);
   }
 
   stored(record: FileRecord): StoredFile | undefined {

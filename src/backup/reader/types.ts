@@ -4,7 +4,7 @@
  * The name of a file costs nothing to read; its details are decoded when they are asked for, so that one damaged record harms nobody else.
  */
 import type { PlistDict } from '../../plist/value.js';
-import type { ReadableFile } from '../file-system.js';
+import type { FilePlace, Located, ReadableFile } from '../file-system.js';
 import type { BackupManifest } from '../format/manifest-plist.js';
 import type { ManifestCopy } from './manifest-copy.js';
 import type { BackupStatus } from '../format/status-plist.js';
@@ -89,6 +89,18 @@ export interface FileContent {
   close(): void;
 }
 
+/** Where the content of a file lies, and what decrypts it: for threads that read beside this one. */
+export interface ContentPlace extends FilePlace {
+  /** AES-256-CBC, a vector of zeros, PKCS#7 at the end; undefined: stored plain. The caller's own, to be wiped. */
+  readonly key: Buffer | undefined;
+}
+
+/** As `Located`, of contents. */
+export interface LocatedContent extends Pick<Located, 'holds'> {
+  /** Undefined: `content` tells, also why there is none. */
+  readonly places: readonly (ContentPlace | undefined)[];
+}
+
 export const SMALL_CONTENT_BYTES = 1024 * 1024;
 
 export interface OpenedBackup extends AsyncDisposable {
@@ -113,6 +125,8 @@ export interface OpenedBackup extends AsyncDisposable {
    * @throws IbkError `damaged` (lost, record, key), `unsafe` (no regular file in its place), `password` (not unlocked)
    */
   content(record: FileRecord): FileContent | undefined;
+  /** Where the contents of many files lie; undefined where that is not to be known. Nothing is opened. */
+  locate?(records: readonly FileRecord[]): LocatedContent | undefined;
   /** The same as it is stored: what a digest is taken over. @throws IbkError `damaged` (lost), `unsafe` */
   stored(record: FileRecord): StoredFile | undefined;
   /** A plain manifest at `path`, where nothing is yet. @throws IbkError `incompatible`: this generation has none; as `records`; system errors of the disk */

@@ -1,4 +1,5 @@
 /** `ibk extract`: what was chosen of an opened backup, to the place that was named. */
+import { availableParallelism } from 'node:os';
 import type { Writable } from 'node:stream';
 import type { OpenedBackup, UnusableRow } from '../../backup/reader/types.js';
 import { IbkError } from '../../errors.js';
@@ -39,6 +40,8 @@ export interface ExtractBackupOptions {
   readonly stdout: Writable;
   /** Milliseconds since 1970. */
   readonly now: number;
+  /** Threads to copy with, and how many files are worth starting them. Default: two, for 500 files. */
+  readonly threads?: { readonly count: number; readonly from: number };
   readonly sink?: ExtractSink;
   readonly signal?: AbortSignal | undefined;
 }
@@ -66,7 +69,8 @@ export async function extractBackup(backup: OpenedBackup, options: ExtractBackup
   const { target, place, undo } = await openTarget(destination, options);
   const totals = { files: plan.files, bytes: plan.bytes };
   try {
-    const report = await extract(source, target, { ...layout, names, place, totals, dateOf, sink, signal });
+    const threads = threadsFor(options, plan);
+    const report = await extract(source, target, { ...layout, names, place, totals, dateOf, threads, sink, signal });
     if (report.filesDone + report.filesKept === 0) throw nothingExtracted(report);
     return { ...report, destination, withoutDomain: layout.withoutDomain };
   } catch (error) {
@@ -91,6 +95,15 @@ export async function planBackupExtraction(
   const free = destination.kind === 'stream' ? null : await freeBytes(destination.path).catch(() => null);
   const { files, bytes } = plan;
   return { files, bytes, filesRenamed: renamed, filesSkipped: skipped, freeBytes: free, destination };
+}
+
+const THREADS = 2;
+const MANY_FILES = 500;
+
+/** One core does better alone. */
+function threadsFor({ threads }: ExtractBackupOptions, { files }: Plan): number {
+  const count = threads?.count ?? (availableParallelism() > 1 ? THREADS : 0);
+  return files < (threads?.from ?? MANY_FILES) ? 0 : count;
 }
 
 async function prepare(backup: OpenedBackup, options: ExtractBackupOptions): Promise<Prepared> {

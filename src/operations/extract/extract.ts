@@ -3,19 +3,21 @@
  * others follow; a disk that takes nothing more ends the run.
  */
 import { turnTaker } from '../../backup/context.js';
-import type { FileContent, FileDetails, FileRecord, OpenedBackup } from '../../backup/reader/types.js';
+import type { ContentPlace, FileContent, FileDetails, FileRecord, OpenedBackup } from '../../backup/reader/types.js';
 import { IbkError } from '../../errors.js';
 import { throwIfAborted } from '../../io/abort.js';
+import { FolderTarget } from '../../output/folder-target.js';
 import { relativeTarget, staysInside } from '../../output/link-target.js';
 import type { NameStyle, PlaceRules } from '../../output/name-rules.js';
 import { NameTree } from '../../output/name-tree.js';
 import { EntryRefused } from '../../output/output-errors.js';
 import type { EntryContent, EntryFacts, OutputTarget } from '../../output/output-target.js';
+import { CopyLane, type LaneEntry } from './copy-lane.js';
 import { type LayoutOptions, linkPlace, type Misplaced, type Parts, placeOf } from './layout.js';
 import { type ExtractReport, type ExtractSink, ExtractTally, readerWords, type SkippedFile } from './report.js';
 
 export interface ExtractSource {
-  readonly backup: Pick<OpenedBackup, 'content'>;
+  readonly backup: Pick<OpenedBackup, 'content' | 'locate'>;
   /** The chosen records, in an order that does not change. */
   records(signal?: AbortSignal): AsyncGenerator<readonly FileRecord[], void>;
   /** Rows of the manifest that are no records: listed first. */
@@ -28,6 +30,8 @@ export interface ExtractOptions extends LayoutOptions {
   /** Better known than to the record: when a photo was taken. Unix seconds. */
   readonly dateOf?: ((record: FileRecord) => number | undefined) | undefined;
   readonly totals?: { readonly files: number; readonly bytes: number } | undefined;
+  /** That copy files beside this one, where they go into a folder. Default 0. */
+  readonly threads?: number;
   readonly sink?: ExtractSink;
   readonly signal?: AbortSignal | undefined;
 }
@@ -66,6 +70,18 @@ interface PendingLink {
   readonly target: string;
 }
 
+/** A file with the name that it was given. */
+interface PlacedFile extends LaneEntry {
+  readonly record: FileRecord;
+  readonly parts: Parts;
+  readonly renamed: boolean;
+}
+
+type Lane = CopyLane<PlacedFile>;
+
+/** Records whose places are asked for together. */
+const RECORDS_A_LOOK = 256;
+
 class Extraction {
   readonly tally: ExtractTally;
   readonly #source: ExtractSource;
@@ -84,40 +100,71 @@ class Extraction {
   }
 
   async run(): Promise<void> {
-    const { signal } = this.#options;
     for (const row of this.#source.unusable ?? []) this.tally.skip(row);
-    for await (const page of this.#source.records(signal)) {
-      for (const record of page) {
-        throwIfAborted(signal);
-        await this.#listed(record, () => this.#take(record));
-        await this.#pause();
+    const { threads = 0 } = this.#options;
+    if (threads === 0 || !(this.#target instanceof FolderTarget)) await this.#takeAll(undefined);
+    else {
+      const lane = new CopyLane<PlacedFile>(this.#target, threads, (file, bytes) => this.#settle(file, bytes));
+      try {
+        await this.#takeAll(lane);
+      } finally {
+        await lane.close((file, bytes) => this.#noteCopied(file, bytes));
       }
     }
     // Last, so that no file can be written through one.
     for (const link of this.#links) await this.#listed(link.record, () => this.#writeLink(link));
   }
 
+  async #takeAll(lane: Lane | undefined): Promise<void> {
+    const { signal } = this.#options;
+    for await (const page of this.#source.records(signal)) {
+      for (let at = 0; at < page.length; at += RECORDS_A_LOOK)
+        await this.#takeSome(page.slice(at, at + RECORDS_A_LOOK), lane);
+    }
+    await lane?.drain();
+  }
+
+  async #takeSome(records: readonly FileRecord[], lane: Lane | undefined): Promise<void> {
+    const { signal } = this.#options;
+    const files = lane === undefined ? [] : records.filter(({ kind }) => kind === 'file');
+    const located = files.length === 0 ? undefined : this.#source.backup.locate?.(files);
+    let next = 0;
+    for (const record of records) {
+      throwIfAborted(signal);
+      const place = record.kind === 'file' ? located?.places[next++] : undefined;
+      const listed = this.#listed(record, () => this.#take(record, lane, place));
+      if (listed !== undefined) await listed;
+      if (located !== undefined && lane?.isFull) await lane.send(located);
+      const turn = this.#pause();
+      if (turn !== undefined) await turn;
+    }
+    if (located !== undefined) await lane?.send(located);
+  }
+
   /** A failure of one record becomes a line of the list. */
-  async #listed(record: FileRecord, work: () => Promise<void> | void): Promise<void> {
-    const { domain, relativePath } = record;
+  #listed(record: FileRecord, work: () => Promise<void> | void): Promise<void> | void {
     try {
-      await work();
+      return work()?.catch((error: unknown) => this.#list(record, error));
     } catch (error) {
-      if (error instanceof EntryRefused)
-        this.tally.skip({ domain, relativePath, reason: error.reason, words: error.message });
-      else if (error instanceof IbkError && (error.code === 'damaged' || error.code === 'unsafe'))
-        this.tally.skip({ domain, relativePath, ...readerWords(error) });
-      else throw error;
+      this.#list(record, error);
     }
   }
 
-  #take(record: FileRecord): Promise<void> | void {
+  #list({ domain, relativePath }: FileRecord, error: unknown): void {
+    if (error instanceof EntryRefused)
+      this.tally.skip({ domain, relativePath, reason: error.reason, words: error.message });
+    else if (error instanceof IbkError && (error.code === 'damaged' || error.code === 'unsafe'))
+      this.tally.skip({ domain, relativePath, ...readerWords(error) });
+    else throw error;
+  }
+
+  #take(record: FileRecord, lane: Lane | undefined, place: ContentPlace | undefined): Promise<void> | void {
     const parts = placeOf(record, this.#options);
     if (parts === undefined) return;
     if (typeof parts === 'string') throw misplaced(parts);
     if (record.kind === 'directory') return this.#folder(record, parts);
     if (record.kind === 'symlink') return this.#link(record, parts);
-    return this.#file(record, parts);
+    return this.#file(record, parts, lane, place);
   }
 
   #folder(record: FileRecord, parts: Parts): Promise<void> | void {
@@ -126,12 +173,19 @@ class Extraction {
     return this.#target.folder(factsOf(placed.path, record.details()));
   }
 
-  async #file(record: FileRecord, parts: Parts): Promise<void> {
-    const { dateOf, signal, sink } = this.#options;
+  #file(record: FileRecord, parts: Parts, lane?: Lane, place?: ContentPlace): Promise<void> | void {
     const placed = this.#names.file(parts);
     if (placed === undefined) throw misplaced('name');
     const details = record.details();
-    const facts = factsOf(placed.path, details, dateOf?.(record));
+    const facts = factsOf(placed.path, details, this.#options.dateOf?.(record));
+    const file = { record, parts, facts, renamed: placed.renamed };
+    if (lane !== undefined && place !== undefined && lane.add(file, place, details.sizeBytes)) return;
+    return this.#copy(file);
+  }
+
+  async #copy(file: PlacedFile): Promise<void> {
+    const { record, facts } = file;
+    const { signal, sink } = this.#options;
     const content = this.#source.backup.content(record);
     if (content === undefined) throw new EntryRefused('missing', 'missing from the backup');
     const { tally } = this;
@@ -142,14 +196,31 @@ class Extraction {
       });
       const written = await this.#target.file(facts, counted, signal);
       if (written === 'kept') tally.filesKept++;
-      else {
-        tally.filesDone++;
-        if (placed.renamed) tally.rename({ from: parts.join('/'), to: placed.path });
-      }
+      else this.#noteWritten(file);
     } finally {
       content.close();
     }
     sink?.progress?.(this.#soFar(record));
+  }
+
+  /** What a thread did, or left to this one. */
+  #settle(file: PlacedFile, bytes: number | undefined): Promise<void> | void {
+    if (bytes === undefined) {
+      throwIfAborted(this.#options.signal);
+      return this.#listed(file.record, () => this.#copy(file));
+    }
+    this.#noteCopied(file, bytes);
+    this.#options.sink?.progress?.(this.#soFar(file.record));
+  }
+
+  #noteCopied(file: PlacedFile, bytes: number): void {
+    this.tally.bytesDone += bytes;
+    this.#noteWritten(file);
+  }
+
+  #noteWritten({ parts, facts, renamed }: PlacedFile): void {
+    this.tally.filesDone++;
+    if (renamed) this.tally.rename({ from: parts.join('/'), to: facts.path });
   }
 
   #soFar({ domain }: FileRecord) {
