@@ -45,7 +45,18 @@ export { type OpenBackupOptions, openBackup } from './backup/reader/open-backup.
 export type { AskPassword } from './backup/reader/password.js';
 export * from './backup/reader/types.js';
 export { Secret } from './io/secret.js';
+export { openFileStream } from './operations/file-stream.js';
 export { folderSource } from './backup/backup-source.js';
+export { extractFiles, type ExtractFilesOptions } from './operations/extract/extract-files.js';
+export {
+  extractBackup,
+  type ExtractBackupOptions,
+  type ExtractResult,
+  planBackupExtraction,
+} from './operations/extract/extract-backup.js';
+export type * from './operations/extract/report.js';
+export { decrypt, type DecryptBackupOptions } from './operations/decrypt.js';
+export { checkPassword } from './operations/check-password.js';
 export { pairDevice, type PairResult, unpairDevice, type UnpairResult, validatePairing } from './operations/pair.js';
 export { planBackup } from './operations/plan-backup.js';
 export type * from './operations/results.js';
