@@ -13,6 +13,7 @@ import { findList } from './find-list.js';
 import { putHead } from './head.js';
 import type { ChainEntry, ChangeCounts, CommitOperation, Head, VersionRecord } from './head-record.js';
 import { isMetadata, METADATA_NAMES, STATUS_PLIST } from './names.js';
+import { othersChanged, takeSeal } from './seal.js';
 
 /** @param recovery the process that decided this is gone: whatever happened since then is looked for afterwards */
 export async function runCommit(
@@ -28,11 +29,19 @@ export async function runCommit(
   await needDirectories(ctx.fs, [...work.folders, ...work.outs]);
   const ready = op.phase === 1 ? await firstPhase(ctx, head, op, work) : head;
   await secondPhase(ctx, op, work);
-  const rescan = recovery || work.taken;
+  const rescan = recovery || work.taken || wereOthersHere(ctx, head, work);
   const counts = rescan ? await countLost(ctx, op, path) : op.counts;
   await applyToCatalog(ctx, catalog, op, path);
   const chain = await putListAway(ctx, ready, { ...op, counts }, path);
   return putHead(ctx, ready, { op: rescan ? { t: 'rescan' } : null, chain, current: op.next, seal: null, sealedAt: 0 });
+}
+
+/** The new seal would take what they did for ours. */
+function wereOthersHere(ctx: StoreContext, { seal }: Head, { folders }: Work): boolean {
+  const { folder } = ctx.layout;
+  return (
+    seal !== null && othersChanged(seal, takeSeal(ctx), new Set(folders.map((path) => path.slice(folder.length + 1))))
+  );
 }
 
 interface Work {

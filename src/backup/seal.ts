@@ -29,6 +29,12 @@ export function takeSeal(ctx: StoreContext): Seal {
   return { folders, metadata };
 }
 
+/** Did another program change a folder that is none of `own`, which we changed ourselves since? */
+export function othersChanged(before: Seal, now: Seal, own: ReadonlySet<string>): boolean {
+  const names = new Set([...Object.keys(before.folders), ...Object.keys(now.folders)]);
+  return [...names].some((name) => !own.has(name) && before.folders[name] !== now.folders[name]);
+}
+
 /**
  * `none`: nothing to do. `all`: scan everything. A set: only these folders (`''`: the top) can have changed. `numbers`: all times and sizes are the same under
  * other inode numbers, as FUSE (exFAT, FAT) gives them anew at each mount and when memory is short, and as a copied disk has them.

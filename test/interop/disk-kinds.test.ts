@@ -1,16 +1,18 @@
-/** One cycle on every kind of disk: full, changed, killed in the commit, recovered, continued by idevicebackup2, mounted again, adopted, verified. */
+/** One cycle on every kind of disk: full, changed, killed in the commit, recovered, continued by idevicebackup2, mounted again, adopted, verified. IBK_TEST_DISKS=all: on each. */
 import { readdirSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { execa } from 'execa';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { BackupStore } from '../../src/backup/store.js';
-import { DISK_KINDS, type Disk, mountDisk, whyNoDisk } from '../support/disks.js';
+import { DISK_KINDS, type Disk, type DiskKind, mountDisk, whyNoDisk } from '../support/disks.js';
 import { type Phone, plugIn } from '../support/phone.js';
 import { change, type PhoneState, readBack, stateOf } from '../support/phone-history.js';
 import { cleanEnvironment, type During, KILL, tempHome } from '../support/run-ibk.js';
 import { expectValidLines } from '../support/schemas.js';
 import { describeWithTools } from '../support/tools.js';
 
+/** With links and modes, and with neither. */
+const QUICK: readonly DiskKind[] = ['ext4', 'exfat'];
 const home = tempHome();
 let phone: Phone;
 beforeAll(async () => {
@@ -22,8 +24,9 @@ afterAll(async () => {
 });
 
 describeWithTools('a cycle of backups', ['idevicebackup2'], () => {
+  const kinds = process.env['IBK_TEST_DISKS'] === 'all' ? DISK_KINDS : QUICK;
   // FUSE is slow where many tests share a machine.
-  test.for(DISK_KINDS)('on %s', { timeout: 180_000 }, async (kind, { skip }) => {
+  test.for(kinds)('on %s', { timeout: 600_000 }, async (kind, { skip }) => {
     const reason = whyNoDisk(kind);
     if (reason !== undefined) skip(reason);
     using disk = mountDisk(kind);
