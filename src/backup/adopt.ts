@@ -54,6 +54,11 @@ export async function settleFolder(
     throw error;
   }
   catalog.setFiles(renewed);
+  if (list.damaged > 0 && folders !== 'all') {
+    // What was overwritten in place no folder's time tells.
+    list.abandon();
+    return settleFolder(ctx, catalog, head, 'all', cause);
+  }
   const described = describeFolder(ctx);
   const written = list.finish(visitOf(ctx, head.current, described.date));
   if (written === undefined) return head.op === null ? head : putHead(ctx, head, { op: null });

@@ -38,7 +38,11 @@ export class DamageTally {
 }
 
 /** What is damaged of a version that was found so, by path; empty for every other. @throws IbkError `damaged`: its list cannot be read */
-export function damageOf(ctx: StoreContext, { chain, current }: Head, version: string): ReadonlyMap<string, Damage> {
+export function damageOf(
+  ctx: StoreContext,
+  { chain, current }: Pick<Head, 'chain' | 'current'>,
+  version: string,
+): ReadonlyMap<string, Damage> {
   const found = new Map<string, Damage>();
   const all = current === null ? chain : [...chain, current];
   const at = all.findIndex(({ id }) => id === version);
@@ -50,5 +54,6 @@ export function damageOf(ctx: StoreContext, { chain, current }: Head, version: s
     const damage = damageOfFile(old, is);
     if (damage !== undefined) found.set(p, damage);
   }
-  return found;
+  // Somebody went on with it.
+  return new Map([...damageOf(ctx, { chain, current }, before.id), ...found]);
 }
