@@ -151,6 +151,10 @@ export class MemoryFileSystem implements StoreFileSystem {
     };
   }
 
+  realPath(path: string): string {
+    return path;
+  }
+
   rename(from: string, to: string): void {
     if (this.#node(to) !== undefined) throw new Violation(`rename onto existing ${to}`);
     const node = this.#node(from);

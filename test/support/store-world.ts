@@ -41,6 +41,8 @@ export interface WorldCounts {
   reads: number;
   liveReads: number;
   lostReads: number;
+  /** That a reader told of. */
+  places: number;
   checks: number;
   foreign: number;
   lostCatalogs: number;
@@ -62,6 +64,7 @@ export class StoreWorld {
     reads: 0,
     liveReads: 0,
     lostReads: 0,
+    places: 0,
     checks: 0,
     foreign: 0,
     lostCatalogs: 0,
@@ -450,6 +453,7 @@ export class StoreWorld {
           throw new Violation(`${id} ${path}: read ${got}, wanted ${this.#want.get(id)?.get(path)}`);
         }
       }
+      this.#checkPlaces(reader, id);
     }
     reader.close();
     // I1
@@ -463,6 +467,21 @@ export class StoreWorld {
     }
     this.#checkNothingLeftOver(head);
     this.counts.checks += 1;
+  }
+
+  /** What lies where the reader says, and is the file that it describes, is the version's. */
+  #checkPlaces(reader: VersionReader, id: string): void {
+    const { places } = reader.locate(id, ALL) ?? { places: [] };
+    for (const [at, place] of places.entries()) {
+      const path = ALL[at] ?? '';
+      const stat = place === undefined ? undefined : this.fs.stat(place.path);
+      if (stat === undefined || place?.expected === undefined || place.expected === null) continue;
+      const isIt = stat.sizeBytes === place.expected.sizeBytes && stat.mtimeUs === place.expected.mtimeUs;
+      const bytes = this.fs.bytesOf(place.path)?.toString();
+      this.counts.places += 1;
+      if (isIt && !this.#isAllowed(id, path, bytes))
+        throw new Violation(`${id} ${path}: ${place.path} is ${bytes}, wanted ${this.#want.get(id)?.get(path)}`);
+    }
   }
 
   /** I6 */
