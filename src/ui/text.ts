@@ -2,9 +2,16 @@
  * Text for a screen: names that come from a device or a disk made harmless, and widths as a terminal counts them.
  * Wide characters and emoji take two columns; a grapheme (a letter with its accents, a family emoji) is never cut.
  */
-import stringWidth from 'string-width';
+import { createRequire } from 'node:module';
+import type stringWidth from 'string-width';
 
-const graphemes = new Intl.Segmenter('en', { granularity: 'grapheme' });
+/** Both are the work of a moment, but of a longer one than all else of a short run: most text needs neither. */
+let widthOf: typeof stringWidth | undefined;
+let graphemes: Intl.Segmenter | undefined;
+
+/** One column each, without a look at a table: ASCII, Latin with accents (but the soft hyphen and what is an emoji), dashes, quotes, and the signs of our own. */
+const NARROW = /^[ -~\u00a1-\u00a8\u00aa-\u00ac\u00af-\u024f\u2013-\u2022\u2026\u2192\u2713\u2717]*$/u;
+const COLOR = /\u001b\[[\d;]*m/gu;
 
 /** Controls (C0, DEL, C1), line separators, and the marks that change the direction of text. */
 const UNSAFE = /[\u0000-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]|[\ud800-\udfff]/gu;
@@ -41,7 +48,15 @@ function escapeCharacter(character: string): string {
 
 /** Columns that the text takes on a terminal; colour codes take none. */
 export function displayWidth(text: string): number {
-  return stringWidth(text);
+  const plain = text.replace(COLOR, '');
+  if (NARROW.test(plain)) return plain.length;
+  widthOf ??= loadWidth();
+  return widthOf(plain);
+}
+
+function loadWidth(): typeof stringWidth {
+  const loaded: { readonly default: typeof stringWidth } = createRequire(import.meta.url)('string-width');
+  return loaded.default;
 }
 
 /** Cuts to at most `width` columns, ending in `mark` if anything was left out. Plain text only, no colour codes. */
@@ -50,6 +65,7 @@ export function shorten(text: string, width: number, mark = '…'): string {
   const room = width - displayWidth(mark);
   let kept = '';
   let used = 0;
+  graphemes ??= new Intl.Segmenter('en', { granularity: 'grapheme' });
   for (const { segment } of graphemes.segment(text)) {
     const next = displayWidth(segment);
     if (used + next > room) break;

@@ -8,6 +8,7 @@ import { displayPath, shellWord } from '../../src/ui/paths.js';
 import { confirm } from '../../src/ui/prompt.js';
 import { renderTable } from '../../src/ui/table.js';
 import { displayWidth, printable, shorten, wrap } from '../../src/ui/text.js';
+import stringWidth from 'string-width';
 import { fakeTerminal } from '../support/fake-terminal.js';
 
 describe('names are data', () => {
@@ -188,4 +189,10 @@ describe('choosing among backups', () => {
     expect(() => chosen('Anna')).toThrow(/several/);
     expect(() => chosen('')).toThrow();
   });
+});
+
+test('widths that are not looked up are those of the table', () => {
+  const characters = Array.from({ length: 0x3000 - 0x20 }, (_, index) => String.fromCharCode(index + 0x20));
+  expect(characters.filter((each) => displayWidth(each) !== stringWidth(each))).toEqual([]);
+  expect(displayWidth('\u001b[32mgrün\u001b[39m 日本')).toBe(9);
 });
