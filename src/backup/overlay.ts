@@ -8,19 +8,13 @@ import { IbkError } from '../errors.js';
 import type { Catalog } from './catalog.js';
 import type { StoreContext } from './context.js';
 import { ancestorsOf, parentOf, type ReadableFile, systemError } from './file-system.js';
-import { isSameFile } from './identity.js';
 import { type BlobWriter, Incoming, type ReceivedBlob } from './incoming.js';
-import { foldPath, isInSnapshot, isLitter, isManagedName, judgeName } from './names.js';
+import { LowerLayer, type OverlayNode } from './lower-layer.js';
+import { foldPath, isInSnapshot, isManagedName, judgeName } from './names.js';
 import { type OverlayEntry, type OverlayFile, OverlayIndex } from './overlay-index.js';
 import { pendingReserve } from './reserve.js';
-import { identityOfStat } from './scan.js';
 
-export interface OverlayNode {
-  readonly name: string;
-  readonly type: 'file' | 'directory' | 'other';
-  readonly sizeBytes: number;
-  readonly modifiedMs: number;
-}
+export type { OverlayNode } from './lower-layer.js';
 
 /** The device is told less than there is: room for the records of the commit. */
 const KEPT_FREE_BYTES = 8 * 1024 * 1024;
@@ -31,7 +25,7 @@ const MOST_FOLDERS = 10_000;
 
 export class Overlay {
   readonly #ctx: StoreContext;
-  readonly #catalog: Catalog;
+  readonly #lower: LowerLayer;
   readonly index: OverlayIndex;
   readonly incoming: Incoming;
   readonly #folders = new Set<string>();
@@ -40,7 +34,7 @@ export class Overlay {
   /** `incoming/` must be empty. */
   constructor(ctx: StoreContext, catalog: Catalog) {
     this.#ctx = ctx;
-    this.#catalog = catalog;
+    this.#lower = new LowerLayer(ctx, catalog);
     const { fs, layout } = ctx;
     fs.makeDirectory(layout.inOwn('incoming'));
     const handle = fs.openDatabase(layout.inOwn('incoming/index.db'), 'scratch');
@@ -84,9 +78,9 @@ export class Overlay {
     if (entry?.kind === 'dir' || path === '') throw systemError('EISDIR', path);
     if (entry?.kind === 'file') return this.#openEntry(path, entry);
     if (entry === undefined && this.#lowerVisible(path)) {
-      const file = this.#openLower(path);
+      const file = this.#lower.open(path);
       if (file !== undefined) return file;
-      if (this.#lowerType(path) === 'directory') throw systemError('EISDIR', path);
+      if (this.#lower.typeOf(path) === 'directory') throw systemError('EISDIR', path);
     }
     throw systemError('ENOENT', path);
   }
@@ -97,7 +91,7 @@ export class Overlay {
     const own = this.index.get(folder);
     if (own?.kind === 'file' || own?.kind === 'gone') return [];
     if (!(own?.kind === 'dir' && own.opaque) && this.#lowerVisible(folder)) {
-      for (const node of this.#listLower(folder)) nodes.set(node.name, node);
+      for (const node of this.#lower.list(folder)) nodes.set(node.name, node);
     }
     for (const { path, entry } of this.index.children(folder)) {
       const name = path.slice(path.lastIndexOf('/') + 1);
@@ -109,13 +103,11 @@ export class Overlay {
 
   /** Names of the files in a folder, without a look at each: for the check of a manifest against what is there. */
   fileNames(folder: string): Set<string> {
-    const { fs, layout } = this.#ctx;
     const own = this.index.get(folder);
     const names = new Set<string>();
     if (own?.kind === 'file' || own?.kind === 'gone') return names;
     if (!(own?.kind === 'dir' && own.opaque) && this.#lowerVisible(folder)) {
-      const entries = fs.list(folder === '' ? layout.folder : layout.inFolder(folder)) ?? [];
-      for (const { name, kind } of entries) if (kind === 'file') names.add(name);
+      for (const name of this.#lower.fileNames(folder)) names.add(name);
     }
     for (const { path, entry } of this.index.children(folder)) {
       const name = path.slice(path.lastIndexOf('/') + 1);
@@ -148,7 +140,7 @@ export class Overlay {
     if (path === '') return 'directory';
     const entry = this.index.get(path);
     if (entry !== undefined) return entry.kind === 'gone' ? undefined : entry.kind === 'file' ? 'file' : 'directory';
-    return this.#lowerVisible(path) ? this.#lowerType(path) : undefined;
+    return this.#lowerVisible(path) ? this.#lower.typeOf(path) : undefined;
   }
 
   makeDirectory(path: string): void {
@@ -165,7 +157,7 @@ export class Overlay {
   remove(path: string): void {
     if (path === '') throw systemError('EINVAL', path);
     this.#folders.clear();
-    const lower = this.#lowerVisible(path) && this.#lowerType(path) !== undefined;
+    const lower = this.#lowerVisible(path) && this.#lower.typeOf(path) !== undefined;
     const entry = this.index.get(path);
     for (const below of this.index.below(path)) this.#drop(below.path, below.entry);
     if (entry !== undefined) this.#drop(path, entry);
@@ -181,7 +173,7 @@ export class Overlay {
     this.#checkTarget(to);
     if (type === 'file') {
       // As idevicebackup2 has it: a folder that was made in this run gives way, with all it holds.
-      if (this.index.get(to)?.kind === 'dir' && this.#lowerType(to) !== 'directory') this.remove(to);
+      if (this.index.get(to)?.kind === 'dir' && this.#lower.typeOf(to) !== 'directory') this.remove(to);
       this.#checkNoFolder(to);
       this.#moveFile(from, to);
       return;
@@ -221,29 +213,22 @@ export class Overlay {
 
   #moveFile(from: string, to: string): void {
     const entry = this.index.get(from);
-    const file = entry?.kind === 'file' ? entry : this.#referenceTo(from);
+    const file = entry?.kind === 'file' ? entry : this.#lower.referenceTo(from);
     if (entry !== undefined) this.index.delete(from);
     this.#putFile(to, file);
-    if (this.#lowerVisible(from) && this.#lowerType(from) !== undefined) this.index.put(from, null, { kind: 'gone' });
+    if (this.#lowerVisible(from) && this.#lower.typeOf(from) !== undefined)
+      this.index.put(from, null, { kind: 'gone' });
   }
 
   #copyFile(from: string, to: string): void {
     const entry = this.index.get(from);
-    const file = entry?.kind === 'file' ? entry : this.#referenceTo(from);
+    const file = entry?.kind === 'file' ? entry : this.#lower.referenceTo(from);
     if (file.blob === null) {
       this.#putFile(to, file);
       return;
     }
     const { number, identity } = this.incoming.copyOf(this.#ctx.layout.blob(file.blob), file.sha256);
     this.#putFile(to, { ...file, blob: number, mtimeUs: identity.mtimeUs });
-  }
-
-  /** A file of the folder under another name: no bytes move before the commit. */
-  #referenceTo(path: string): OverlayFile {
-    const stat = this.#ctx.fs.stat(this.#ctx.layout.inFolder(path));
-    if (stat === undefined) throw systemError('ENOENT', path);
-    const known = this.#catalog.file(path) ?? identityOfStat(stat, null);
-    return { kind: 'file', blob: null, lower: path, size: known.size, mtimeUs: known.mtimeUs, sha256: known.sha256 };
   }
 
   #putFile(path: string, file: OverlayFile): void {
@@ -309,7 +294,7 @@ export class Overlay {
   #checkNoFolder(path: string): void {
     if (this.index.get(path)?.kind === 'dir') throw systemError('EISDIR', path);
     // A payload's name is no folder's: that saves a look at the disk for each file.
-    if (!isPayloadName(path) && this.#lowerType(path) === 'directory') throw systemError('EISDIR', path);
+    if (!isPayloadName(path) && this.#lower.typeOf(path) === 'directory') throw systemError('EISDIR', path);
   }
 
   /** The folder is there, as the device sees it. Remembered: a hundred thousand files lie in 256 of them. */
@@ -323,45 +308,13 @@ export class Overlay {
 
   #openEntry(path: string, entry: OverlayFile): ReadableFile {
     const { fs, layout } = this.#ctx;
-    const file = entry.blob === null ? this.#openLower(entry.lower ?? '') : fs.open(layout.blob(entry.blob));
+    const file = entry.blob === null ? this.#lower.open(entry.lower ?? '') : fs.open(layout.blob(entry.blob));
     if (file === undefined) throw systemError('ENOENT', path);
     return file;
   }
 
-  #openLower(path: string): ReadableFile | undefined {
-    const { fs, layout } = this.#ctx;
-    const file = fs.open(layout.inFolder(path));
-    if (file === undefined) return undefined;
-    const known = this.#catalog.file(path);
-    if (known === undefined || isSameFile(file, known)) return file;
-    file.close();
-    throw new IbkError('in_use', 'Another program changed the backup folder during this backup.', {
-      reason: 'foreign_change',
-      details: { path },
-    });
-  }
-
   #lowerVisible(path: string): boolean {
     return !isInSnapshot(path) && !this.index.hidesBelow(ancestorsOf(path));
-  }
-
-  #lowerType(path: string): 'file' | 'directory' | undefined {
-    const { fs, layout } = this.#ctx;
-    const kind = fs.stat(path === '' ? layout.folder : layout.inFolder(path))?.kind;
-    return kind === 'other' ? undefined : kind;
-  }
-
-  #listLower(folder: string): OverlayNode[] {
-    const { fs, layout } = this.#ctx;
-    const place = folder === '' ? layout.folder : layout.inFolder(folder);
-    const nodes: OverlayNode[] = [];
-    for (const { name, kind } of fs.list(place) ?? []) {
-      if (kind === 'other' || isLitter(name) || (folder === '' && isInSnapshot(name))) continue;
-      const stat = fs.stat(`${place}/${name}`);
-      if (stat === undefined || stat.kind === 'other') continue;
-      nodes.push({ name, type: stat.kind, sizeBytes: stat.sizeBytes, modifiedMs: stat.mtimeUs / 1000 });
-    }
-    return nodes;
   }
 }
 
