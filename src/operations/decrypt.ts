@@ -7,7 +7,7 @@ import { filesNotSentIn } from '../backup/format/info-plist.js';
 import { IbkError } from '../errors.js';
 import { formatBytes } from '../figures.js';
 import { freeBytes } from '../io/disk-space.js';
-import { makePrivateFolder } from '../io/private-files.js';
+import { makePrivateFolder, syncFolder } from '../io/private-files.js';
 import type { ChosenBackup } from './choose-backups.js';
 import { withBackup, type WithBackupOptions } from './open-backup.js';
 
@@ -44,6 +44,7 @@ export function decrypt(chosen: ChosenBackup, options: DecryptBackupOptions): Pr
       await rm(join(partial, MARK));
       await rmdir(to).catch(() => undefined);
       await rename(partial, to);
+      await syncFolder(dirname(to));
       return done;
     });
   });

@@ -1,0 +1,156 @@
+/**
+ * One byte flipped in each file in turn, under the same size and time, as a failing disk does it. In a backup that ibk received, every one is found, by its
+ * checksum; in one of idevicebackup2, every one that carries a digest, and it is said how many carry none. Which do, an independent reader tells.
+ */
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { execa } from 'execa';
+import { afterAll, expect, test } from 'vitest';
+import { folderSource } from '../../src/backup/backup-source.js';
+import { verifyBackup } from '../../src/backup/verify-backup.js';
+import { Secret } from '../../src/io/secret.js';
+import { chooseBackup } from '../../src/operations/backup-word.js';
+import { verify, type VerifyOptions } from '../../src/operations/verify.js';
+import { type SimulatorOptions, startSimulator } from '../../src/sim/index.js';
+import { readBackup } from '../support/backup-reader.js';
+import { tryBackup } from '../support/ibk-backup.js';
+import { describeWithTools } from '../support/tools.js';
+
+const top = mkdtempSync(join(tmpdir(), 'ibk-test-damage-'));
+afterAll(() => rmSync(top, { recursive: true, force: true }));
+
+const PASSWORD = 'correct horse';
+const password = async () => Secret.of(PASSWORD);
+const SMALL: SimulatorOptions = { scenarios: ['paired'], files: 15, bytes: 60_000 };
+const encrypted: SimulatorOptions = { encryption: { password: PASSWORD } };
+
+const filesIn = (folder: string) =>
+  readdirSync(folder, { recursive: true, encoding: 'utf8' })
+    .filter((name) => statSync(join(folder, name)).isFile())
+    .sort();
+
+/** One bit in the middle; as it was, afterwards. The time is kept to the nanosecond, which Node cannot. */
+async function flipped<T>(path: string, look: () => Promise<T>): Promise<T> {
+  const clock = join(top, 'clock');
+  execFileSync('touch', ['-r', path, clock]);
+  const bytes = readFileSync(path);
+  const put = (content: Buffer) => {
+    writeFileSync(path, content);
+    execFileSync('touch', ['-r', clock, path]);
+  };
+  const rotten = Buffer.from(bytes);
+  const at = rotten.length >> 1;
+  rotten.writeUInt8(rotten.readUInt8(at) ^ 1, at);
+  put(rotten);
+  try {
+    return await look();
+  } finally {
+    put(bytes);
+  }
+}
+
+async function inRoot(root: string, options: Partial<VerifyOptions> = {}) {
+  const { chosen } = await chooseBackup({ root, words: [], udids: [], command: '', cwd: '/' });
+  return verify(chosen, { root, readData: true, password, ...options });
+}
+
+async function rootOf(options: SimulatorOptions): Promise<{ root: string; folder: string }> {
+  const root = mkdtempSync(join(top, 'root-'));
+  await using sim = await startSimulator({ ...SMALL, ...options });
+  await tryBackup({ listen: sim.listen, root });
+  return { root, folder: join(root, sim.phones[0]?.udid ?? '') };
+}
+
+test.each([
+  ['plain', {}],
+  ['encrypted', encrypted],
+  ['iOS 9', { ios: ['9'] }],
+] satisfies [string, SimulatorOptions][])('received by ibk, %s: a flipped byte in any file', async (_name, options) => {
+  const { root, folder } = await rootOf(options);
+  expect(await inRoot(root)).toMatchObject({ problems: [], warnings: [], withoutChecksum: 0, notSent: 0 });
+  const files = filesIn(folder).filter((name) => statSync(join(folder, name)).size > 0);
+  expect(files.length).toBeGreaterThanOrEqual(18);
+  for (const name of files) {
+    const { problems } = await flipped(join(folder, name), () => inRoot(root));
+    expect(
+      problems.find(({ path }) => path === name),
+      name,
+    ).toMatchObject({ kind: 'changed', differs: 'SHA-256' });
+  }
+  expect((await inRoot(root)).problems).toEqual([]);
+});
+
+test('files that the device could not send are no damage', async () => {
+  const { root } = await rootOf({ scenarios: ['paired', 'file-error=data:2'] });
+  expect(await inRoot(root)).toMatchObject({ problems: [], warnings: [], notSent: 2 });
+});
+
+describeWithTools('received by idevicebackup2', ['idevicebackup2'], () => {
+  async function madeByOther(options: SimulatorOptions): Promise<{ root: string; folder: string }> {
+    const root = mkdtempSync(join(top, 'other-'));
+    await using sim = await startSimulator({ ...SMALL, files: 40, ...options });
+    const env = { USBMUXD_SOCKET_ADDRESS: sim.listen };
+    await execa('idevicebackup2', ['backup', root], { env, timeout: 50_000 });
+    return { root, folder: join(root, sim.phones[0]?.udid ?? '') };
+  }
+
+  test.each([
+    ['17, plain', { ios: ['17'] }],
+    ['17, encrypted', { ios: ['17'], ...encrypted }],
+    ['9, plain', { ios: ['9'] }],
+    ['9, encrypted', { ios: ['9'], ...encrypted }],
+  ] satisfies [string, SimulatorOptions][])('iOS %s', async (_name, options) => {
+    const { folder } = await madeByOther(options);
+    const { rows, problems } = readBackup(folder, PASSWORD);
+    expect(problems).toEqual([]);
+    const places = new Map(
+      filesIn(folder)
+        .filter((name) => /[0-9a-f]{40}$/.test(name))
+        .map((name) => [name.slice(-40), name]),
+    );
+    const regular = rows.filter(({ fileId }) => places.has(fileId));
+    const withDigest = regular.filter(({ digest }) => digest !== undefined && digest.length > 0);
+    expect(withDigest.length).toBeGreaterThan(4);
+    const look = () => verifyBackup(folderSource(folder), { readData: true, password });
+    expect(await look()).toMatchObject({
+      faults: [],
+      warnings: [],
+      compared: withDigest.length,
+      withoutChecksum: regular.length - withDigest.length,
+    });
+    for (const { fileId } of withDigest) {
+      const name = places.get(fileId) ?? '';
+      if (statSync(join(folder, name)).size === 0) continue;
+      const { faults } = await flipped(join(folder, name), look);
+      expect(faults.map(({ kind, path }) => [kind, path])).toEqual([['digest', name]]);
+    }
+    expect((await look()).faults).toEqual([]);
+  });
+
+  test('checksums that are taken later find it as well, in files without a digest, too', async () => {
+    const { root, folder } = await madeByOther({ ios: ['17'], files: 15 });
+    const files = filesIn(folder).filter((name) => statSync(join(folder, name)).size > 0);
+    expect((await inRoot(root)).withoutChecksum).toBeGreaterThan(2);
+    expect(await inRoot(root, { adopt: true })).toMatchObject({ problems: [], adopted: filesIn(folder).length });
+    expect(await inRoot(root)).toMatchObject({ problems: [], withoutChecksum: 0, foreign: true });
+    for (const name of files) {
+      const { problems } = await flipped(join(folder, name), () => inRoot(root));
+      expect(
+        problems.find(({ path }) => path === name),
+        name,
+      ).toMatchObject({ kind: 'changed', differs: 'SHA-256' });
+    }
+    // Damaged, nothing would be kept; and of a folder elsewhere nothing can be.
+    const damaged = await flipped(join(folder, files[0] ?? ''), () => inRoot(root, { adopt: true }));
+    expect(damaged).toMatchObject({ code: 'damaged', adopted: null });
+    const elsewhere = await chooseBackup({ root: top, words: [folder], udids: [], command: '', cwd: '/' });
+    const adopting = verify(elsewhere.chosen, { root: top, readData: false, adopt: true });
+    await expect(adopting).rejects.toMatchObject({
+      code: 'usage',
+      exit: 2,
+      hint: expect.not.stringMatching(/import/i),
+    });
+  });
+});
