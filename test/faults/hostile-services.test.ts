@@ -55,13 +55,13 @@ const app = (id: string, sinfBytes: number) =>
     iTunesMetadata: Buffer.from('metadata'),
   });
 
-async function infoOf(set: (phone: SimulatedPhone) => void) {
+async function infoOf(set: (phone: SimulatedPhone) => void, timeouts: typeof LIMITS = LIMITS) {
   await using folder = await temporaryRoot();
   await using sim = await startSimulator({ scenarios: ['paired'], ios: ['15'], files: 3, bytes: 3000 });
   const [phone] = sim.phones;
   if (phone === undefined) throw new Error('no phone');
   set(phone);
-  const tried = await tryBackup({ listen: sim.listen, root: folder.path, timeouts: LIMITS });
+  const tried = await tryBackup({ listen: sim.listen, root: folder.path, timeouts });
   const path = join(folder.path, phone.udid, 'Info.plist');
   const bytes = readFileSync(path);
   if (hasTool('python3')) {
@@ -82,7 +82,9 @@ test('apps with licences of megabytes are listed without them, and Info.plist st
       yield framed(plistDict({ Status: 'Complete' }));
     }),
   );
-  const { info, bytes } = await infoOf(() => undefined);
+  // Megabytes take a busy machine more than a second.
+  const patient = { connectMs: 60_000, answerMs: 60_000, stallMs: 60_000 };
+  const { info, bytes } = await infoOf(() => undefined, patient);
   expect(info['Installed Applications']).toHaveLength(22);
   const apps = Object.keys(asDict(info['Applications'], 'Applications'));
   expect(apps).toContain('a.small');

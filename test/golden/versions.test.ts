@@ -2,6 +2,9 @@
 import { cpSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, expect, test } from 'vitest';
+import { buildBinaryPlist, parsePlist } from '../../src/plist/codec.js';
+import { asDict } from '../../src/plist/fields.js';
+import { plistDict } from '../../src/plist/value.js';
 import { controlSimulator } from '../../src/sim/index.js';
 import { type Phone, plugIn } from '../support/phone.js';
 import { tempHome, transcript } from '../support/run-ibk.js';
@@ -82,7 +85,10 @@ test('what another program overwrote is named, never taken for damage of the new
   const [victim = ''] = payloads(folder);
   // As long as the record claims: of a shorter one verify tells by that.
   writeFileSync(victim, 'another program was here'.padEnd(statSync(victim).size));
-  utimesSync(join(folder, 'Status.plist'), new Date(), new Date());
+  // As the backup of another program leaves it: finished, under a UUID of its own.
+  const status = join(folder, 'Status.plist');
+  const dict = asDict(parsePlist(readFileSync(status), 'Status.plist'), 'Status.plist');
+  writeFileSync(status, buildBinaryPlist(plistDict({ ...dict, UUID: '0F0F0F0F-0000-4000-8000-0F0F0F0F0F0F' })));
   await say('list');
   await say('doctor');
   const before = await document('list');

@@ -119,7 +119,7 @@ export function readerWords({ code, reason }: IbkError): Pick<SkippedFile, 'reas
   if (code === 'unsafe') return { reason: 'not_a_file', words: 'refused: no ordinary file in its place' };
   switch (reason) {
     case 'lost':
-      return { reason: 'lost', words: 'overwritten by another program' };
+      return { reason: 'lost', words: 'overwritten or removed by another program' };
     case 'record':
       return { reason: 'record', words: 'its record in the backup is damaged' };
     case 'key':
