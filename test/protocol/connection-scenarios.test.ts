@@ -31,6 +31,8 @@ const OUTCOMES: Readonly<Record<string, string>> = {
   'no-passcode': 'ok',
   'passcode-late=0.2': 'ok',
   'find-my': 'ok',
+  'requires-encryption': 'ok',
+  'phone-full': 'ok',
   'product-version=6.1.6': 'ok',
   'wifi-only': 'ok',
   'afc-busy': 'ok',
