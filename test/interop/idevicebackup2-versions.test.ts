@@ -3,6 +3,8 @@ import { mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { execa } from 'execa';
 import { afterAll, expect, test } from 'vitest';
+import { carriesDigest } from '../../src/sim/backup-set/record.js';
+import { belongsToBackup } from '../../src/sim/content/item.js';
 import { controlSimulator } from '../../src/sim/index.js';
 import { plugIn } from '../support/phone.js';
 import { cleanEnvironment, tempHome } from '../support/run-ibk.js';
@@ -36,11 +38,14 @@ describeWithTools('beside idevicebackup2', ['idevicebackup2'], () => {
     const backup = async () => expect((await phone.ibk(['backup', '-q', '-o', root])).exit).toBe(0);
 
     await other();
+    // What carries a digest of the phone's has a checksum, whoever made the backup.
+    const files = ((await phone.sim.phones[0]?.content.items()) ?? []).filter((item) => belongsToBackup(item, false));
+    const bare = files.filter((item) => item.kind === 'file' && !carriesDigest(item)).length;
     expect(await document('verify')).toMatchObject({ version: null, code: 'ok', manifest: 'checked' });
     await mutate();
     await backup();
     expect((await versions()).map(({ foreign }) => foreign)).toEqual([false, true]);
-    expect(await document('verify', 'latest~1')).toMatchObject({ code: 'ok', files_without_checksum: 20 });
+    expect(await document('verify', 'latest~1')).toMatchObject({ code: 'ok', files_without_checksum: bare });
 
     await mutate();
     await other();
