@@ -23,6 +23,19 @@ export const DEVICE_CODES: readonly ErrorCode[] = [
   'interrupted',
 ];
 
+/** What every command that reads a whole backup can end with. */
+export const BACKUP_CODES: readonly ErrorCode[] = [
+  'not_found',
+  'in_use',
+  'password',
+  'damaged',
+  'destination',
+  'incompatible',
+  'unsafe',
+  'ambiguous_device',
+  'interrupted',
+];
+
 export interface CommandSpec {
   readonly help: CommandHelp;
   /** The command's own options: `--full`, `--bundle <FILE>`. */

@@ -5,7 +5,7 @@ import { hanging } from '../ui/errors.js';
 import { type Json, jsonLine } from '../ui/ndjson.js';
 import { shellWord } from '../ui/paths.js';
 import { printable } from '../ui/text.js';
-import type { CommandSpec } from './command.js';
+import { BACKUP_CODES, type CommandSpec } from './command.js';
 import { password } from './password.js';
 import { wholeBackup } from './whole-backup.js';
 
@@ -27,19 +27,7 @@ export const decryptCommand: CommandSpec = {
       ['ibk verify ./plain --read-data', 'is the copy whole'],
     ],
     note: 'The backup is only read. The copy is readable to whoever can read the folder; it is made in DIR.partial and gets its name at the end. What a run that was stopped left there, the next one to the same folder removes. Keychain items stay protected by keys of the iPhone.',
-    codes: [
-      'partial',
-      'not_found',
-      'in_use',
-      'password',
-      'damaged',
-      'destination',
-      'incompatible',
-      'unsafe',
-      'ambiguous_device',
-      'timeout',
-      'interrupted',
-    ],
+    codes: ['partial', 'timeout', ...BACKUP_CODES],
   },
   mostArguments: 1,
   options: ['--to <DIR>'],

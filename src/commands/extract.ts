@@ -1,5 +1,5 @@
 import { runExtract } from './extract-run.js';
-import type { CommandSpec } from './command.js';
+import { BACKUP_CODES, type CommandSpec } from './command.js';
 import { REPEATABLE_SELECTION_OPTIONS, SELECTION_OPTIONS, SELECTION_ROWS } from './selection-options.js';
 
 /** Where files go, and how. */
@@ -36,18 +36,7 @@ export const extractCommand: CommandSpec = {
       ['ibk extract --archive tar --to - | tar t', 'all, as a stream'],
     ],
     note: 'The backup is only read. Where one domain is asked for, its folder is left out, unless --layout domain is given. Names that the place cannot hold are changed, and listed; a name that is taken gets a number. Links that leave the folder are not kept. What cannot be read is listed, and the exit code is 3.',
-    codes: [
-      'partial',
-      'not_found',
-      'in_use',
-      'password',
-      'damaged',
-      'destination',
-      'incompatible',
-      'unsafe',
-      'ambiguous_device',
-      'interrupted',
-    ],
+    codes: ['partial', ...BACKUP_CODES],
   },
   mostArguments: 2,
   options: [...SELECTION_OPTIONS, ...OUTPUT_OPTIONS],

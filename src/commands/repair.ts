@@ -4,7 +4,7 @@ import { shellWord } from '../ui/paths.js';
 import { confirm } from '../ui/prompt.js';
 import { repairDocument } from '../ui/repair-document.js';
 import { repairedLines, repairPlanLines, repairQuestion } from '../ui/repair-screen.js';
-import type { CommandSpec } from './command.js';
+import { BACKUP_CODES, type CommandSpec } from './command.js';
 import { password } from './password.js';
 import { wholeBackup } from './whole-backup.js';
 
@@ -19,17 +19,7 @@ export const repairCommand: CommandSpec = {
       ['ibk repair --yes', 'without asking'],
     ],
     note: 'An interrupted run of another tool leaves a Snapshot: one that was being moved into place is completed, if the backup is whole then; others are set aside, and so are property lists of no bytes and files that no row of the manifest names. Nothing is deleted: under a backup root it goes to .ibk or stays with the version before, elsewhere to a new folder beside the backup. What is missing or damaged it cannot bring back. How the iPhone goes on from a completed run is not known: verify it, and make a full backup soon.',
-    codes: [
-      'not_found',
-      'in_use',
-      'password',
-      'damaged',
-      'destination',
-      'incompatible',
-      'unsafe',
-      'ambiguous_device',
-      'interrupted',
-    ],
+    codes: BACKUP_CODES,
   },
   mostArguments: 1,
   options: [],

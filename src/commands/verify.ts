@@ -5,7 +5,7 @@ import { verifyDocument } from '../ui/documents.js';
 import { jsonLine } from '../ui/ndjson.js';
 import { verifyLines } from '../ui/verify-screen.js';
 import { verifyView } from '../ui/verify-view.js';
-import type { CommandSpec } from './command.js';
+import { BACKUP_CODES, type CommandSpec } from './command.js';
 import { password } from './password.js';
 import { wholeBackup } from './whole-backup.js';
 
@@ -26,18 +26,7 @@ export const verifyCommand: CommandSpec = {
       ['ibk verify --password-file pw --json', 'for scripts'],
     ],
     note: 'It changes nothing; --adopt writes into the catalog of the backup root alone. Checksums are taken while a backup is received; of what another tool made, only the files that carry a digest can be compared. The manifest of an encrypted backup is read with its password; where nobody can be asked for it, the rest is checked, and said so. ibk check is the same command.',
-    codes: [
-      'not_found',
-      'in_use',
-      'password',
-      'damaged',
-      'destination',
-      'incompatible',
-      'unsafe',
-      'ambiguous_device',
-      'timeout',
-      'interrupted',
-    ],
+    codes: ['timeout', ...BACKUP_CODES],
   },
   aliases: ['check'],
   mostArguments: 1,
