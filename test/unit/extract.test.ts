@@ -296,7 +296,7 @@ test('what cannot be read is listed, and the others follow', async () => {
   expect(tree).toEqual(['good']);
   expect(skips(report)).toEqual([
     'missing: missing from the backup',
-    'lost: overwritten by another program',
+    'lost: overwritten or removed by another program',
     'record: its record in the backup is damaged',
     'key: its key is missing or damaged',
     'content: its content is damaged',
