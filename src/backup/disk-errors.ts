@@ -24,6 +24,8 @@ const WORDS: Readonly<Record<string, readonly [DiskFailure['reason'], string]>> 
   EACCES: ['no_permission', 'The backup folder may not be written'],
   EPERM: ['no_permission', 'The backup folder may not be written'],
   EIO: ['disk_error', 'The disk of the backup has an error'],
+  // What ext4 says where it cannot read its own tables.
+  ENOMEM: ['disk_error', 'The disk of the backup has an error'],
   ENODEV: ['not_mounted', 'The disk of the backup is gone'],
   ENXIO: ['not_mounted', 'The disk of the backup is gone'],
   ESTALE: ['not_mounted', 'The share of the backup is gone'],

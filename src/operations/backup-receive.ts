@@ -187,25 +187,23 @@ class Served {
 /** Different unknown requests that are warned about in one run. */
 const UNKNOWN_TAGS_TOLD = 10;
 
-const DISK_FAILURES: ReadonlySet<string | undefined> = new Set([
-  'ENOSPC',
-  'EDQUOT',
-  'EROFS',
-  'EACCES',
-  'EPERM',
-  'EIO',
-  'EMFILE',
-  'ENFILE',
-  'ENODEV',
-  'ENOTCONN',
-  'ENXIO',
-  'ESTALE',
-  'EFBIG',
+/** Requests that cannot be met: of these the phone makes what it likes. */
+const REQUEST_FAILURES: ReadonlySet<string> = new Set([
+  'ENOENT',
+  'EEXIST',
+  'ENOTEMPTY',
+  'ENOTDIR',
+  'EISDIR',
+  'ELOOP',
+  'EINVAL',
+  'EILSEQ',
+  'ENAMETOOLONG',
 ]);
 
-/** Told apart from requests that cannot be met (no such file), of which the phone makes what it likes. */
+/** Every other failure is the disk's; a failing one has many names (ext4 says ENOMEM where it cannot read its own tables). */
 function isDiskFailure(error: unknown): boolean {
-  return DISK_FAILURES.has(errnoName(error));
+  const name = errnoName(error);
+  return name !== undefined && !REQUEST_FAILURES.has(name);
 }
 
 /** The number in a text such as "… (MBErrorDomain/100)". */

@@ -133,6 +133,32 @@ describe.skipIf(reason !== undefined)(`a disk in trouble${reason === undefined ?
       await expectWhole(root);
     });
 
+    const failures: [name: string, at: string][] = [
+      ['while files arrive', 'create:12'],
+      ['at an fsync before the commit', 'fsync:2'],
+      ['in the commit', 'rename:9'],
+    ];
+    test.each(ALL ? failures : failures.slice(1, 2))(
+      'that fails with EIO %s',
+      { timeout: 600_000 },
+      async (_name, at) => {
+        await change(phone.sim);
+        const ran = await run(root, { at, run: disk.fail });
+        disk.unmount();
+        disk.heal();
+        disk.mount();
+        // Before the commit point nothing else is said; after it, what a failing disk took is unknown until the next run.
+        const before = `✗ The disk of the backup has an error while (receiving|saving)\\.\n {2}${LAST_GOOD}`;
+        expectFailure(
+          ran,
+          at.startsWith('rename') ? new RegExp(`${before}|${halfWay('(EIO|ENOMEM)').source}`) : new RegExp(before),
+        );
+        await expectWhole(root);
+        await succeed(root);
+        await expectWhole(root);
+      },
+    );
+
     test('not mounted: nothing is written in its place', async () => {
       disk.unmount();
       const ran = await run(root);

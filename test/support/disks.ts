@@ -25,6 +25,16 @@ const KINDS: Readonly<Record<DiskKind, Kind>> = {
 
 export const DISK_KINDS = Object.keys(KINDS) as DiskKind[];
 
+/** Ends a loop device after so many bytes, or at the end of its image (0): LOOP_SET_STATUS64 of loop(4), with only `lo_sizelimit` changed. */
+const LIMIT_LOOP = `
+import fcntl, struct, sys
+with open(sys.argv[1], "rb+", buffering=0) as device:
+    info = bytearray(232)
+    fcntl.ioctl(device, 0x4C05, info)
+    struct.pack_into("Q", info, 32, int(sys.argv[2]))
+    fcntl.ioctl(device, 0x4C04, bytes(info))
+`;
+
 export interface Disk extends Disposable {
   /** Where it is mounted. */
   readonly path: string;
@@ -33,6 +43,9 @@ export interface Disk extends Disposable {
   readonly isOpenToAll: boolean;
   /** What is on it survives an unmount. */
   readonly isImage: boolean;
+  /** A line for the shell, for a disk of the kernel's: from then on every write and fsync fails with EIO, until it is healed and mounted anew. What it held stays. */
+  readonly fail: string;
+  heal(): void;
   remount(): void;
   mount(): void;
   /** Away in any case, also while files on it are open. */
@@ -78,15 +91,14 @@ export function mountDisk(kind: DiskKind, at?: string): Disk {
     truncateSync(image, megabytes * 1024 * 1024);
     run(maker, ...options, image);
   }
-  let loop: string | undefined;
+  const isBlockDevice = kind !== 'tmpfs' && kind !== 'fat';
+  const loop = isBlockDevice ? run('losetup', '--find', '--show', image) : '';
+  const limit = (bytes: number) => ['python3', '-c', LIMIT_LOOP, loop, `${bytes}`] as const;
   const mount = () => {
     if (kind === 'tmpfs') run('mount', '-t', 'tmpfs', '-o', `size=${megabytes}m,mode=0700`, 'tmpfs', path);
     else if (kind === 'fat') run('fusefat', '-o', 'rw+', image, path);
-    else if (fuse === undefined) run('mount', '-o', 'loop', image, path);
-    else {
-      loop ??= run('losetup', '--find', '--show', image);
-      run(fuse, loop, path);
-    }
+    else if (fuse === undefined) run('mount', loop, path);
+    else run(fuse, loop, path);
   };
   const unmount = () => void spawnSync('umount', ['-l', path], { stdio: 'ignore' });
   mount();
@@ -95,6 +107,10 @@ export function mountDisk(kind: DiskKind, at?: string): Disk {
     hasModes: fuse === undefined,
     isOpenToAll: kind === 'exfat',
     isImage: kind !== 'tmpfs',
+    fail: limit(4096)
+      .map((word) => `'${word}'`)
+      .join(' '),
+    heal: () => void run(...limit(0)),
     mount,
     unmount,
     remount: () => {
@@ -103,7 +119,7 @@ export function mountDisk(kind: DiskKind, at?: string): Disk {
     },
     [Symbol.dispose]: () => {
       unmount();
-      if (loop !== undefined) spawnSync('losetup', ['--detach', loop]);
+      if (isBlockDevice) spawnSync('losetup', ['--detach', loop]);
       rmSync(home, { recursive: true, force: true });
       rmSync(path, { recursive: true, force: true });
     },
