@@ -113,12 +113,17 @@ function newestAt(backup: ListedBackup, text: string, word: string): ChosenBacku
   if (moment === undefined)
     throw new IbkError('usage', `"${word}" is no date.`, { hint: 'Such as @2026-11-01, or "@2026-11-01 08:30"' });
   const among = countingVersions(backup);
-  const version = among.find(({ madeAt }) => madeAt !== null && madeAt.getTime() < moment.until);
+  const version = among
+    .filter(({ madeAt }) => madeAt !== null && madeAt.getTime() < moment.until)
+    .reduce<ListedVersion | undefined>((newest, each) => (isNewer(each, newest) ? each : newest), undefined);
   if (version !== undefined) return { backup, version };
   const oldest = among.at(-1)?.madeAt ?? null;
   const when = oldest === null ? 'is of an unknown date' : `was made ${formatDate(oldest)}`;
   throw notFound(word, `The oldest backup of ${backup.name} ${when}.`);
 }
+
+const isNewer = ({ madeAt }: ListedVersion, other: ListedVersion | undefined): boolean =>
+  (madeAt?.getTime() ?? 0) > (other?.madeAt?.getTime() ?? -1);
 
 function latestOf(backup: ListedBackup, word: string): ChosenBackup {
   const steps = Number(word.split('~')[1] ?? 0);
@@ -142,7 +147,7 @@ function byVersionId(backups: readonly ListedBackup[], word: string): ChosenBack
   const [first, second] = near;
   if (second === undefined) return first;
   const ids = near.map(({ version }) => version.version).join(', ');
-  throw new IbkError('not_found', `"${word}" is the beginning of several versions: ${ids}.`, {
+  throw new IbkError('ambiguous_device', `"${word}" is the beginning of several versions: ${ids}.`, {
     reason: 'ambiguous_version',
     hint: 'Write more of the id.',
   });

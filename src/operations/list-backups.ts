@@ -100,7 +100,7 @@ async function listHistory(
   const [current] = history.versions;
   const there = history.folder === 'replaced' ? await describeBackup(folder, name).catch(() => undefined) : undefined;
   const described = there ?? (await describeStored(store, current, name));
-  const versions = history.versions.map((version) => storedRow(version, described?.madeBy));
+  const versions = byDate(history.versions).map((version) => storedRow(version, described?.madeBy));
   if (there !== undefined) versions.unshift({ ...versionInFolder(there), foreign: true, madeBy: null });
   const latest = versions.findIndex(({ complete, unreadable }) => complete && !unreadable);
   return {
@@ -110,6 +110,11 @@ async function listHistory(
     state: history.folder,
     problem: null,
   };
+}
+
+/** What lies in the folder is the newest, whatever clock the phone had; the order of the others is that of their dates, not that in which they are stored. */
+function byDate(versions: readonly StoredVersion[]): readonly StoredVersion[] {
+  return [...versions].sort((a, b) => Number(b.current) - Number(a.current) || b.date - a.date);
 }
 
 /** By way of the store, so that a commit under way does not show. */

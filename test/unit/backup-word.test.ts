@@ -95,7 +95,7 @@ test('the newest at or before a day, a minute, a second', async () => {
     };
     const counts = { filesAdded: null, filesChanged: null, filesRemoved: null };
     const flags = { complete: true, latest: index === 0, pinned: false, foreign: true, unreadable: false, damaged: 0 };
-    return { ...facts, ...counts, ...flags, id: `${index}`, madeAt: new Date(date) };
+    return { ...facts, ...counts, ...flags, id: `${index}`, version: `kkkk${index}abc`, madeAt: new Date(date) };
   });
   const backup = {
     udid: UDID,
@@ -113,6 +113,9 @@ test('the newest at or before a day, a minute, a second', async () => {
   expect(await at('@2026-11-21 08:06')).toBe(0);
   expect(await at('@2026-11-21T08:06:29')).toBe(1);
   expect(await at('Phone@2026-11-19')).toBe(2);
+  expect(await at('kkkk1')).toBe(1);
+  await expect(at('kkkk')).rejects.toMatchObject({ exit: 21, reason: 'ambiguous_version' });
+  await expect(at('latest~3')).rejects.toMatchObject({ exit: 10 });
   await expect(at('@2026-10-31')).rejects.toMatchObject({
     meaning: 'The oldest backup of Phone was made 2026-11-01 08:31.',
   });
