@@ -30,6 +30,12 @@ export function formatBytes(bytes: number, rounding: Rounding = 'nearest'): stri
   return `${digits} ${UNITS[unit]}`;
 }
 
+/** `+221 MB`, `-28.4 MB`, `0 B`: by how much something grew. */
+export function formatGrowth(bytes: number): string {
+  const sign = bytes > 0 ? '+' : bytes < 0 ? '-' : '';
+  return `${sign}${formatBytes(Math.abs(bytes))}`;
+}
+
 /** `312 GB free`. */
 export function freeWords(bytes: number | null | undefined): string {
   return bytes === null || bytes === undefined ? 'free space unknown' : `${formatBytes(bytes, 'down')} free`;

@@ -31,6 +31,15 @@ export {
   sumApps,
   sumDomains,
 } from './operations/list-files.js';
+export { type BackupDiff, diffBackups, type DiffCounts, type DomainDiff } from './operations/diff/diff.js';
+export type { Change, Difference } from './operations/diff/differences.js';
+export { type BackupPair, withPair } from './operations/diff/pair.js';
+export {
+  findInVersions,
+  type FindVersionsOptions,
+  type FoundInVersions,
+  type FoundRun,
+} from './operations/find-versions.js';
 export { AppIndex, type BackupApp } from './operations/selection/apps.js';
 export { appsOf, selectedRecords } from './operations/selection/records.js';
 export { select, type Selection, type SelectionOptions } from './operations/selection/selection.js';

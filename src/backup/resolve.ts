@@ -66,6 +66,29 @@ export class VersionReader {
     return expected === null || expected === 'unknown' ? undefined : expected;
   }
 
+  /**
+   * Has the content of a path changed between two versions, by what was recorded of them? Undefined where that is not known: something is being
+   * written, or one of them is none of this store.
+   */
+  hasChanged(one: string, other: string, path: string): boolean | undefined {
+    const head = this.head();
+    if (head === undefined || head.op !== null) return undefined;
+    const order = [...head.chain.map(({ id }) => id), head.current?.id];
+    const [from, to] = [order.indexOf(one), order.indexOf(other)].sort((a, b) => a - b);
+    const [older, newer] = [order[from ?? -1], order[to ?? -1]];
+    if (older === undefined || newer === undefined) return undefined;
+    const view = this.#viewOf(head);
+    const line = decidingLine(view, older, path);
+    const next = decidingLine(view, newer, path);
+    if (line?.seq === next?.seq) return false;
+    const was = line?.old ?? null;
+    const is = next === undefined ? expectedInFolder(view, path) : next.old;
+    if (is === 'unknown') return undefined;
+    if (was === null || is === null) return was !== is;
+    if (was.size !== is.size) return true;
+    return was.sha256 === null || is.sha256 === null ? was.mtimeUs !== is.mtimeUs : was.sha256 !== is.sha256;
+  }
+
   /** @throws IbkError `in_use`: the store changed all the time; `damaged`: its records cannot be read */
   open(version: string, path: string): Reading {
     const steps = this.opening(version, path);

@@ -8,6 +8,7 @@ const COMMANDS: readonly (readonly [words: readonly string[], load: Load])[] = [
   [['restore'], async () => (await import('./restore.js')).restoreCommand],
   [['list', 'ls'], async () => (await import('./list.js')).listCommand],
   [['find'], async () => (await import('./find.js')).findCommand],
+  [['diff'], async () => (await import('./diff.js')).diffCommand],
   [['extract'], async () => (await import('./extract.js')).extractCommand],
   [['unback'], async () => (await import('./unback.js')).unbackCommand],
   [['info'], async () => (await import('./info.js')).infoCommand],

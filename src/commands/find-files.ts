@@ -26,7 +26,7 @@ interface Found {
   readonly bytes: number;
 }
 
-interface Search {
+export interface Search {
   readonly session: Session;
   readonly pattern: string;
   readonly options: OwnOptions;
@@ -39,6 +39,7 @@ export async function findIn(search: Search, words: readonly string[]): Promise<
   // Mistakes are told before anything is opened.
   findOptions(search, []);
   return untilClosed(signal, async () => {
+    if (options['allVersions'] === true) return (await import('./find-versions.js')).findInAllVersions(search, words);
     if (options['all'] === true) return findInAll(search, words);
     const naming = { root, words, udids, command: 'ibk find', cwd: process.cwd(), measure: false, signal };
     const { chosen, word, selection } = await chooseBackup(naming);
@@ -139,7 +140,7 @@ function finish(session: Session, found: Found, chosen: ChosenBackup | undefined
   }
 }
 
-function nothingFound(pattern: string): IbkError {
+export function nothingFound(pattern: string): IbkError {
   const isName = /^[\w .-]+$/.test(pattern);
   return new IbkError('not_found', `Nothing was found for ${pattern}.`, {
     reason: 'no_match',
@@ -148,7 +149,7 @@ function nothingFound(pattern: string): IbkError {
 }
 
 /** @throws IbkError `usage` */
-function findOptions({ session, options, pattern }: Search, words: readonly string[]): FindOptions {
+export function findOptions({ session, options, pattern }: Search, words: readonly string[]): FindOptions {
   const { clock, signal } = session;
   const { size } = options;
   const chosen = selectionOf({ ...options, regex: undefined }, words);

@@ -63,7 +63,7 @@ async function* filesOf(
 }
 
 /** One damaged record harms nobody else. */
-function factsOf(record: FileRecord): FileFacts | null {
+export function factsOf(record: FileRecord): FileFacts | null {
   const details = detailsOf(record);
   if (details === undefined) return null;
   const { mode, mtime, btime, target, sizeBytes } = details;

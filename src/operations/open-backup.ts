@@ -105,6 +105,7 @@ function kept(opened: OpenedBackup, end: () => Promise<void>): OpenedBackup {
     },
     unlock: () => opened.unlock(),
     records: (query, signal) => opened.records(query, signal),
+    ordered: async (query, signal) => opened.ordered?.(query, signal),
     find: (domain, relativePath) => opened.find(domain, relativePath),
     content: (record) => opened.content(record),
     stored: (record) => opened.stored(record),

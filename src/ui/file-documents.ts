@@ -1,5 +1,6 @@
 /** The JSON lines about the files of a backup. A file is one object a line; the last line says how many there were. */
 import { formatUtc } from '../figures.js';
+import type { FoundRun } from '../operations/find-versions.js';
 import type { AppSum, DomainSum, ListedFile, Sum } from '../operations/list-files.js';
 import type { Json } from './ndjson.js';
 
@@ -26,8 +27,16 @@ export function fileLine({ domain, path, fileId, kind, facts }: ListedFile, of: 
   };
 }
 
-/** What a version was found in is known once versions are searched. */
+/** One state of a file, and in which versions it is. */
+export function runLine({ file, first, last }: FoundRun, of: LineHead): Json {
+  return matchOf(file, first.version, last.version, of);
+}
+
 export function matchLine(file: ListedFile, version: string | null, of: LineHead): Json {
+  return matchOf(file, version, version, of);
+}
+
+function matchOf(file: ListedFile, first: string | null, last: string | null, of: LineHead): Json {
   const { domain, path, kind, facts } = file;
   return {
     ...head('match', of),
@@ -36,8 +45,8 @@ export function matchLine(file: ListedFile, version: string | null, of: LineHead
     kind,
     bytes: facts?.bytes ?? null,
     mtime: timeOf(facts?.mtime ?? null),
-    first_version: version,
-    last_version: version,
+    first_version: first,
+    last_version: last,
   };
 }
 
@@ -62,7 +71,7 @@ export function listSummary({ command, version, exit, files, bytes }: ListEnd, u
 }
 
 /** A record may hold any number; RFC 3339 has years of four digits. */
-function timeOf(seconds: number | null): string | null {
+export function timeOf(seconds: number | null): string | null {
   if (seconds === null) return null;
   const date = new Date(seconds * 1000);
   const year = Number.isNaN(date.getTime()) ? -1 : date.getUTCFullYear();

@@ -1,5 +1,6 @@
 /** Files of a backup, a line each, and the sums of domains and apps. Widths are fixed where lines come one by one: nobody has seen the last. */
 import { countOf, formatBytes, formatDate, groupThousands } from '../figures.js';
+import type { FoundRun } from '../operations/find-versions.js';
 import type { AppSum, DomainSum, ListedFile, Sum } from '../operations/list-files.js';
 import { type Cell, type Column, columnWidths, renderTable } from './table.js';
 import type { Screen } from './terminal.js';
@@ -12,6 +13,17 @@ export const longHeading = ({ style }: Screen): string =>
   style.dim(`${padStart('Size', SIZE)}  ${padEnd('Modified', DATE)}  Mode  Path`);
 export const matchHeading = ({ style }: Screen): string =>
   style.dim(`${padStart('Size', SIZE)}  ${padEnd('Modified', DATE)}  Path`);
+
+const VERSIONS = 20;
+export const runHeading = ({ style }: Screen): string =>
+  style.dim(`${padStart('Size', SIZE)}  ${padEnd('Modified', DATE)}  ${padEnd('In versions', VERSIONS)}  Path`);
+
+/** `2.4 MB  2026-10-30 17:20  g41m7k2e to p9c4e7aa  CameraRollDomain/…` */
+export function runLine({ file, first, last }: FoundRun, screen: Screen): string {
+  const name = ({ version }: FoundRun['first']) => version ?? screen.glyphs.unknown;
+  const versions = first === last ? name(first) : `${name(first)} to ${name(last)}`;
+  return `${sizeAndDate(file, screen)}  ${padEnd(versions, VERSIONS)}  ${pathAndTarget(file, screen)}`;
+}
 
 /** `HomeDomain/Library/SMS/sms.db`; a folder ends in `/`. */
 export function filePath({ domain, path, kind }: ListedFile): string {

@@ -29,6 +29,7 @@ export const COMMAND_GROUPS: readonly (readonly [group: string, commands: readon
   ['Everyday', ['backup', 'restore', 'list', 'find', 'extract', 'info', 'encrypt']],
   ['Trust it', ['verify', 'doctor', 'repair', 'unlock']],
   ['Your data', ['decrypt']],
+  ['History', ['diff']],
   ['Connection', ['devices', 'pair', 'unpair']],
   ['Automation', ['sim']],
 ];

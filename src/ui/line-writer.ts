@@ -13,7 +13,12 @@ export class LineWriter {
   }
 
   line(text: string): void {
-    this.#text += `${text}\n`;
+    this.text(`${text}\n`);
+  }
+
+  /** Part of a line. */
+  text(text: string): void {
+    this.#text += text;
   }
 
   /** @throws the signal's reason */

@@ -47,6 +47,7 @@ test('every document and line fits its schema, and every schema is used', async 
     expect((await json('list', 'latest', '--apps')).types.slice(-2)).toEqual(['app', 'summary']);
     expect(await json('info', 'latest', '--missing')).toEqual({ types: ['info'], exit: 0 });
     expect((await json('find', '**')).types.slice(-2)).toEqual(['match', 'summary']);
+    expect(await json('diff', 'latest', 'latest')).toEqual({ types: ['diff'], exit: 0 });
     expect(await json('find', 'nothing')).toEqual({ types: ['error'], exit: 10 });
     expect(await json('verify', '--read-data')).toEqual({ types: ['verify'], exit: 0 });
     expect(await json('encrypt', 'check')).toEqual({ types: ['password_check'], exit: 0 });

@@ -3,6 +3,7 @@ import { execa } from 'execa';
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { controlSimulator } from '../../src/sim/index.js';
 import { displayWidth } from '../../src/ui/text.js';
 import { type Phone, plugIn } from '../support/phone.js';
 import { cleanEnvironment, IBK, masked, tempHome } from '../support/run-ibk.js';
@@ -11,6 +12,9 @@ import { describeWithTools } from '../support/tools.js';
 const home = tempHome();
 afterAll(() => rmSync(home, { recursive: true, force: true }));
 const golden = (name: string) => `../../fixtures/golden/terminal-${name}.txt`;
+
+/** Of a comparison: at the beginning of a line, and behind the arrow. */
+const IDS = /(?<=^|→ )[g-hj-km-np-tv-z][0-9a-hj-km-np-tv-z]{7}(?= \(\w)/gm;
 
 interface Look {
   readonly columns: number;
@@ -56,6 +60,11 @@ async function look(phone: Phone, line: string, { columns, env, colors = false }
   }
 }
 
+async function mutate({ sim }: Phone): Promise<void> {
+  const [first] = sim.phones;
+  await controlSimulator(sim.listen, 'mutate', { UDID: first?.udid ?? '', Add: 3, Change: 2, Remove: 1 });
+}
+
 describeWithTools('in a terminal', ['tmux'], () => {
   let phone: Phone;
   beforeAll(async () => {
@@ -72,15 +81,17 @@ describeWithTools('in a terminal', ['tmux'], () => {
       // The newest stands first in the list.
       'backup -u "Sim iPhone"',
       'list',
+      'diff latest~1 latest --stat -u "Sim iPhone"',
       'devices',
     ];
     const root = `-o '${home}/at-${columns}'`;
     await phone.ibk(['unpair', '-u', 'all', '-y']);
     const screens: string[] = [];
     for (const line of lines) {
+      if (line.startsWith('backup -u "Sim')) await mutate(phone);
       const screen = await look(phone, `ibk ${line} ${root}`, { columns });
       for (const shown of screen.split('\n')) expect(displayWidth(shown)).toBeLessThanOrEqual(columns);
-      screens.push(`$ ibk ${line}\n${masked(screen, home).replaceAll(`/at-${columns}`, '')}`);
+      screens.push(`$ ibk ${line}\n${masked(screen, home).replaceAll(`/at-${columns}`, '').replace(IDS, 'v0123456')}`);
     }
     await expect(`${screens.join('\n\n')}\n`).toMatchFileSnapshot(golden(String(columns)));
   });

@@ -20,6 +20,7 @@ const HELP: readonly (readonly [string, readonly string[]])[] = [
     'restore',
     'list',
     'find',
+    'diff',
     'extract',
     'verify',
     'encrypt',

@@ -12,7 +12,7 @@ import { ManifestTable, type RawRow } from './manifest-table.js';
 import { copyDatabase, type ManifestCopy } from './manifest-copy.js';
 import { matchesQuery, type OpenedManifest } from './manifest.js';
 import { openPayload, payloadPaths } from './payload.js';
-import type { FileContent, FileRecord, LocatedContent, RecordQuery, StoredFile } from './types.js';
+import type { FileContent, FileRecord, LocatedContent, RecordPages, RecordQuery, StoredFile } from './types.js';
 
 /** `content`: undefined in a backup whose files are plain. `database`: the wrapped key of Manifest.db, where it is encrypted. */
 export interface DatabaseKeys {
@@ -43,10 +43,23 @@ export class DatabaseManifest implements OpenedManifest {
     await this.#keys.content.unlock();
   }
 
-  async *pages(query: RecordQuery, signal: AbortSignal | undefined): AsyncGenerator<readonly FileRecord[], void> {
+  async *pages(query: RecordQuery, signal: AbortSignal | undefined): RecordPages {
     const table = await this.#table(signal);
+    yield* this.#pagesOf(this.#ranges(table, query), query, signal);
+  }
+
+  async ordered(query: RecordQuery, signal?: AbortSignal): Promise<RecordPages | undefined> {
+    const rows = (await this.#table(signal)).pagesByFileId();
+    return rows === undefined ? undefined : this.#pagesOf(rows, query, signal);
+  }
+
+  async *#pagesOf(
+    ranges: Iterable<readonly RawRow[]>,
+    query: RecordQuery,
+    signal: AbortSignal | undefined,
+  ): RecordPages {
     const pause = turnTaker();
-    for (const rows of this.#ranges(table, query)) {
+    for (const rows of ranges) {
       throwIfAborted(signal);
       const page = this.#records(rows, query);
       if (page.length > 0) yield page;

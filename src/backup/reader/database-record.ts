@@ -28,6 +28,12 @@ class DatabaseRecord implements FileRecord {
     this.#open = open;
   }
 
+  isLike(other: FileRecord): boolean {
+    if (!(other instanceof DatabaseRecord) || other.kind !== this.kind) return false;
+    const [mine, theirs] = [this.#stored, other.#stored];
+    return Buffer.isBuffer(mine) && Buffer.isBuffer(theirs) && mine.equals(theirs);
+  }
+
   details(): FileDetails {
     this.#details ??= detailsOf(parseMbFile(this.#bytes()), this.kind);
     this.#stored = undefined;

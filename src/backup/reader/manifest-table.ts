@@ -71,6 +71,30 @@ export class ManifestTable {
     else yield* this.#byRowid('NOT INDEXED', []);
   }
 
+  /** Every row in the order of its fileID; undefined where the table has no index for that. */
+  pagesByFileId(): Generator<readonly RawRow[], void> | undefined {
+    const index = this.#index('fileID');
+    return index === undefined ? undefined : this.#byFileId(index);
+  }
+
+  *#byFileId(index: Index): Generator<readonly RawRow[], void> {
+    // Placeholders have null there, which is in no range. The key of the last row is taken inside of SQLite, as in `#byPath`.
+    const statement = guarded(() =>
+      ['?', '(SELECT fileID FROM Files WHERE _rowid_ = ?)'].map((last) =>
+        this.#db.prepare(`${SELECT} INDEXED BY ${quoted(index)} WHERE fileID > ${last} ORDER BY fileID LIMIT ?`).raw(),
+      ),
+    );
+    const [first, next] = statement;
+    let last: unknown;
+    for (const size of this.#sizes()) {
+      const rows = guarded(() => (last === undefined ? first?.all('', size) : next?.all(last, size))?.map(rawRow));
+      if (rows === undefined || rows.length === 0) return;
+      yield rows;
+      if (rows.length < size) return;
+      last = rows.at(-1)?.[0];
+    }
+  }
+
   /** By the primary key. Undefined also where the table has no index for it: then `pages` finds what is there. */
   row(fileId: string): RawRow | undefined {
     const index = this.#index('fileID');

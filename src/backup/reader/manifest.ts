@@ -1,6 +1,14 @@
 /** What the generations of the format differ in, seen from an opened backup. */
 import type { ManifestCopy } from './manifest-copy.js';
-import type { BackupEra, FileContent, FileRecord, LocatedContent, RecordQuery, StoredFile } from './types.js';
+import type {
+  BackupEra,
+  FileContent,
+  FileRecord,
+  LocatedContent,
+  RecordPages,
+  RecordQuery,
+  StoredFile,
+} from './types.js';
 
 export interface OpenedManifest {
   readonly era: BackupEra;
@@ -8,6 +16,8 @@ export interface OpenedManifest {
   /** As of `OpenedBackup`. */
   unlock(): Promise<void>;
   pages(query: RecordQuery, signal: AbortSignal | undefined): AsyncGenerator<readonly FileRecord[], void>;
+  /** As of `OpenedBackup`. */
+  ordered?(query: RecordQuery, signal?: AbortSignal): Promise<RecordPages | undefined>;
   find(domain: string, relativePath: string): Promise<FileRecord | undefined>;
   /** As of `OpenedBackup`; of a record that is a file. */
   content(record: FileRecord): FileContent | undefined;

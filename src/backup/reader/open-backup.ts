@@ -20,6 +20,7 @@ import type {
   FileRecord,
   LocatedContent,
   OpenedBackup,
+  RecordPages,
   RecordQuery,
   StoredFile,
 } from './types.js';
@@ -116,8 +117,12 @@ class Opened implements OpenedBackup {
     return this.#manifest.unlock();
   }
 
-  records(query: RecordQuery = {}, signal?: AbortSignal): AsyncGenerator<readonly FileRecord[], void> {
+  records(query: RecordQuery = {}, signal?: AbortSignal): RecordPages {
     return this.#manifest.pages(query, signal);
+  }
+
+  async ordered(query: RecordQuery = {}, signal?: AbortSignal): Promise<RecordPages | undefined> {
+    return this.#manifest.ordered?.(query, signal);
   }
 
   find(domain: string, relativePath: string): Promise<FileRecord | undefined> {

@@ -48,7 +48,11 @@ export interface FileRecord {
   readonly kind: 'file' | 'directory' | 'symlink';
   /** @throws IbkError `damaged`, reason `record` */
   details(): FileDetails;
+  /** Is all that the manifest has of the two the same? False where only `details` can tell. */
+  isLike?(other: FileRecord): boolean;
 }
+
+export type RecordPages = AsyncGenerator<readonly FileRecord[], void>;
 
 /** All conditions must hold; none: every record. The first two are answered by an index where the format has one. */
 export interface RecordQuery {
@@ -118,6 +122,8 @@ export interface OpenedBackup extends AsyncDisposable {
   unlock(): Promise<void>;
   /** In pages, in an order that does not change between two runs. Unlocks where the manifest itself is encrypted. @throws IbkError as `unlock`; `damaged`, reason `manifest`; the signal's reason */
   records(query?: RecordQuery, signal?: AbortSignal): AsyncGenerator<readonly FileRecord[], void>;
+  /** The same in the order of their fileIDs; undefined where the manifest has no index for that. */
+  ordered?(query?: RecordQuery, signal?: AbortSignal): Promise<RecordPages | undefined>;
   /** By an index where the format has one, never by a scan of Manifest.db. */
   find(domain: string, relativePath: string): Promise<FileRecord | undefined>;
   /**

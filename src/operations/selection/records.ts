@@ -13,7 +13,7 @@ export function appsOf({ info, manifest }: Pick<OpenedBackup, 'info' | 'manifest
 
 /** In pages, in the order of the backup. A page may be empty. @throws as `records`; IbkError `usage` for an expression that takes too long */
 export async function* selectedRecords(
-  backup: OpenedBackup,
+  backup: Pick<OpenedBackup, 'records'>,
   { query, expression }: Pick<Selection, 'query' | 'expression'>,
   signal?: AbortSignal,
 ): AsyncGenerator<readonly FileRecord[], void> {
