@@ -75,6 +75,9 @@ export {
   type EncryptionChange,
   encryptionStatus,
 } from './operations/encryption.js';
+export { setWifi, wifiStatus } from './operations/wifi.js';
+export { setCloudBackup } from './operations/cloud-backup.js';
+export { eraseDevice, planErase } from './operations/erase.js';
 export { DEFAULT_RESTORE, restore, type RestoreOptions, type RestoreOutcome } from './operations/restore/restore.js';
 export type * from './operations/restore/results.js';
 export { type LinkChoice, type SelectedDevice, selectDevices, type SelectOptions } from './operations/select-device.js';

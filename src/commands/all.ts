@@ -20,6 +20,9 @@ const COMMANDS: readonly (readonly [words: readonly string[], load: Load])[] = [
   [['devices'], async () => (await import('./devices.js')).devicesCommand],
   [['pair'], async () => (await import('./pair.js')).pairCommand],
   [['unpair'], async () => (await import('./unpair.js')).unpairCommand],
+  [['wifi'], async () => (await import('./wifi.js')).wifiCommand],
+  [['cloud'], async () => (await import('./cloud.js')).cloudCommand],
+  [['erase', 'erase-device'], async () => (await import('./erase.js')).eraseCommand],
   [['unlock'], async () => (await import('./unlock.js')).unlockCommand],
 ];
 

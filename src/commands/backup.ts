@@ -26,6 +26,7 @@ export const backupCommand: CommandSpec = {
     sentence: 'Back up one, several or all devices. Only what changed, unless --full.',
     rows: [
       { flags: '--full', words: 'send everything again' },
+      { flags: '--require-encrypted', words: 'refuse to make an unencrypted backup' },
       { flags: '--durability MODE', words: 'full, or faster: relaxed, none (see README)  [full]' },
     ],
     examples: [
@@ -36,6 +37,7 @@ export const backupCommand: CommandSpec = {
     codes: [
       ...DEVICE_CODES,
       'partial',
+      'condition',
       'in_use',
       'damaged',
       'destination',
@@ -46,7 +48,7 @@ export const backupCommand: CommandSpec = {
       'cancelled',
     ],
   },
-  options: ['--full'],
+  options: ['--full', '--require-encrypted'],
   run: async (session, options) => {
     collectYoungGarbageOften(process.versions.node);
     const { config, terminal, clock, signal, log } = session;
@@ -55,7 +57,9 @@ export const backupCommand: CommandSpec = {
     const devices = await chooseDevices(session, context, 'backup');
     const beforeChange = killPoint(session.env[KILL_POINT_VARIABLE]);
     const { root, retries, durability } = config;
-    const settings = { root, full: options.full === true, retries, durability, beforeChange };
+    const full = options['full'] === true;
+    const requireEncrypted = options['requireEncrypted'] === true;
+    const settings = { root, full, requireEncrypted, retries, durability, beforeChange };
     if (config.dryRun) return rehearse(context, devices, settings, session);
     const choice: ViewChoice = { ...config, log: log === undefined ? undefined : (line) => log.write(line) };
     const destination = displayPath(config.root, terminal.home);

@@ -5,7 +5,7 @@ import type { Secret } from '../io/secret.js';
 import { changeEncryption, type EncryptionAction, encryptionStatus } from '../operations/encryption.js';
 import type { EncryptionStatus } from '../operations/results.js';
 import type { SelectedDevice } from '../operations/select-device.js';
-import { encryptionDocument } from '../ui/documents.js';
+import { dryRunDocument, encryptionDocument } from '../ui/documents.js';
 import { changedLines, statusLine } from '../ui/encryption-screen.js';
 import { eventToJson, jsonLine } from '../ui/ndjson.js';
 import { passcodeView } from '../ui/pair-view.js';
@@ -94,10 +94,7 @@ function rehearse(
     change: 'change the backup password of',
   };
   for (const device of devices) {
-    if (config.json)
-      out.write(
-        jsonLine({ v: 1, type: 'dry_run', command: `encrypt ${action}`, udid: device.udid, name: device.name }),
-      );
+    if (config.json) out.write(jsonLine(dryRunDocument(`encrypt ${action}`, device)));
     else out.line(`Would ${words[action]} ${printable(device.name)}. Nothing was changed.`);
   }
   return 0;

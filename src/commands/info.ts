@@ -46,7 +46,7 @@ async function infoOfDevices(session: Session): Promise<number> {
     if (config.json) terminal.out.write(jsonLine(deviceDocument(info)));
     else {
       if (index > 0) terminal.out.line();
-      for (const line of infoLines(info, terminal.out, clock.now())) terminal.out.line(line);
+      for (const line of infoLines(info, terminal.out, clock.now(), config.verbose)) terminal.out.line(line);
     }
   }
   return 0;

@@ -15,6 +15,7 @@ import { BackupStore } from '../backup/store.js';
 import type { BackupKind, BackupSummary, DeviceFacts } from '../events.js';
 import { freeBytes } from '../io/disk-space.js';
 import type { OpenedDevice } from '../protocol/lockdown/device.js';
+import { refuseUnencrypted } from './backup-conditions.js';
 import { type FinishedBackup, finishBackup } from './backup-finish.js';
 import { type ReceivedBackup, receiveBackup } from './backup-receive.js';
 import { BackupReporter } from './backup-reporter.js';
@@ -31,6 +32,8 @@ export interface BackupOptions {
   readonly root: string;
   /** Asks the phone to send everything. */
   readonly full: boolean;
+  /** Makes no backup of a phone whose backups are not encrypted: `condition`. */
+  readonly requireEncrypted?: boolean | undefined;
   /** `relaxed`, `none`: faster, and a power cut can cost the newest backup, never an earlier one. Default: `full`. */
   readonly durability?: Durability | undefined;
   /** Tests: runs before each change of the disk. */
@@ -149,6 +152,7 @@ class BackupRun {
       ios: device.text('ProductVersion'),
     });
     const encrypted = willEncrypt === true;
+    if (!encrypted && this.#options.requireEncrypted === true) refuseUnencrypted(this.#noun, facts.name);
     // A backup whose encryption has changed since is a full one again.
     const continues = earlier.state === 'finished' && earlier.encrypted === encrypted;
     const kind: BackupKind = this.#options.full || !continues ? 'full' : 'incremental';
@@ -219,7 +223,7 @@ class BackupRun {
   }
 
   #warnOfPlainBackup(): void {
-    const hint = 'Turn on backup encryption in Finder, iTunes or idevicebackup2.';
+    const hint = 'ibk encrypt on';
     this.#warn('not_encrypted', 'This backup is not encrypted.', hint);
   }
 

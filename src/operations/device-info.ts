@@ -7,11 +7,12 @@ import type { OperationContext } from './context.js';
 import { factsOf } from './device-names.js';
 import { meetDevice } from './device-state.js';
 import { readLastBackup } from './last-backup.js';
+import { newestVersion } from './newest-version.js';
 import type { DeviceInfo } from './results.js';
 import type { SelectedDevice } from './select-device.js';
 
 /** What only a trusted device tells. */
-type TrustedFacts = Omit<DeviceInfo, 'udid' | 'facts' | 'links' | 'trusted' | 'locked' | 'lastBackup'>;
+type TrustedFacts = Omit<DeviceInfo, 'udid' | 'facts' | 'links' | 'trusted' | 'locked' | 'lastBackup' | 'lastVersion'>;
 
 const UNKNOWN: TrustedFacts = {
   build: null,
@@ -25,6 +26,8 @@ const UNKNOWN: TrustedFacts = {
   backupsEncrypted: null,
   findMy: null,
   passcodeSet: null,
+  wifiConnections: null,
+  cloudBackup: null,
 };
 
 /**
@@ -50,6 +53,7 @@ export async function deviceInfo(
     trusted: met.trusted,
     locked: met.trusted ? met.state === 'locked' : null,
     lastBackup: await readLastBackup(options.root, selected.udid),
+    lastVersion: newestVersion(options.root, selected.udid)?.id ?? null,
   };
 }
 
@@ -57,8 +61,9 @@ async function ask(ctx: OperationContext, device: OpenedDevice): Promise<Trusted
   const disk = await domain(device, 'com.apple.disk_usage');
   const battery = await domain(device, 'com.apple.mobile.battery');
   // Absent means false for this one key (idevicebackup2 takes it so); for Find My only an explicit answer counts.
-  const encrypted = await device.getValue('com.apple.mobile.backup', 'WillEncrypt');
+  const backup = await domain(device, 'com.apple.mobile.backup');
   const findMy = await device.getValue('com.apple.fmip', 'IsAssociated');
+  const wireless = await domain(device, 'com.apple.mobile.wireless_lockdown');
   const passcodeSet = await isPasscodeSet(device, ctx).catch(() => undefined);
   return {
     build: device.text('BuildVersion') ?? null,
@@ -68,10 +73,12 @@ async function ask(ctx: OperationContext, device: OpenedDevice): Promise<Trusted
     storageBytes: numberAt(disk, 'TotalDiskCapacity'),
     freeBytes: numberAt(disk, 'AmountDataAvailable') ?? numberAt(disk, 'TotalDataAvailable'),
     batteryPercent: numberAt(battery, 'BatteryCurrentCapacity'),
-    charging: boolean(battery === undefined ? undefined : field(battery, 'BatteryIsCharging')),
-    backupsEncrypted: boolean(encrypted ?? false),
+    charging: boolean(valueAt(battery, 'BatteryIsCharging')),
+    backupsEncrypted: boolean(valueAt(backup, 'WillEncrypt') ?? false),
     findMy: boolean(findMy),
     passcodeSet: passcodeSet ?? null,
+    wifiConnections: boolean(valueAt(wireless, 'EnableWifiConnections')),
+    cloudBackup: boolean(valueAt(backup, 'CloudBackupEnabled')),
   };
 }
 
@@ -80,8 +87,12 @@ async function domain(device: OpenedDevice, name: string): Promise<PlistDict | u
   return isPlistDict(value) ? value : undefined;
 }
 
+function valueAt(dict: PlistDict | undefined, key: string): PlistValue | undefined {
+  return dict === undefined ? undefined : field(dict, key);
+}
+
 function numberAt(dict: PlistDict | undefined, key: string): number | null {
-  const value = dict === undefined ? undefined : field(dict, key);
+  const value = valueAt(dict, key);
   if (typeof value !== 'number' && typeof value !== 'bigint') return null;
   return asNumber(value, key);
 }

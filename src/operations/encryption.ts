@@ -7,8 +7,7 @@ import type { Secret } from '../io/secret.js';
 import type { OpenedDevice } from '../protocol/lockdown/device.js';
 import { answerError } from '../protocol/mobilebackup2/errors.js';
 import { isPasscodeSet } from '../protocol/services/diagnostics-relay.js';
-import { BackupSession } from './backup-session.js';
-import { BackupWatch } from './backup-watch.js';
+import { askPhone } from './ask-phone.js';
 import type { OperationContext } from './context.js';
 import { noDiskHost } from './no-disk-host.js';
 import { openSelected } from './open-device.js';
@@ -102,39 +101,17 @@ interface Asked {
 }
 
 async function ask(ctx: OperationContext, device: OpenedDevice, asked: Asked): Promise<void> {
-  const stop = new AbortController();
-  const watched = { ...ctx, signal: AbortSignal.any([ctx.signal, stop.signal]) };
-  const session = new BackupSession(device, ctx.clock);
   const { udid, noun } = device;
-  const reporter = new PromptReporter(ctx, udid);
-  try {
-    const proxy = await session.openNotifications(watched);
-    const backup = await session.openBackup(watched);
-    const watch = new BackupWatch({
-      ...{ ctx: watched, noun, reporter, what: 'change' },
-      notEntered: {
-        meaning: 'iOS asks before it changes the backup password, which is as it was.',
-        hint: `Have the ${noun} at hand, then: ibk encrypt ${asked.action}`,
-      },
-      pauseStall: () => backup.link.pauseStall(),
-      stop: (error) => stop.abort(error),
-    });
-    watch.start(proxy);
-    try {
-      reporter.begin();
-      const passwords = { oldPassword: textOf(asked.present), newPassword: textOf(asked.next) };
-      const answer = await backup.changePassword({ udid, ...passwords }, noDiskHost, NO_EVENTS);
-      await session.release(false);
-      if (answer.errorCode !== 0) throw refused(answerError(answer), asked, noun);
-    } catch (error) {
-      await session.release(true);
-      throw watch.cancelled ?? error;
-    } finally {
-      await watch.end();
-    }
-  } finally {
-    await session.release(true);
-  }
+  const passwords = { oldPassword: textOf(asked.present), newPassword: textOf(asked.next) };
+  const answer = await askPhone(ctx, device, {
+    what: 'change',
+    notEntered: {
+      meaning: 'iOS asks before it changes the backup password, which is as it was.',
+      hint: `Have the ${noun} at hand, then: ibk encrypt ${asked.action}`,
+    },
+    exchange: (backup, events) => backup.changePassword({ udid, ...passwords }, noDiskHost, events),
+  });
+  if (answer.errorCode !== 0) throw refused(answerError(answer), asked, noun);
 }
 
 /** A property list holds text: this copy of the password lasts until the engine collects it. */
@@ -153,26 +130,4 @@ function refused(error: IbkError, { action, name }: Asked, noun: string): IbkErr
     });
   }
   return error.with({ meaning: 'Nothing was changed.', hint: error.hint.replace(/ibk backup.*/, hint) });
-}
-
-const ignore = () => undefined;
-const NO_EVENTS = { onRequest: ignore, onFailedUpload: ignore, onHostFailure: ignore, onFreeSpace: ignore };
-
-/** The watch takes a prompt for ours only while the phone works on the request. */
-class PromptReporter {
-  phase: 'connect' | 'scan' | 'passcode' = 'connect';
-
-  constructor(
-    private readonly ctx: OperationContext,
-    private readonly udid: string,
-  ) {}
-
-  begin(): void {
-    this.phase = 'scan';
-  }
-
-  passcode(state: 'shown' | 'answered', timeoutSeconds: number): void {
-    this.phase = state === 'shown' ? 'passcode' : 'scan';
-    this.ctx.onEvent({ type: 'prompt', udid: this.udid, prompt: 'passcode', state, timeoutSeconds });
-  }
 }

@@ -1,15 +1,15 @@
 /** `ibk backup --dry-run`: what would be done. The phone's backup service is not started, so no passcode is asked for, and nothing is changed anywhere. */
 import { join } from 'node:path';
 import { describeBackup } from '../backup/describe.js';
-import type { StoredVersion } from '../backup/history.js';
-import { BackupStore } from '../backup/store.js';
 import { freeBytes } from '../io/disk-space.js';
 import { isPasscodeSet } from '../protocol/services/diagnostics-relay.js';
 import type { BackupOptions } from './backup.js';
+import { refuseUnencrypted } from './backup-conditions.js';
 import type { OperationContext } from './context.js';
 import { factsOf } from './device-names.js';
 import { readLastBackup } from './last-backup.js';
 import { measureBackup } from './list-backups.js';
+import { newestVersion } from './newest-version.js';
 import { openSelected } from './open-device.js';
 import type { BackupPlan } from './results.js';
 import type { SelectedDevice } from './select-device.js';
@@ -18,14 +18,16 @@ import type { SelectedDevice } from './select-device.js';
 export async function planBackup(
   ctx: OperationContext,
   selected: SelectedDevice,
-  { root, full }: BackupOptions,
+  { root, full, requireEncrypted }: BackupOptions,
 ): Promise<BackupPlan> {
   await using held = await openSelected(ctx, selected, { pair: 'never' });
   const { device } = held;
   const encrypted = (await device.getValue('com.apple.mobile.backup', 'WillEncrypt')) === true;
+  if (!encrypted && requireEncrypted === true)
+    refuseUnencrypted(device.noun, device.text('DeviceName') ?? selected.name);
   const folder = join(root, device.udid);
   const found = await describeBackup(folder, device.udid).catch(() => undefined);
-  const current = newestOf(root, device.udid);
+  const current = newestVersion(root, device.udid);
   const continues = found?.complete === true && found.encrypted === encrypted;
   return {
     udid: device.udid,
@@ -51,16 +53,6 @@ function measured(folder: string): Promise<number | null> {
     ({ bytes }) => bytes,
     () => null,
   );
-}
-
-/** Undefined also where another program has been there since: what lies in the folder is then another backup. */
-function newestOf(root: string, udid: string): StoredVersion | undefined {
-  try {
-    const history = new BackupStore(root, udid).history();
-    return history?.folder === 'as_left' ? history.versions.find(({ current }) => current) : undefined;
-  } catch {
-    return undefined;
-  }
 }
 
 /** iOS 16.1 and later ask at each backup, and 15.7.1 and later of 15 (libimobiledevice #1380); a phone without a passcode does not. */

@@ -43,7 +43,13 @@ export interface DeviceInfo {
   readonly passcodeSet: boolean | null;
   /** Not unlocked since it started; a screen that is locked now is no hindrance. */
   readonly locked: boolean | null;
+  /** May computers that it trusts reach it over Wi-Fi. */
+  readonly wifiConnections: boolean | null;
+  /** iCloud backup. */
+  readonly cloudBackup: boolean | null;
   readonly lastBackup: LastBackup;
+  /** Its id, whole; null for one that ibk has not made, or that another program has written into since. */
+  readonly lastVersion: string | null;
 }
 
 /** Backup encryption as a device has it set. */
@@ -56,6 +62,43 @@ export interface EncryptionStatus {
   /** Null: it does not tell. */
   readonly passcodeSet: boolean | null;
   readonly forcedByManagement: boolean;
+}
+
+/** May computers that a device trusts reach it over Wi-Fi. */
+export interface WifiStatus {
+  readonly udid: string;
+  readonly name: string;
+  readonly noun: string;
+  readonly enabled: boolean;
+  /** How it was asked just now. */
+  readonly link: Link;
+}
+
+/** iCloud backup as it was set just now. */
+export interface CloudBackupStatus {
+  readonly udid: string;
+  readonly name: string;
+  readonly noun: string;
+  readonly enabled: boolean;
+}
+
+/** What somebody should know before a device is erased. */
+export interface ErasePlan {
+  readonly udid: string;
+  readonly name: string;
+  readonly noun: string;
+  /** Afterwards the device asks for its owner's password. Null: it does not tell. */
+  readonly findMy: boolean | null;
+  /** Under the backup root. */
+  readonly lastBackup: LastBackup;
+}
+
+export interface EraseOutcome {
+  readonly udid: string;
+  readonly name: string;
+  readonly noun: string;
+  /** False: it went away without a word, as most do. */
+  readonly answered: boolean;
 }
 
 export type CheckState = 'ok' | 'warn' | 'fail' | 'skipped';

@@ -253,7 +253,7 @@ function notEncryptedLines(screen: Screen, job: JobState | undefined): string[] 
   const width = screen.width() === undefined ? undefined : Math.min(screen.width() ?? 78, 78);
   const { glyphs, style } = screen;
   const words = `This backup is not encrypted. iOS leaves out: passwords that could move to another ${deviceNoun(job?.productType)}, Health, Wi-Fi networks, HomeKit, Safari tabs.`;
-  const hint = 'To have them in the next backup: turn on backup encryption in Finder, iTunes or idevicebackup2.';
+  const hint = 'To have them in the next backup: ibk encrypt on';
   return [
     ...hanging(glyphs.attention, words, width).map((line) => style.attention(line)),
     ...hanging(glyphs.next, hint, width),

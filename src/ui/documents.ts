@@ -5,12 +5,15 @@ import type {
   BackupPlan,
   DeviceInfo,
   DoctorReport,
+  CloudBackupStatus,
   EncryptionStatus,
+  EraseOutcome,
   LastBackup,
   ListedDevice,
   ListedLock,
   ListedVersion,
   VerifyReport,
+  WifiStatus,
 } from '../operations/results.js';
 import type { ListedPlace } from '../operations/list-places.js';
 import type { RestorePlan } from '../operations/restore/results.js';
@@ -129,7 +132,10 @@ export function deviceDocument(info: DeviceInfo): Json {
     find_my: info.findMy,
     passcode_set: info.passcodeSet,
     locked: info.locked,
+    wifi_connections: info.wifiConnections,
+    cloud_backup: info.cloudBackup,
     last_backup: whenMade(info.lastBackup),
+    last_version: info.lastVersion === null ? null : shortVersion(info.lastVersion),
   };
 }
 
@@ -231,9 +237,9 @@ export function pairDocument(device: { readonly udid: string; readonly name: str
   return { v: 1, type: 'pair', udid: device.udid, name: device.name, trusted: true, already };
 }
 
-/** What `pair` or `unpair` would do. */
+/** What a command that changes a device would do with it. */
 export function dryRunDocument(
-  command: 'pair' | 'unpair',
+  command: string,
   { udid, name }: { readonly udid: string; readonly name: string },
 ): Json {
   return { v: 1, type: 'dry_run', command, udid, name };
@@ -277,4 +283,16 @@ export function encryptionDocument(status: EncryptionStatus): Json {
     passcode_set: status.passcodeSet,
     forced_by_management: status.forcedByManagement,
   };
+}
+
+export function wifiDocument({ udid, name, enabled }: WifiStatus): Json {
+  return { v: 1, type: 'wifi', udid, name, enabled };
+}
+
+export function cloudDocument({ udid, name, enabled }: CloudBackupStatus): Json {
+  return { v: 1, type: 'cloud', udid, name, enabled };
+}
+
+export function eraseDocument({ udid, name, answered }: EraseOutcome): Json {
+  return { v: 1, type: 'erase', udid, name, answered };
 }

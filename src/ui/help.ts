@@ -30,7 +30,7 @@ export const COMMAND_GROUPS: readonly (readonly [group: string, commands: readon
   ['Trust it', ['verify', 'doctor', 'repair', 'unlock']],
   ['Your data', ['decrypt']],
   ['History', ['diff']],
-  ['Connection', ['devices', 'pair', 'unpair']],
+  ['Connection', ['devices', 'pair', 'unpair', 'wifi', 'cloud', 'erase']],
   ['Automation', ['sim']],
 ];
 

@@ -4,11 +4,13 @@ import { formatAgo, formatBytes, formatDate, formatPercent } from '../figures.js
 import { linkWords } from './device-words.js';
 import type { Screen } from './terminal.js';
 import { displayWidth, padEnd, printable } from './text.js';
+import { shortVersion } from './versions.js';
 
 const LABEL = 11;
 const FIELD = 13;
 
-export function infoLines(info: DeviceInfo, screen: Screen, nowMs: number): string[] {
+/** @param verbose also settings that have nothing to do with a backup of this computer */
+export function infoLines(info: DeviceInfo, screen: Screen, nowMs: number, verbose = false): string[] {
   const { facts, build } = info;
   const model = facts.model === facts.productType ? facts.model : `${facts.model} (${facts.productType})`;
   const ios = `iOS ${facts.ios}${build === null ? '' : ` (${build})`}`;
@@ -23,6 +25,7 @@ export function infoLines(info: DeviceInfo, screen: Screen, nowMs: number): stri
       ...(info.passcodeSet === null ? [] : ([['Passcode', info.passcodeSet ? 'set' : 'not set']] as const)),
     ],
     [...(info.locked === true ? ([['State', 'not unlocked since it started']] as const) : [])],
+    verbose ? [...onOff('Wi-Fi', info.wifiConnections), ...onOff('iCloud backup', info.cloudBackup)] : [],
     [['Last backup', lastBackup(info, nowMs)]],
   ];
   return [heading, ...rows.filter((row) => row.length > 0).map(joinFacts)];
@@ -65,8 +68,9 @@ function onOff(label: string, state: boolean | null): (readonly [string, string]
   return state === null ? [] : [[label, state ? 'on' : 'off']];
 }
 
-function lastBackup({ lastBackup: last }: DeviceInfo, nowMs: number): string {
+function lastBackup({ lastBackup: last, lastVersion }: DeviceInfo, nowMs: number): string {
   if (last.kind === 'none') return 'none under this root';
   if (last.kind === 'incomplete') return 'incomplete';
-  return `${formatDate(last.madeAt)}, ${formatAgo(last.madeAt, nowMs)}`;
+  const version = lastVersion === null ? '' : `: ${shortVersion(lastVersion)}`;
+  return `${formatDate(last.madeAt)}, ${formatAgo(last.madeAt, nowMs)}${version}`;
 }

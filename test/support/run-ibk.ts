@@ -84,7 +84,7 @@ export function masked(text: string, home: string): string {
   return text
     .replaceAll(home, '~')
     .replace(
-      /(?<= {2}|version |"|· |of |; | in |\()(?!messages\b)[g-hj-km-np-tv-z][0-9a-hj-km-np-tv-z]{7}\b/g,
+      /(?<= {2}|version |"|· |of |; |now: |ago: | in |\()(?!messages\b)[g-hj-km-np-tv-z][0-9a-hj-km-np-tv-z]{7}\b/g,
       'v0123456',
     )
     .replace(/\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ/g, 'YYYY-MM-DDThh:mm:ssZ')

@@ -10,8 +10,12 @@ import {
   type BackupRequest,
   backupRequest,
   changePasswordRequest,
+  cloudBackupRequest,
+  eraseRequest,
   helloRequest,
   type PasswordChange,
+  type PhoneSideRequest,
+  phoneSideRequest,
   type RestoreRequest,
   restoreRequest,
 } from './requests.js';
@@ -59,5 +63,20 @@ export class MobileBackup2 {
   /** The phone has no business with a disk here; iOS 13 and later wants its passcode. @throws as `DeviceLink.exchange` */
   async changePassword(change: PasswordChange, host: DeviceLinkHost, events: LinkEvents): Promise<FinalAnswer> {
     return readFinalAnswer(await this.link.exchange(changePasswordRequest(change), host, events));
+  }
+
+  /** The phone reads the backup through the host; the answer's `content` has its words. @throws as `DeviceLink.exchange` */
+  async phoneSide(request: PhoneSideRequest, host: DeviceLinkHost, events: LinkEvents): Promise<FinalAnswer> {
+    return readFinalAnswer(await this.link.exchange(phoneSideRequest(request), host, events));
+  }
+
+  /** iCloud backup on or off. @throws as `DeviceLink.exchange` */
+  async cloudBackup(udid: string, on: boolean, host: DeviceLinkHost, events: LinkEvents): Promise<FinalAnswer> {
+    return readFinalAnswer(await this.link.exchange(cloudBackupRequest(udid, on), host, events));
+  }
+
+  /** Most phones erase themselves without an answer: `connection_lost` is then what success looks like. @throws as `DeviceLink.exchange` */
+  async erase(udid: string, host: DeviceLinkHost, events: LinkEvents): Promise<FinalAnswer> {
+    return readFinalAnswer(await this.link.exchange(eraseRequest(udid), host, events));
   }
 }

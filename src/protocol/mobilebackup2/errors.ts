@@ -109,6 +109,8 @@ export interface FinalAnswer {
   readonly errorCode: number;
   /** As the phone wrote it; absent or empty on success. */
   readonly description: string | undefined;
+  /** The text of Info and List. */
+  readonly content?: string | undefined;
 }
 
 /** @throws IbkError `device_error` when it is no answer */
@@ -116,6 +118,7 @@ export function readFinalAnswer(content: PlistDict): FinalAnswer {
   return {
     errorCode: asInteger(field(content, 'ErrorCode'), "ErrorCode of the iPhone's answer"),
     description: optionalString(content, 'ErrorDescription'),
+    content: optionalString(content, 'Content'),
   };
 }
 

@@ -7,6 +7,10 @@
  * | Backup      | TargetIdentifier, SourceIdentifier; Options {ForceFullBackup} only when forcing               |
  * | Restore | TargetIdentifier, SourceIdentifier; Options as below |
  * | ChangePassword | TargetIdentifier; OldPassword, NewPassword: on has the new one, off the old one, a change both |
+ * | Info, List | TargetIdentifier, SourceIdentifier; Password for an encrypted one (inferred: no client is known to send it) |
+ * | Unback | TargetIdentifier, SourceIdentifier; Password beside them (idevicebackup2, pymobiledevice3) |
+ * | EnableCloudBackup | TargetIdentifier, SourceIdentifier; CloudBackupState (idevicebackup2) |
+ * | EraseDevice | TargetIdentifier (pymobiledevice3) |
  */
 import { type PlistDict, PlistReal, plistDict } from '../../plist/value.js';
 
@@ -75,4 +79,35 @@ export function restoreRequest(request: RestoreRequest): PlistDict {
       Password: request.password,
     }),
   });
+}
+
+/** The phone reads the backup from the computer, and tells of it or sends it back. */
+export interface PhoneSideRequest {
+  readonly name: 'Info' | 'List' | 'Unback';
+  readonly udid: string;
+  /** Names the backup in the phone's paths. */
+  readonly source: string;
+  readonly password: string | undefined;
+}
+
+export function phoneSideRequest({ name, udid, source, password }: PhoneSideRequest): PlistDict {
+  return plistDict({
+    MessageName: name,
+    TargetIdentifier: udid,
+    SourceIdentifier: source,
+    Password: password,
+  });
+}
+
+export function cloudBackupRequest(udid: string, on: boolean): PlistDict {
+  return plistDict({
+    MessageName: 'EnableCloudBackup',
+    TargetIdentifier: udid,
+    SourceIdentifier: udid,
+    CloudBackupState: on,
+  });
+}
+
+export function eraseRequest(udid: string): PlistDict {
+  return plistDict({ MessageName: 'EraseDevice', TargetIdentifier: udid });
 }
