@@ -44,6 +44,16 @@ export interface CatalogLine {
   readonly seq: number;
 }
 
+/** A line of a list, for sums. `here`: the size of what the folder should hold at the same path; null for nothing. */
+export interface CatalogSpan {
+  readonly path: string;
+  readonly seq: number;
+  readonly kind: number;
+  readonly at: string | null;
+  readonly size: number | null;
+  readonly here: number | null;
+}
+
 /** What a folder should hold, by the catalog. */
 export interface FolderContent {
   readonly files: Map<string, FileIdentity>;
@@ -172,6 +182,16 @@ export class Catalog {
     return this.#get('SELECT 1 FROM line WHERE at = ? AND path = ? AND kind = 1 LIMIT 1', at, path) !== undefined;
   }
 
+  /** Every line of all lists, by path and then from the oldest on, with the size that the folder should hold there. One pass, nothing else may be asked meanwhile. */
+  lines(): IterableIterator<CatalogSpan> {
+    return this.#statement(SPANS).iterate() as IterableIterator<CatalogSpan>;
+  }
+
+  /** Sizes of what lies in the folder under the names of `paths`. */
+  sizes(paths: readonly string[]): number {
+    return paths.reduce((sum, path) => sum + Math.max(0, this.stamp(path)?.size ?? 0), 0);
+  }
+
   /** All that `work` asks is of one moment, and costs one lock. */
   together<T>(work: () => T): T {
     this.#handle.db.exec('BEGIN');
@@ -257,6 +277,8 @@ export class Catalog {
   }
 }
 
+const SPANS = `SELECT l.path, l.seq, l.kind, l.at, l.size, c.size AS here FROM line l LEFT JOIN cur_file c ON c.path = l.path
+  ORDER BY l.path, l.seq`;
 const STAMP = 'SELECT size, mtime FROM cur_file WHERE path = ?';
 
 /** After every name that a path may have. */

@@ -27,6 +27,8 @@ export interface ChangeCounts {
     readonly replaced: number;
     readonly removed: number;
     readonly bytesGrown: number;
+    /** Bytes of what was added, of what is there instead of what was replaced, and of what was removed. Missing in records of the first ibk. */
+    readonly bytes?: { readonly added: number; readonly replaced: number; readonly removed: number };
   };
   readonly metadataGrown: number;
   /** Bytes that the older version keeps for itself. */
@@ -256,10 +258,20 @@ function changeCounts(value: unknown): ChangeCounts {
       replaced: count(payload['replaced'], 'replaced'),
       removed: count(payload['removed'], 'removed'),
       bytesGrown: count(payload['bytesGrown'], 'bytesGrown'),
+      ...(payload['bytes'] === undefined ? {} : { bytes: changedBytes(payload['bytes']) }),
     },
     metadataGrown: count(counts['metadataGrown'], 'metadataGrown'),
     storedBytes: count(counts['storedBytes'], 'storedBytes'),
     lost: counts['lost'] === null ? null : lostFiles(counts['lost']),
+  };
+}
+
+function changedBytes(value: unknown): { added: number; replaced: number; removed: number } {
+  const bytes = object(value, 'counts.payload.bytes');
+  return {
+    added: count(bytes['added'], 'added'),
+    replaced: count(bytes['replaced'], 'replaced'),
+    removed: count(bytes['removed'], 'removed'),
   };
 }
 

@@ -48,6 +48,13 @@ export function isMetadata(path: string): boolean {
   return METADATA.has(path);
 }
 
+/** Says which file is which. */
+export function isManifestFile(path: string): boolean {
+  return MANIFEST_FILES.includes(path);
+}
+
+export const MANIFEST_FILES: readonly string[] = ['Manifest.db', 'Manifest.mbdb', 'Manifest.mbdx'];
+
 /** A file that belongs to a backup by its name alone. All others in the folder are left alone, unless the store put them there. */
 export function isManagedName(path: string): boolean {
   return PAYLOAD.test(path) || METADATA.has(path) || OLD_PAYLOAD.test(path);

@@ -19,6 +19,7 @@ import { bootId, type LockHolder } from './lock-holder.js';
 import type { RebuiltHead } from './rebuild.js';
 import { VersionReader } from './resolve.js';
 import { diskOf, isOnDisk, refuseOtherDisk } from './store-place.js';
+import { readSpace, type SpaceShares } from './space.js';
 import { type VerifyOptions, type VerifyResult, verifyVersion } from './verify.js';
 
 export interface StoreOptions {
@@ -106,6 +107,11 @@ export class BackupStore {
     } finally {
       reader.close();
     }
+  }
+
+  /** Which versions share which bytes. @throws IbkError `not_found`: ibk has not written yet; `damaged`, `incompatible` */
+  space(): Promise<SpaceShares> {
+    return this.reading((ctx, reader) => readSpace(ctx, reader));
   }
 
   /**

@@ -13,6 +13,7 @@ interface CountedLine {
 export class ChangeTally {
   readonly #lines = { added: 0, replaced: 0, removed: 0 };
   readonly #payload = { added: 0, replaced: 0, removed: 0, bytesGrown: 0 };
+  readonly #bytes = { added: 0, replaced: 0, removed: 0 };
   #metadataGrown = 0;
   #storedBytes = 0;
   #lost = 0;
@@ -26,6 +27,7 @@ export class ChangeTally {
     else {
       this.#payload[change] += 1;
       this.#payload.bytesGrown += grown;
+      this.#bytes[change] += Math.max(0, (line.new ?? line.old)?.size ?? 0);
     }
     if (isLost) this.#lost += 1;
     else this.#storedBytes += line.old?.size ?? 0;
@@ -35,7 +37,7 @@ export class ChangeTally {
   counts(lostAt = 0): ChangeCounts {
     return {
       ...this.#lines,
-      payload: { ...this.#payload },
+      payload: { ...this.#payload, bytes: { ...this.#bytes } },
       metadataGrown: this.#metadataGrown,
       storedBytes: this.#storedBytes,
       lost: this.#lost === 0 ? null : { files: this.#lost, at: lostAt },

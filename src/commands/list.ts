@@ -75,7 +75,7 @@ async function listRoot(session: Session, maxAge: OwnOptions[string]): Promise<n
   const kept = applePlaces({ platform, env, home: terminal.home ?? '/' });
   const places = kept.length === 0 ? [] : await listPlaces(kept, { root, udids, signal });
   const elsewhere = places.some(({ listing }) => listing.backups.length > 0);
-  const all = await listBackups({ root, signal }).catch((error: unknown) => {
+  const all = await listBackups({ root, space: true, signal }).catch((error: unknown) => {
     if (elsewhere && isNotFound(error)) return { root, bytes: 0, backups: [] };
     throw error;
   });

@@ -5,6 +5,7 @@ import { type BackupDescription, describeBackup, describeParts, readDescribingPa
 import { udidOfFolder } from '../backup/layout.js';
 import { isLitter } from '../backup/names.js';
 import type { StoredVersion, StoreHistory } from '../backup/history.js';
+import type { SpaceShares } from '../backup/space.js';
 import { BackupStore } from '../backup/store.js';
 import { shortIdOf } from '../backup/version-id.js';
 import { IbkError } from '../errors.js';
@@ -15,15 +16,22 @@ export interface ListBackupsOptions {
   readonly root: string;
   /** Count the files of folders that ibk has not taken in, one by one? Default: true. Else their sizes are null. */
   readonly measure?: boolean | undefined;
+  /** Tell what each version alone takes? Default: false. */
+  readonly space?: boolean | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
 /** @throws IbkError `not_found` when there is no root; `destination` when it cannot be read */
-export async function listBackups({ root, measure = true, signal }: ListBackupsOptions): Promise<BackupListing> {
+export async function listBackups({
+  root,
+  measure = true,
+  space = false,
+  signal,
+}: ListBackupsOptions): Promise<BackupListing> {
   const backups: ListedBackup[] = [];
   for (const name of await backupNames(root)) {
     signal?.throwIfAborted();
-    const found = await listOne(root, name, measure);
+    const found = await listOne(root, name, measure, space);
     if (found !== undefined) backups.push(found);
   }
   backups.sort((a, b) => newest(b) - newest(a) || a.name.localeCompare(b.name, 'en'));
@@ -45,7 +53,12 @@ export async function storeNames(root: string): Promise<string[]> {
   return names.filter((name) => udidOfFolder(name) === name).sort();
 }
 
-async function listOne(root: string, name: string, measure: boolean): Promise<ListedBackup | undefined> {
+async function listOne(
+  root: string,
+  name: string,
+  measure: boolean,
+  space: boolean,
+): Promise<ListedBackup | undefined> {
   const folder = join(root, name);
   const store = udidOfFolder(name) === name ? new BackupStore(root, name) : undefined;
   let problem: IbkError | null = null;
@@ -58,7 +71,14 @@ async function listOne(root: string, name: string, measure: boolean): Promise<Li
   }
   if (store === undefined || history === undefined || history.versions.length === 0)
     return listFolder(folder, { problem, measure });
-  return listHistory(store, history, folder, name);
+  // What only a damaged record could tell is not known; that it is damaged is told elsewhere.
+  const shares = space ? await store.space().catch(unlessDamaged) : undefined;
+  return listHistory(store, history, folder, name, shares);
+}
+
+function unlessDamaged(error: unknown): undefined {
+  if (error instanceof IbkError) return undefined;
+  throw error;
 }
 
 /** A folder of which ibk knows no more than what is in it; undefined when that is no backup. @throws IbkError `destination` */
@@ -96,11 +116,12 @@ async function listHistory(
   history: StoreHistory,
   folder: string,
   name: string,
+  shares: SpaceShares | undefined,
 ): Promise<ListedBackup> {
   const [current] = history.versions;
   const there = history.folder === 'replaced' ? await describeBackup(folder, name).catch(() => undefined) : undefined;
   const described = there ?? (await describeStored(store, current, name));
-  const versions = byDate(history.versions).map((version) => storedRow(version, described?.madeBy));
+  const versions = byDate(history.versions).map((version) => storedRow(version, described?.madeBy, shares));
   if (there !== undefined) versions.unshift({ ...versionInFolder(there), foreign: true, madeBy: null });
   const latest = versions.findIndex(({ complete, unreadable }) => complete && !unreadable);
   return {
@@ -150,7 +171,7 @@ function headingOf(
   };
 }
 
-function storedRow(version: StoredVersion, madeBy: string | undefined): ListedVersion {
+function storedRow(version: StoredVersion, madeBy: string | undefined, shares: SpaceShares | undefined): ListedVersion {
   const { id, date, facts, since, lost, origin, current } = version;
   const foreign = origin === 'foreign';
   return {
@@ -168,6 +189,12 @@ function storedRow(version: StoredVersion, madeBy: string | undefined): ListedVe
     filesAdded: since?.payload.added ?? null,
     filesChanged: since?.payload.replaced ?? null,
     filesRemoved: since?.payload.removed ?? null,
+    bytesAdded: since?.payload.bytes?.added ?? null,
+    bytesChanged: since?.payload.bytes?.replaced ?? null,
+    bytesRemoved: since?.payload.bytes?.removed ?? null,
+    first: since === undefined,
+    onlyHereBytes: shares?.freedBy([id]) ?? null,
+    note: version.note,
     foreign,
     madeBy: foreign ? null : ((current ? madeBy : undefined) ?? 'ibk'),
     lost: lost === null ? null : { files: lost.files, at: new Date(lost.at) },
@@ -193,6 +220,12 @@ function versionInFolder({ madeAt, ios, encrypted, complete, madeBy }: BackupDes
     filesAdded: null,
     filesChanged: null,
     filesRemoved: null,
+    bytesAdded: null,
+    bytesChanged: null,
+    bytesRemoved: null,
+    first: false,
+    onlyHereBytes: null,
+    note: '',
     foreign: madeBy === undefined,
     madeBy: madeBy ?? null,
     lost: null,

@@ -151,6 +151,15 @@ export interface ListedVersion {
   readonly filesAdded: number | null;
   readonly filesChanged: number | null;
   readonly filesRemoved: number | null;
+  /** Of the files that were added, changed (as they are now) and removed; null also where an earlier ibk counted them. */
+  readonly bytesAdded: number | null;
+  readonly bytesChanged: number | null;
+  readonly bytesRemoved: number | null;
+  /** It has no version before it to be compared with. */
+  readonly first: boolean;
+  /** What forgetting this version alone would free; null where it was not asked for, or is not known. */
+  readonly onlyHereBytes: number | null;
+  readonly note: string;
   /** Made by another tool. */
   readonly foreign: boolean;
   /** `ibk 1.0.0` or `ibk`; null when another tool made it. */

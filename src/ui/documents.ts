@@ -83,7 +83,6 @@ function listedDevices(backups: BackupListing['backups']): Json[] {
   }));
 }
 
-/** What only this version keeps is not counted yet. */
 function versionRow(version: ListedVersion): Json {
   const { lost } = version;
   return {
@@ -96,12 +95,16 @@ function versionRow(version: ListedVersion): Json {
     unreadable: version.unreadable,
     pinned: version.pinned,
     tags: version.tags,
+    note: version.note,
     files: version.files,
     bytes: version.bytes,
-    only_here_bytes: null,
+    only_here_bytes: version.onlyHereBytes,
     files_added: version.filesAdded,
     files_changed: version.filesChanged,
     files_removed: version.filesRemoved,
+    bytes_added: version.bytesAdded,
+    bytes_changed: version.bytesChanged,
+    bytes_removed: version.bytesRemoved,
     files_lost: lost === null ? 0 : lost.files,
     lost_at: lost === null ? null : formatUtc(lost.at),
     foreign: version.foreign,

@@ -43,18 +43,20 @@ type IdOf = (version: ListedVersion, backup: ListedBackup) => string;
 function deviceLines(listing: BackupListing, screen: Screen, nowMs: number, idOf: IdOf): string[] {
   const width = screen.width();
   const wide = width === undefined || width >= WIDE;
+  const shared = listing.backups.some(({ versions }) => versions.some(({ onlyHereBytes }) => onlyHereBytes !== null));
   const columns: Column[] = [
     { heading: 'Version' },
     { heading: 'Date' },
     { heading: 'Age', align: 'right' },
     { heading: 'Size', align: 'right' },
+    ...(shared ? ([{ heading: 'Only here', align: 'right' }, { heading: 'Changes' }] satisfies Column[]) : []),
     ...(wide ? ([{ heading: 'Files', align: 'right' }, { heading: 'iOS' }] satisfies Column[]) : []),
     { heading: 'Notes' },
   ];
   const rowsOf = (backup: ListedBackup): Cell[][] =>
     backup.versions.map((version) => [
       { text: idOf(version, backup) },
-      ...versionRow(version, backup, screen, nowMs, wide),
+      ...versionRow(version, backup, screen, nowMs, { wide, shared }),
     ]);
   const widths = columnWidths({ columns, rows: listing.backups.flatMap(rowsOf) });
   return listing.backups.flatMap((backup, index) => {
@@ -91,13 +93,19 @@ function versionRow(
   backup: ListedBackup,
   { glyphs, style }: Screen,
   nowMs: number,
-  wide: boolean,
+  { wide, shared }: { readonly wide: boolean; readonly shared: boolean },
 ): Cell[] {
-  const { madeAt, bytes, files, ios } = version;
+  const { madeAt, bytes, files, ios, onlyHereBytes } = version;
   return [
     { text: madeAt === null ? glyphs.unknown : formatDate(madeAt) },
     { text: madeAt === null ? glyphs.unknown : compactAge(formatAge(madeAt, nowMs)) },
     { text: bytes === null ? glyphs.unknown : formatBytes(bytes) },
+    ...(shared
+      ? [
+          { text: onlyHereBytes === null ? glyphs.unknown : formatBytes(onlyHereBytes) },
+          { text: changesOf(version, glyphs.unknown) },
+        ]
+      : []),
     ...(wide
       ? [
           { text: files === null ? glyphs.unknown : groupThousands(files) },
@@ -106,6 +114,13 @@ function versionRow(
       : []),
     notesOf(version, backup, style),
   ];
+}
+
+/** `+312 ~892 -57`: files added, changed, removed since the version before. */
+function changesOf({ first, filesAdded, filesChanged, filesRemoved }: ListedVersion, unknown: string): string {
+  if (first) return 'first';
+  if (filesAdded === null || filesChanged === null || filesRemoved === null) return unknown;
+  return `+${groupThousands(filesAdded)} ~${groupThousands(filesChanged)} -${groupThousands(filesRemoved)}`;
 }
 
 function notesOf(version: ListedVersion, { versions }: ListedBackup, style: Screen['style']): Cell {
@@ -119,6 +134,7 @@ function notesOf(version: ListedVersion, { versions }: ListedBackup, style: Scre
     ...(differs ? [version.encrypted ? 'encrypted' : 'not encrypted'] : []),
     ...(version.pinned ? ['pinned'] : []),
     ...version.tags.map((tag) => `#${printable(tag)}`),
+    ...(version.note === '' ? [] : [printable(version.note)]),
   ];
   const paint = version.complete && !version.unreadable ? style.dim : style.attention;
   return notes.length === 0 ? { text: '' } : { text: notes.join(', '), paint };
@@ -191,7 +207,7 @@ export function tooOldLines(listing: BackupListing, age: string, screen: Screen)
 
 function countLine(listing: BackupListing, home: string | undefined): string {
   const versions = listing.backups.flatMap((backup) => backup.versions).filter(({ complete }) => complete);
-  return `${countOf(versions.length, 'version')}, ${formatBytes(listing.bytes)} in ${displayPath(listing.root, home)}.`;
+  return `${countOf(versions.length, 'version')}, ${formatBytes(listing.bytes)} in ${displayPath(listing.root, home)}. Only here: freed by forgetting it.`;
 }
 
 function nothingLines(listing: BackupListing, screen: Screen, home: string | undefined): string[] {

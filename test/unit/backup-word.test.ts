@@ -92,8 +92,14 @@ test('the newest at or before a day, a minute, a second', async () => {
       bytes: null,
       madeBy: null,
       lost: null,
+      note: '',
+      onlyHereBytes: null,
+      first: false,
     };
-    const counts = { filesAdded: null, filesChanged: null, filesRemoved: null };
+    const counts = {
+      ...{ filesAdded: null, filesChanged: null, filesRemoved: null },
+      ...{ bytesAdded: null, bytesChanged: null, bytesRemoved: null },
+    };
     const flags = { complete: true, latest: index === 0, pinned: false, foreign: true, unreadable: false, damaged: 0 };
     return { ...facts, ...counts, ...flags, id: `${index}`, version: `kkkk${index}abc`, madeAt: new Date(date) };
   });

@@ -1,0 +1,101 @@
+/**
+ * Who shares which bytes: what forgetting a version, or several, frees. No file is looked at but those of versions that lost some.
+ *
+ * A file that a list names serves the version of that list and the older ones down to the next list that names its path; what lies in the folder serves
+ * the newest, down to the newest list that names it. So each content serves a run of versions, and goes when all of these are forgotten.
+ */
+import { openCatalogForReading } from './catalog-read.js';
+import type { StoreContext } from './context.js';
+import type { Head } from './head-record.js';
+import { isManifestFile, MANIFEST_FILES } from './names.js';
+import type { VersionReader } from './resolve.js';
+
+interface Run {
+  /** Places in the order of storage, oldest 0; the newest is `chain.length`. */
+  readonly from: number;
+  readonly to: number;
+  bytes: number;
+}
+
+export class SpaceShares {
+  readonly #order: ReadonlyMap<string, number>;
+  readonly #runs: readonly Run[];
+  /** Bytes of the manifests of all versions. */
+  readonly manifestBytes: number;
+
+  constructor(ids: readonly string[], runs: readonly Run[], manifestBytes: number) {
+    this.#order = new Map(ids.map((id, at) => [id, at]));
+    this.#runs = runs;
+    this.manifestBytes = manifestBytes;
+  }
+
+  /** Bytes that go when all of these versions are forgotten, and no other. */
+  freedBy(versions: Iterable<string>): number {
+    const going = new Set([...versions].map((id) => this.#order.get(id)));
+    const all = (from: number, to: number): boolean => {
+      for (let at = from; at <= to; at++) if (!going.has(at)) return false;
+      return true;
+    };
+    return this.#runs.reduce((sum, { from, to, bytes }) => sum + (all(from, to) ? bytes : 0), 0);
+  }
+}
+
+/** @throws IbkError `not_found`: there is no store; `damaged`, `incompatible` */
+export async function readSpace(ctx: StoreContext, reader: VersionReader): Promise<SpaceShares> {
+  const catalog = await openCatalogForReading(ctx, reader);
+  try {
+    const head = reader.head();
+    if (head === undefined) return new SpaceShares([], [], 0);
+    const places = new Map(head.chain.map(({ id }, at) => [catalog.version(id)?.seq ?? -1, at]));
+    const newest = head.chain.length;
+    const tally = new RunTally();
+    let shared = 0;
+    let manifestBytes = catalog.sizes(MANIFEST_FILES);
+    let last: { readonly path: string; readonly at: number; readonly here: number } | undefined;
+    const endPath = () => {
+      if (last === undefined) return;
+      tally.add(last.at + 1, newest, last.here);
+      shared += last.here;
+    };
+    for (const { path, seq, kind, at: where, size, here } of catalog.lines()) {
+      const at = places.get(seq);
+      if (at === undefined) continue;
+      if (last?.path !== path) {
+        endPath();
+        last = undefined;
+      }
+      const isThere = kind === 1 && where !== null && !isLost(ctx, head, at, where, path);
+      const bytes = isThere ? Math.max(0, size ?? 0) : 0;
+      tally.add((last?.at ?? -1) + 1, at, bytes);
+      if (isManifestFile(path)) manifestBytes += bytes;
+      last = { path, at, here: Math.max(0, here ?? 0) };
+    }
+    endPath();
+    const { current } = head;
+    if (current !== null) tally.add(0, newest, Math.max(0, current.facts.bytes + current.facts.metadataBytes - shared));
+    const ids = [...head.chain.map(({ id }) => id), ...(current === null ? [] : [current.id])];
+    return new SpaceShares(ids, tally.runs(), manifestBytes);
+  } finally {
+    catalog.close();
+  }
+}
+
+function isLost({ fs, layout }: StoreContext, { chain }: Head, at: number, where: string, path: string): boolean {
+  return chain[at]?.counts.lost !== null && fs.stat(layout.slot(where, path)) === undefined;
+}
+
+class RunTally {
+  readonly #runs = new Map<string, Run>();
+
+  add(from: number, to: number, bytes: number): void {
+    if (bytes === 0) return;
+    const key = `${from} ${to}`;
+    const run = this.#runs.get(key) ?? { from, to, bytes: 0 };
+    run.bytes += bytes;
+    this.#runs.set(key, run);
+  }
+
+  runs(): readonly Run[] {
+    return [...this.#runs.values()];
+  }
+}
