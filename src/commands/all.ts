@@ -23,6 +23,7 @@ const COMMANDS: readonly (readonly [words: readonly string[], load: Load])[] = [
   [['wifi'], async () => (await import('./wifi.js')).wifiCommand],
   [['cloud'], async () => (await import('./cloud.js')).cloudCommand],
   [['erase', 'erase-device'], async () => (await import('./erase.js')).eraseCommand],
+  [['idevicebackup2'], async () => (await import('./idevicebackup2.js')).idevicebackup2Command],
   [['unlock'], async () => (await import('./unlock.js')).unlockCommand],
 ];
 

@@ -45,6 +45,8 @@ export interface CommandSpec {
   /** How many words it takes besides options: a BACKUP, for one. */
   readonly mostArguments?: number;
   readonly aliases?: readonly string[];
+  /** All that follows its name is its own: another program's command line. */
+  readonly passThrough?: boolean;
   /** `doctor` goes on when the config file has problems, and shows them. */
   readonly toleratesConfigProblems?: boolean;
   /** @returns the exit status. Failures are thrown. */

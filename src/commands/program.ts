@@ -24,14 +24,26 @@ export type Request =
 
 /** @throws IbkError `usage` */
 export function readArguments(args: readonly string[], specs: readonly CommandSpec[]): Request {
-  refusePassword(args);
+  const [first] = args;
+  if (!specs.some(({ help, passThrough }) => passThrough === true && help.name === first)) refusePassword(args);
   let request: Request | undefined;
   const program = bare(new Command('ibk')).enablePositionalOptions().allowUnknownOption().allowExcessArguments();
   program.option('-V, --version').option('-h, --help');
   addSharedOptions(program);
   for (const spec of specs) {
     const { name } = spec.help;
-    const command = bare(program.command(name)).allowExcessArguments().option('-h, --help');
+    const command = bare(program.command(name)).allowExcessArguments();
+    if (spec.passThrough === true) {
+      command
+        .passThroughOptions()
+        .allowUnknownOption()
+        .action(() => {
+          refuseOptionsBefore(program, name);
+          request = { kind: 'command', spec, flags: {}, options: {}, words: command.args };
+        });
+      continue;
+    }
+    command.option('-h, --help');
     command.aliases([...(spec.aliases ?? [])]);
     for (const flags of spec.options) command.option(flags);
     for (const flags of spec.repeatable ?? []) command.addOption(repeatableOption(flags));
@@ -91,11 +103,19 @@ function withoutCommand(program: Command): Request {
   throw unknownCommand(word);
 }
 
+function refuseOptionsBefore(program: Command, name: string): void {
+  if (Object.keys(typedFlags(program, program)).length === 0) return;
+  throw new IbkError('usage', `ibk ${name} takes the options of ${name}, after its name.`, {
+    hint: `ibk ${name} --help`,
+  });
+}
+
 function helpFor(name: string | undefined, specs: readonly CommandSpec[]): Request {
   if (name === undefined) return { kind: 'overview' };
   if (name === 'sim') return { kind: 'sim', args: ['--help'] };
   const spec = specs.find(({ help, aliases }) => help.name === name || aliases?.includes(name) === true);
   if (spec === undefined) throw unknownCommand(name);
+  if (spec.passThrough === true) return { kind: 'command', spec, flags: {}, options: {}, words: ['--help'] };
   return { kind: 'help', lines: commandHelp(spec.help) };
 }
 

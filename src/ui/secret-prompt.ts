@@ -25,6 +25,8 @@ const KEYS = {
 export async function askSecret(question: string, { terminal, signal }: Asking): Promise<Secret | undefined> {
   signal.throwIfAborted();
   const { stdin, err } = terminal;
+  // A pipe that has ended says so only once.
+  if (!stdin.readable) return undefined;
   using _silence = silence(stdin);
   err.write(`${question} `);
   try {

@@ -5,12 +5,15 @@
  */
 import { parsePlist } from '../../plist/codec.js';
 import { asDict, asString, field, optionalBoolean } from '../../plist/fields.js';
+import type { PlistDict } from '../../plist/value.js';
 
 export interface BackupStatus {
   readonly snapshotState: string;
   readonly finished: boolean;
   readonly date: Date | undefined;
   readonly fullRun: boolean | undefined;
+  /** All of it. */
+  readonly dict: PlistDict;
 }
 
 export const SMALL_PLIST_LIMIT = 1024 * 1024;
@@ -25,5 +28,6 @@ export function parseStatusPlist(bytes: Buffer): BackupStatus {
     finished: snapshotState === 'finished',
     date: date instanceof Date && !Number.isNaN(date.getTime()) ? date : undefined,
     fullRun: optionalBoolean(dict, 'IsFullBackup'),
+    dict,
   };
 }

@@ -1,0 +1,42 @@
+/** What `ibk idevicebackup2 --help` says; mistakes are followed by it, as in idevicebackup2. */
+import { VERSION } from '../../version.js';
+
+export const DROP_IN_VERSION = `idevicebackup2 (ibk ${VERSION})`;
+
+export const DROP_IN_USAGE: readonly string[] = [
+  'Usage: ibk idevicebackup2 [OPTIONS] CMD [CMDOPTIONS] DIRECTORY',
+  '',
+  'For scripts that were written for idevicebackup2: its commands and options, its',
+  'words on stdout, its exit status. DIRECTORY is a backup root of ibk.',
+  '',
+  'CMD:',
+  '  backup                  back up the device to DIRECTORY/<UDID>',
+  '    --full                have it send everything',
+  '  restore                 put DIRECTORY/<UDID> back on the device',
+  '    --system              system files, too',
+  '    --settings            the settings of the backup, too',
+  '    --remove              erase what the backup does not have',
+  '    --copy                the device copies the backup to itself first',
+  '    --no-reboot           do not restart it',
+  '    --skip-apps           do not have the App Store send the apps again',
+  '    --password PWD        of an encrypted backup',
+  '  info                    state of the backup; needs no device',
+  '  list                    its files as CSV; needs no device',
+  '  unback                  its files to DIRECTORY/_unback_/<UDID>; needs no device',
+  '  encryption on|off [PWD] turn backup encryption on or off',
+  '  changepw [OLD NEW]      change the backup password',
+  '  cloud on|off            have the device back up to iCloud, or not',
+  '',
+  'OPTIONS:',
+  '  -u, --udid UDID         which device',
+  '  -s, --source UDID       the backup of another device',
+  '  -n, --network           a device that is reached over the network',
+  '  -i, --interactive       ask for passwords',
+  '  -d, --debug             show every message',
+  '  -h, --help              -v, --version',
+  '',
+  'Passwords: BACKUP_PASSWORD (for encryption on: the new one), BACKUP_PASSWORD_NEW;',
+  'arguments can be read by other users of the computer, which is said each time.',
+  'Exit status: 0 done, 256 - N for error N of the device (207: wrong password, 49),',
+  '255 anything else.',
+];
