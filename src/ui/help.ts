@@ -29,14 +29,9 @@ export const COMMAND_GROUPS: readonly (readonly [group: string, commands: readon
   ['Everyday', ['backup', 'restore', 'list', 'find', 'extract', 'info', 'encrypt']],
   ['Trust it', ['verify', 'doctor', 'repair', 'unlock']],
   ['Your data', ['decrypt']],
-<<<<<<< HEAD
   ['History', ['diff']],
   ['Connection', ['devices', 'pair', 'unpair', 'wifi', 'cloud', 'erase']],
-  ['Automation', ['sim']],
-=======
-  ['Connection', ['devices', 'pair', 'unpair']],
   ['Automation', ['sim', 'idevicebackup2']],
->>>>>>> 9966b5e (ibk idevicebackup2: the command line of another program, so that scripts move over by one word)
 ];
 
 export const COMMAND_NAMES: readonly string[] = COMMAND_GROUPS.flatMap(([, names]) => names);
