@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import type { IosId, SimulatorOptions } from '../../src/sim/index.js';
 import { treeHash } from '../support/tree-hash.js';
-import { type DebianBench, withPhone } from '../support/debian-phone.js';
+import { type DebianBench, restarted, withPhone } from '../support/debian-phone.js';
 import { describeWithTools } from '../support/tools.js';
 
 const ALL_OF_IT = ['--system', '--settings', '--remove', '--copy', '--skip-apps'];
@@ -21,12 +21,6 @@ async function backedUp(options: SimulatorOptions, work: (bench: DebianBench) =>
 
 function restore({ run, root }: DebianBench, ...options: string[]) {
   return run('idevicebackup2', 'restore', ...options, root);
-}
-
-/** After the answer the phone starts anew; until it is there again there is nothing to compare. */
-function restarted({ phone }: DebianBench): Promise<void> {
-  if (phone.backupStats.endings.includes('restarted') && phone.pluggedIn) return Promise.resolve();
-  return new Promise((resolve) => phone.once('plugged', () => resolve()));
 }
 
 /** A payload file of a domain whose files carry a digest. */

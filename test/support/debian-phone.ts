@@ -21,6 +21,12 @@ export interface DebianBench {
   run(program: string, ...args: string[]): Promise<Run>;
 }
 
+/** After its answer to a restore a phone starts anew; until it is there again there is nothing to compare. */
+export function restarted({ phone }: Pick<DebianBench, 'phone'>): Promise<void> {
+  if (phone.backupStats.endings.includes('restarted') && phone.pluggedIn) return Promise.resolve();
+  return new Promise((resolve) => phone.once('plugged', () => resolve()));
+}
+
 export async function withPhone(options: SimulatorOptions, work: (bench: DebianBench) => Promise<void>): Promise<void> {
   const root = mkdtempSync(join(tmpdir(), 'ibk-test-interop-'));
   const sim = await startSimulator({ files: 120, bytes: 2_000_000, ...options });
