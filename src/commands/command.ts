@@ -4,7 +4,7 @@ import { Option } from 'commander';
 import { type Flags, sharedOptions } from '../config/config.js';
 import type { ErrorCode } from '../errors.js';
 import type { SharedKey } from '../config/options.js';
-import type { CommandHelp } from '../ui/help.js';
+import type { CommandHelp, HelpRow } from '../ui/help.js';
 import type { Session } from './session.js';
 
 /** Options of the command itself, as commander gives them. */
@@ -22,6 +22,12 @@ export const DEVICE_CODES: readonly ErrorCode[] = [
   'usbmuxd',
   'interrupted',
 ];
+
+/** Of the commands that idevicebackup2 leaves to the phone. */
+export const DEVICE_SIDE_ROW: HelpRow = {
+  flags: '--device-side',
+  words: 'have the connected iPhone read BACKUP (old iOS only)',
+};
 
 /** What every command that reads a whole backup can end with. */
 export const BACKUP_CODES: readonly ErrorCode[] = [

@@ -4,7 +4,7 @@ import { deviceDocument } from '../ui/documents.js';
 import { infoLines } from '../ui/info-screen.js';
 import { jsonLine } from '../ui/ndjson.js';
 import { chooseDevices } from './choose-devices.js';
-import { type CommandSpec, DEVICE_CODES } from './command.js';
+import { type CommandSpec, DEVICE_CODES, DEVICE_SIDE_ROW } from './command.js';
 import { operationContext, type Session } from './session.js';
 
 export const infoCommand: CommandSpec = {
@@ -15,6 +15,7 @@ export const infoCommand: CommandSpec = {
     rows: [
       { flags: 'BACKUP', words: 'latest, latest~2, @2026-11-01, an id, device or path' },
       { flags: '--missing', words: 'of BACKUP: files not sent by the device, or not there' },
+      DEVICE_SIDE_ROW,
     ],
     examples: [
       ['ibk info', 'the connected iPhone'],
@@ -26,8 +27,10 @@ export const infoCommand: CommandSpec = {
     codes: ['not_found', 'password', 'destination', ...DEVICE_CODES],
   },
   mostArguments: 1,
-  options: ['--missing'],
+  options: ['--missing', '--device-side'],
   run: async (session, options, [word]) => {
+    if (options['deviceSide'] === true)
+      return (await import('./phone-side.js')).runPhoneSide(session, 'Info', word === undefined ? [] : [word]);
     const missing = options['missing'] === true;
     if (word !== undefined || missing) {
       const { infoOfBackup } = await import('./info-backup.js');

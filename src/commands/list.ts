@@ -7,7 +7,7 @@ import { listPlaces, olderThan } from '../operations/list-places.js';
 import { listDocument } from '../ui/documents.js';
 import { listAdvice, listLines, placeAdvice, placeLines, tooOldLines } from '../ui/list-screen.js';
 import { jsonLine } from '../ui/ndjson.js';
-import type { CommandSpec, OwnOptions } from './command.js';
+import { type CommandSpec, DEVICE_SIDE_ROW, type OwnOptions } from './command.js';
 import {
   choosesFiles,
   REPEATABLE_SELECTION_OPTIONS,
@@ -30,6 +30,7 @@ export const listCommand: CommandSpec = {
       { flags: '--dirs', words: 'folders, too' },
       { flags: '--domains, --apps', words: 'how much is in each domain, or of each app' },
       { flags: '--max-age D', words: 'only devices without a backup so young, such as 3d' },
+      DEVICE_SIDE_ROW,
     ],
     examples: [
       ['ibk list', 'all backups'],
@@ -53,9 +54,11 @@ export const listCommand: CommandSpec = {
     '--domains',
     '--apps',
     '--max-age <D>',
+    '--device-side',
   ],
   repeatable: [...REPEATABLE_SELECTION_OPTIONS, '--match <GLOB>'],
   run: async (session, options, words) => {
+    if (options['deviceSide'] === true) return (await import('./phone-side.js')).runPhoneSide(session, 'List', words);
     if (words.length > 0 || asksForFiles(options)) {
       if (options['maxAge'] !== undefined)
         throw new IbkError('usage', '--max-age is about backups, not about the files of one.', {

@@ -10,7 +10,7 @@ import type { Session } from './session.js';
 const MOST_TRIES = 3;
 
 /** Asked again after a wrong password: at a terminal it may be typed three times, from elsewhere it comes once. Each question has tries of its own. */
-export function password(session: Session): AskPassword {
+export function password(session: Session, wrong = 'It does not open this backup.'): AskPassword {
   const { config, terminal, signal } = session;
   const { password: source, json, noInput } = config;
   const tries = new Map<string, number>();
@@ -25,8 +25,7 @@ export function password(session: Session): AskPassword {
     }
     const asking = { terminal, json, noInput, signal };
     if (!canAsk(asking) || before >= MOST_TRIES) return undefined;
-    if (before > 0)
-      terminal.err.line(terminal.err.style.attention(`${terminal.err.glyphs.attention} It does not open this backup.`));
+    if (before > 0) terminal.err.line(terminal.err.style.attention(`${terminal.err.glyphs.attention} ${wrong}`));
     return askSecret(question, asking);
   };
 }

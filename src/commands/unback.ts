@@ -1,6 +1,6 @@
 /** `unback` of idevicebackup2: everything, as on the phone, to `_unback_/<UDID>` under the backup root. */
 import { join } from 'node:path';
-import type { CommandSpec } from './command.js';
+import { type CommandSpec, DEVICE_SIDE_ROW } from './command.js';
 import { extractCommand } from './extract.js';
 import { runExtract } from './extract-run.js';
 
@@ -14,10 +14,21 @@ export const unbackCommand: CommandSpec = {
       ['ibk unback', 'to _unback_/<UDID> under the backup root'],
       ['ibk unback latest --to phone', 'to another place'],
     ],
+    rows: [...extractCommand.help.rows, DEVICE_SIDE_ROW],
   },
-  run: (session, options, words) =>
-    runExtract(session, options, words, {
+  options: [...extractCommand.options, '--device-side'],
+  run: async (session, options, words) => {
+    const { to } = options;
+    if (options['deviceSide'] === true)
+      return (await import('./phone-side.js')).runPhoneSide(
+        session,
+        'Unback',
+        words,
+        typeof to === 'string' ? to : undefined,
+      );
+    return runExtract(session, options, words, {
       layout: 'device',
       to: (udid) => join(session.config.root, '_unback_', udid),
-    }),
+    });
+  },
 };

@@ -8,6 +8,7 @@
 import { IbkError } from '../errors.js';
 import { type OpenedDevice, openDevice } from '../protocol/lockdown/device.js';
 import { isLockdownError } from '../protocol/lockdown/errors.js';
+import type { SupervisionIdentity } from '../protocol/lockdown/supervision.js';
 import { pair } from '../protocol/lockdown/trust.js';
 import { type PairRecord, readPairRecord } from '../protocol/usbmux/pair-record.js';
 import { UsbmuxTransport, watchDetached } from '../protocol/usbmux/transport.js';
@@ -21,6 +22,8 @@ export interface OpenOptions {
    * forgotten us stays an error, as somebody chose that. `if_needed`: that one is paired again, too.
    */
   readonly pair: 'never' | 'if_unknown' | 'if_needed';
+  /** Pairs a supervised device without asking its owner. */
+  readonly identity?: SupervisionIdentity | undefined;
 }
 
 export interface HeldDevice extends AsyncDisposable {
@@ -38,7 +41,7 @@ export async function openSelected(
 ): Promise<HeldDevice> {
   const watch = watchDetached(ctx.muxer, selected.entry, ctx.signal);
   const transport = new UsbmuxTransport(ctx.muxer, selected.entry, watch.gone);
-  const target = { muxer: ctx.muxer, transport, deviceId: selected.entry.deviceId };
+  const target = { muxer: ctx.muxer, transport, deviceId: selected.entry.deviceId, identity: options.identity };
   const hold = (device: OpenedDevice, isNewlyPaired: boolean): HeldDevice => ({
     device,
     gone: watch.gone,

@@ -1,4 +1,5 @@
 /** `ibk pair`, `ibk unpair`, and checking whether the trust still stands. */
+import type { SupervisionIdentity } from '../protocol/lockdown/supervision.js';
 import { unpair, type Unpaired } from '../protocol/lockdown/trust.js';
 import { type PairRecord, readPairRecord } from '../protocol/usbmux/pair-record.js';
 import { UsbmuxTransport } from '../protocol/usbmux/transport.js';
@@ -17,11 +18,15 @@ export interface PairResult {
 
 /**
  * Makes the device trust this computer, unless it does; a device that has forgotten us is paired again. Emits `prompt` events while its
- * owner is being asked.
+ * owner is being asked; with the identity of the organization that supervises it nobody is.
  * @throws IbkError `not_paired` (refused, not answered), `device_locked`, `device_precondition`, `connection_lost` …
  */
-export async function pairDevice(ctx: OperationContext, selected: SelectedDevice): Promise<PairResult> {
-  await using held = await openSelected(ctx, selected, { pair: 'if_needed' });
+export async function pairDevice(
+  ctx: OperationContext,
+  selected: SelectedDevice,
+  options: { readonly identity?: SupervisionIdentity | undefined } = {},
+): Promise<PairResult> {
+  await using held = await openSelected(ctx, selected, { ...options, pair: 'if_needed' });
   return { udid: selected.udid, facts: openedFacts(held.device, selected), wasPaired: !held.isNewlyPaired };
 }
 

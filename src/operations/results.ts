@@ -82,6 +82,19 @@ export interface CloudBackupStatus {
   readonly enabled: boolean;
 }
 
+/** What a phone made of a backup that it read itself. */
+export interface PhoneSideAnswer {
+  readonly request: 'Info' | 'List' | 'Unback';
+  readonly udid: string;
+  readonly name: string;
+  /** Its words, as it sent them. */
+  readonly content: string | null;
+  /** Of Unback: where the files lie, how many, and their bytes. */
+  readonly path: string | null;
+  readonly files: number | null;
+  readonly bytes: number | null;
+}
+
 /** What somebody should know before a device is erased. */
 export interface ErasePlan {
   readonly udid: string;

@@ -9,6 +9,7 @@ import type {
   EncryptionStatus,
   EraseOutcome,
   LastBackup,
+  PhoneSideAnswer,
   ListedDevice,
   ListedLock,
   ListedVersion,
@@ -240,6 +241,11 @@ export function pairDocument(device: { readonly udid: string; readonly name: str
   return { v: 1, type: 'pair', udid: device.udid, name: device.name, trusted: true, already };
 }
 
+/** The record itself is a secret: only where it lies. */
+export function pairExportDocument(device: { readonly udid: string; readonly name: string }, path: string): Json {
+  return { v: 1, type: 'pair_export', udid: device.udid, name: device.name, path };
+}
+
 /** What a command that changes a device would do with it. */
 export function dryRunDocument(
   command: string,
@@ -298,4 +304,8 @@ export function cloudDocument({ udid, name, enabled }: CloudBackupStatus): Json 
 
 export function eraseDocument({ udid, name, answered }: EraseOutcome): Json {
   return { v: 1, type: 'erase', udid, name, answered };
+}
+
+export function phoneSideDocument({ request, udid, name, content, path, files, bytes }: PhoneSideAnswer): Json {
+  return { v: 1, type: 'phone_side', request: request.toLowerCase(), udid, name, content, path, files, bytes };
 }

@@ -54,6 +54,7 @@ test('every document and line fits its schema, and every schema is used', async 
     expect(await json('encrypt', 'status')).toEqual({ types: ['encryption'], exit: 0 });
     expect(await json('wifi', 'status')).toEqual({ types: ['wifi'], exit: 0 });
     expect(await json('cloud', 'on', '--yes')).toEqual({ types: ['cloud'], exit: 0 });
+    expect(await json('info', 'latest', '--device-side')).toEqual({ types: ['phone_side'], exit: 0 });
     expect(await json('restore', '-n')).toEqual({ types: ['plan'], exit: 0 });
     expect(await json('extract', '-n')).toEqual({ types: ['extract_plan'], exit: 0 });
     const twins = ['--domain', 'HomeDomain', '--layout', 'flat', '--to', join(home, 'flat')];
@@ -65,6 +66,7 @@ test('every document and line fits its schema, and every schema is used', async 
     expect(await json('unpair')).toEqual({ types: ['error'], exit: 2 });
     expect(await json('unpair', '--yes')).toEqual({ types: ['unpair'], exit: 0 });
     expect(await json('pair')).toEqual({ types: ['pair'], exit: 0 });
+    expect(await json('pair', '--export', join(home, 'record'))).toEqual({ types: ['pair_export'], exit: 0 });
     expect(await json('erase', '-u', 'Sim iPhone', '--yes')).toEqual({ types: ['erase'], exit: 0 });
     const bundle = join(home, 'bundle.json');
     expect((await ibk(['doctor', '--bundle', bundle])).exit).toBe(0);

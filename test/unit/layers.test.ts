@@ -25,7 +25,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
 
 /** Packages that one module stands for; nobody else names them. */
 const FENCED: Readonly<Record<string, readonly string[]>> = {
-  'node-forge': ['protocol/lockdown/pairing.ts'],
+  'node-forge': ['protocol/lockdown/pairing.ts', 'protocol/lockdown/supervision.ts'],
   'better-sqlite3': ['io/sqlite.ts'],
   'smol-toml': ['config/'],
   commander: ['cli.ts', 'commands/'],

@@ -60,12 +60,12 @@ export const LOCKDOWN_ERRORS: Readonly<Record<string, LockdownErrorEntry>> = {
   MCProtected: {
     code: 'device_precondition',
     message: 'The management profile of the % forbids pairing.',
-    hint: 'Ask whoever manages it to allow pairing with computers.',
+    hint: 'Ask whoever manages it to allow pairing, or for its supervision identity: ibk pair --p12 FILE',
   },
   MCChallengeRequired: {
     code: 'not_paired',
     message: 'The % is supervised and pairs only with computers of its organization.',
-    hint: 'Pair it on a computer that has the supervision identity of the organization.',
+    hint: 'With the supervision identity of the organization: ibk pair --p12 FILE',
   },
   FMiPProtected: {
     code: 'device_precondition',

@@ -1,5 +1,5 @@
 /**
- * Makes the keys and certificates of a new pair record. The only place that knows node-forge; the RSA keys come from node:crypto.
+ * Makes the keys and certificates of a new pair record. With supervision.ts the only place that knows node-forge; the RSA keys come from node:crypto.
  *
  *   root    X.509 v3, self-signed            basicConstraints CA:TRUE, critical
  *   host    signed by the root key           CA:FALSE; keyUsage digitalSignature, keyEncipherment (both critical)

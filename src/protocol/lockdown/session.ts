@@ -73,13 +73,22 @@ export class LockdownConversation {
     extra: Readonly<Record<string, PlistValue | undefined>> = {},
     options: WaitOptions = {},
   ): Promise<PlistDict> {
-    const signal = options.signal ?? this.#ctx.signal;
-    await this.#channel.send(name, lockdownRequest(name, extra), { ...options, signal });
-    const answer = await this.#channel.receive({ ...options, signal });
+    const answer = await this.answerTo(name, extra, options);
     const error = lockdownErrorName(answer);
     if (error === undefined) return answer;
     const service = typeof extra.Service === 'string' ? extra.Service : undefined;
     throw lockdownError(error, { request: name, service, noun: this.noun });
+  }
+
+  /** The same for those who have to see what else is in a refusal. @throws IbkError `timeout`, `connection_lost` */
+  async answerTo(
+    name: LockdownRequest,
+    extra: Readonly<Record<string, PlistValue | undefined>> = {},
+    options: WaitOptions = {},
+  ): Promise<PlistDict> {
+    const signal = options.signal ?? this.#ctx.signal;
+    await this.#channel.send(name, lockdownRequest(name, extra), { ...options, signal });
+    return this.#channel.receive({ ...options, signal });
   }
 
   /** A value, all values of a domain, or (with neither) all values that the device shows; undefined when there is none. */

@@ -7,17 +7,18 @@
 import { randomUUID } from 'node:crypto';
 import { IbkError } from '../../errors.js';
 import { formatLimit } from '../../figures.js';
-import { asData, field } from '../../plist/fields.js';
-import { plistDict } from '../../plist/value.js';
+import { asData, field, optionalDict } from '../../plist/fields.js';
+import { type PlistDict, plistDict } from '../../plist/value.js';
 import type { ProtocolContext } from '../context.js';
 import type { WaitOptions } from '../plist-channel.js';
 import type { Transport } from '../transport.js';
 import type { UsbmuxClient } from '../usbmux/client.js';
 import { PairRecord, type PairRecordFields } from '../usbmux/pair-record.js';
 import { isLockdownError, isStaleSession, lockdownError } from './errors.js';
-import { PROTOCOL_VERSION } from './messages.js';
+import { lockdownErrorName, PROTOCOL_VERSION } from './messages.js';
 import { makePairRecord } from './pairing.js';
 import { type Greeting, LockdownConversation } from './session.js';
+import type { SupervisionIdentity } from './supervision.js';
 
 const POLL_MS = 1000;
 
@@ -26,6 +27,8 @@ export interface PairingTarget {
   readonly transport: Transport;
   /** The muxer's number for the device, so that other programs are told of the new record. */
   readonly deviceId: number;
+  /** Of the organization that supervises the device: it then asks nobody. */
+  readonly identity?: SupervisionIdentity | undefined;
 }
 
 /**
@@ -50,7 +53,8 @@ export async function pair(
       await conversation.greet({ signal });
       return conversation;
     };
-    const escrowBag = await untilTrusted(ctx, transport.udid, new PairRecord(fields), conversation, reopen, signal);
+    const offer = { record: new PairRecord(fields), identity: target.identity, now: () => ctx.clock.now() };
+    const escrowBag = await untilTrusted(ctx, transport.udid, offer, conversation, reopen, signal);
     const record = new PairRecord({ ...fields, escrowBag });
     await muxer.savePairRecord(transport.udid, record.encode(), target.deviceId, { signal });
     if (greeting.ios.major < 7 && greeting.deviceClass !== 'Watch') await conversation.validatePair(record, { signal });
@@ -86,7 +90,7 @@ async function prepare(
 async function untilTrusted(
   ctx: ProtocolContext,
   udid: string,
-  record: PairRecord,
+  offer: Offer,
   first: LockdownConversation,
   reopen: () => Promise<LockdownConversation>,
   signal: AbortSignal,
@@ -99,7 +103,7 @@ async function untilTrusted(
   const until = ctx.clock.monotonic() + ctx.timeouts.passcodeMs;
   for (let renewed = false; ; ) {
     try {
-      const bag = await requestPair(conversation, record, signal);
+      const bag = await requestPair(conversation, offer, signal);
       if (shown) prompt('answered');
       return bag;
     } catch (error) {
@@ -123,22 +127,40 @@ async function untilTrusted(
   }
 }
 
+interface Offer {
+  readonly record: PairRecord;
+  readonly identity: SupervisionIdentity | undefined;
+  readonly now: () => number;
+}
+
 async function requestPair(
   conversation: LockdownConversation,
-  record: PairRecord,
+  { record, identity, now }: Offer,
   signal: AbortSignal,
 ): Promise<Buffer | undefined> {
-  const answer = await conversation.request(
-    'Pair',
-    {
+  const ask = (options: PlistDict) => {
+    const extra = {
       PairRecord: record.publicPart(),
       ProtocolVersion: PROTOCOL_VERSION,
-      PairingOptions: plistDict({ ExtendedPairingErrors: true }),
-    },
-    { signal },
-  );
+      PairingOptions: options,
+    };
+    return conversation.answerTo('Pair', extra, { signal });
+  };
+  const supervised = identity === undefined ? {} : { SupervisorCertificate: identity.certificate };
+  let answer = await ask(plistDict({ ...supervised, ExtendedPairingErrors: true }));
+  const challenge = identity === undefined ? undefined : challengeIn(answer);
+  if (challenge !== undefined && identity !== undefined)
+    answer = await ask(plistDict({ ChallengeResponse: identity.answer(challenge, now()) }));
+  const error = lockdownErrorName(answer);
+  if (error !== undefined) throw lockdownError(error, { request: 'Pair', noun: conversation.noun });
   const bag = field(answer, 'EscrowBag');
   return Buffer.isBuffer(bag) && bag.length > 0 ? bag : undefined;
+}
+
+function challengeIn(answer: PlistDict): Buffer | undefined {
+  if (lockdownErrorName(answer) !== 'MCChallengeRequired') return undefined;
+  const challenge = field(optionalDict(answer, 'ExtendedResponse') ?? plistDict(), 'PairingChallenge');
+  return Buffer.isBuffer(challenge) ? challenge : undefined;
 }
 
 function notAnswered(noun: string, seconds: number): IbkError {

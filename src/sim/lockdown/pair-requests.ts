@@ -4,6 +4,7 @@ import { field, optionalDict, optionalString } from '../../plist/fields.js';
 import { type PlistDict, plistDict } from '../../plist/value.js';
 import { checkPairRecord, type Pairing } from '../phone/pairing.js';
 import type { SimulatedPhone } from '../phone/phone.js';
+import type { Supervision } from '../phone/supervision.js';
 import { LockdownRefusal, success } from './answers.js';
 
 export function majorVersion(version: string): number {
@@ -23,8 +24,9 @@ export async function pair(request: PlistDict, phone: SimulatedPhone, link: Link
   const offered = await readRecord(request, phone);
   if (phone.lock !== 'unlocked') throw new LockdownRefusal('PasswordProtected');
   // In a replay the trace has the answers of the dialog.
-  const asks = phone.replay === undefined && !phone.pairings.has(offered.hostId);
-  if (asks && majorVersion(phone.productVersion) >= 7) {
+  const known = phone.replay !== undefined || phone.pairings.has(offered.hostId);
+  if (phone.supervision !== undefined && !known) refuseOthers(request, phone, phone.supervision);
+  else if (!known && majorVersion(phone.productVersion) >= 7) {
     const answer = phone.trust.ask();
     if (answer === 'pending') throw new LockdownRefusal('PairingDialogResponsePending');
     if (answer === 'refused') throw new LockdownRefusal('UserDeniedPairing');
@@ -32,6 +34,22 @@ export async function pair(request: PlistDict, phone: SimulatedPhone, link: Link
   const pairing: Pairing = { ...offered, escrowBag: phone.escrowBag(offered.hostId) };
   phone.savePairing(pairing);
   return success('Pair', { EscrowBag: phone.scenarios.has('no-escrow-bag') ? undefined : pairing.escrowBag });
+}
+
+/** Returns for the organization that supervises the phone. */
+function refuseOthers(request: PlistDict, phone: SimulatedPhone, supervision: Supervision): void {
+  const options = optionalDict(request, 'PairingOptions') ?? plistDict();
+  const response = field(options, 'ChallengeResponse');
+  if (Buffer.isBuffer(response)) {
+    const fault = supervision.fault(response);
+    if (fault === undefined) return;
+    phone.violation(`lockdown: Pair: the answer to the challenge: ${fault}`);
+    throw new LockdownRefusal('MCProtected');
+  }
+  const certificate = field(options, 'SupervisorCertificate');
+  if (!Buffer.isBuffer(certificate) || !supervision.isSupervisor(certificate)) throw new LockdownRefusal('MCProtected');
+  const challenge = plistDict({ PairingChallenge: supervision.challenge });
+  throw new LockdownRefusal('MCChallengeRequired', { ExtendedResponse: challenge });
 }
 
 /** Before iOS 7 it made a computer a trusted one; later nobody sends it. */

@@ -26,6 +26,7 @@ import { manifestLockdownFacts, type PhoneCondition } from './lockdown-values.js
 import { NotificationCentre } from './notifications.js';
 import type { Pairing } from './pairing.js';
 import { PasscodePrompt } from './passcode.js';
+import { Supervision } from './supervision.js';
 import { TrustDialog } from './trust.js';
 
 /** `locked`: the screen. `not-unlocked`: not once since it started, so that no key of the user's data is at hand. */
@@ -86,6 +87,7 @@ export class SimulatedPhone extends EventEmitter<PhoneEvents> {
   readonly clock: Clock;
   readonly trust: TrustDialog;
   readonly passcode: PasscodePrompt;
+  readonly supervision: Supervision | undefined;
   readonly notifications = new NotificationCentre();
   readonly afc: AfcTree;
   readonly ports = new ServicePorts(this);
@@ -128,6 +130,8 @@ export class SimulatedPhone extends EventEmitter<PhoneEvents> {
     this.trust = new TrustDialog(setup.scenarios);
     this.passcode = new PasscodePrompt(setup.scenarios, setup.clock);
     this.afc = new AfcTree(setup.scenarios);
+    const organization = setup.scenarios.value('supervised');
+    this.supervision = organization === undefined ? undefined : new Supervision(organization, this.udid);
     this.lock = setup.scenarios.has('not-unlocked')
       ? 'not-unlocked'
       : setup.scenarios.has('locked')

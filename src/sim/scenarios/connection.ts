@@ -55,6 +55,11 @@ export const CONNECTION_SCENARIOS: readonly ScenarioDefinition[] = [
     choices: LOCKDOWN_ERRORS,
     description: 'Pair answers with a lockdown error, such as MCProtected',
   },
+  {
+    name: 'supervised',
+    value: 'FILE',
+    description: 'the phone pairs only with the organization of this certificate (PEM or DER), and asks nobody',
+  },
   // Sessions
   {
     name: 'session-error',
