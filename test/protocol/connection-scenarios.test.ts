@@ -5,6 +5,9 @@ import { startSimulator } from '../../src/sim/index.js';
 import { CONNECTION_SCENARIOS } from '../../src/sim/scenarios/connection.js';
 import { temporaryRoot, tryBackup } from '../support/ibk-backup.js';
 
+/** Made with `openssl req -x509`; its key was thrown away. */
+const ORGANIZATION = new URL('../../fixtures/supervision/organization.pem', import.meta.url).pathname;
+
 /** Scenario to the summary's code, or to the error's code and reason. */
 const OUTCOMES: Readonly<Record<string, string>> = {
   'trust-pending=1': 'ok',
@@ -13,6 +16,7 @@ const OUTCOMES: Readonly<Record<string, string>> = {
   paired: 'ok',
   revoked: 'not_paired/invalid_host_id',
   'no-escrow-bag': 'ok',
+  [`supervised=${ORGANIZATION}`]: 'device_precondition/mc_protected',
   'pair-error=MCProtected': 'device_precondition/mc_protected',
   'session-error=FMiPProtected': 'device_precondition/f_mi_p_protected',
   'tls-refused': 'not_paired/tls_closed',
@@ -68,7 +72,7 @@ test('a locked phone that does not trust this computer yet', async () => {
 test.concurrent.each(Object.entries(OUTCOMES))('%s: %s', async (scenario, expected) => {
   await using root = await temporaryRoot();
   const more = scenario.startsWith('detach-after') ? ['silent=scan:30'] : [];
-  const trusted = /trust|pair|product-version/.test(scenario) ? [] : ['paired'];
+  const trusted = /trust|pair|product-version|^supervised/.test(scenario) ? [] : ['paired'];
   await using sim = await startSimulator({ files: 4, bytes: 4000, scenarios: [scenario, ...trusted, ...more] });
   const { listen } = sim;
   const timeouts = { passcodeMs: scenario === 'trust-manual' ? 1500 : 30_000 };
