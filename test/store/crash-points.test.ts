@@ -19,6 +19,7 @@ const OPERATIONS: Readonly<
 > = {
   'the first backup': { before: 0, run: (world) => world.backup() },
   'a backup': { before: 3, run: (world) => world.backup() },
+  'a backup over files that were overwritten': { before: 3, run: (world) => world.meetOverwritten() },
   'forgetting a version': { before: 4, run: (world) => world.forget() },
   'adopting what another program did': { before: 3, run: (world) => world.meetForeign() },
 };

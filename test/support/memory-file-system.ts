@@ -265,6 +265,14 @@ export class MemoryFileSystem implements StoreFileSystem {
     this.#set(parent, name, file, this.#serial);
   }
 
+  /** Other bytes in the same file: no folder's time tells. */
+  overwriteInPlace(path: string, bytes: Buffer): void {
+    const node = this.#node(path);
+    if (!(node instanceof MemoryFile)) throw new Error(`no file at ${path}`);
+    node.bytes = bytes;
+    node.mtime = ++this.#serial;
+  }
+
   delete(path: string): void {
     const [parent, name] = this.#parent(path);
     this.#set(parent, name, undefined, ++this.#serial);

@@ -80,6 +80,8 @@ export class StoreWorld {
   readonly #unfinished = new Set<string>();
   #visible = new Set<string>();
   #current: string | undefined;
+  /** Files of it were overwritten in place, and nobody knows yet. */
+  #overwritten: string | undefined;
   #readers: LiveReader[] = [];
   /** Readers keep what they learnt of a generation. */
   #idle: VersionReader[] = [];
@@ -165,16 +167,35 @@ export class StoreWorld {
     } else this.#check(head);
   }
 
-  async backup(): Promise<void> {
+  /** Something overwrites files of the newest backup where no folder's time tells, and the device sends everything, some of it as it was (mend.ts). */
+  async meetOverwritten(): Promise<void> {
+    const { layout } = this.context();
+    const before = new Map(this.#want.get(this.#current ?? ''));
+    const { crashAt, operations } = this.fs;
+    this.fs.crashAt = undefined;
+    for (const path of PAYLOADS) {
+      const old = before.get(path);
+      if (old === undefined || this.random.chance(0.3)) continue;
+      this.#lost.add(old);
+      this.fs.overwriteInPlace(layout.inFolder(path), Buffer.from(garbage(old)));
+    }
+    this.#overwritten = this.#current;
+    this.fs.operations = operations;
+    this.fs.crashAt = crashAt;
+    await this.backup(before);
+  }
+
+  /** @param whole what the device knows to have sent: it sends all of it again, not only what changed */
+  async backup(whole?: Tree): Promise<void> {
     const { commit, overlay: overlays } = this.#engine;
     const ctx = this.context();
     const { head, catalog } = await this.#engine.recovery.recoverStore(ctx);
     try {
       if (head.current?.id !== this.#current) this.#settle(head);
-      const before = this.#treeOfFolder();
+      const before = whole ?? this.#treeOfFolder();
       const overlay = new overlays.Overlay(ctx, catalog);
       try {
-        const tree = this.#play(overlay, before);
+        const tree = this.#play(overlay, before, whole !== undefined);
         this.#pending = { t: 'backup', tree };
         this.trace.push(`backup of ${tree.size}`);
         const { result } = await commit.commitOverlay(ctx, catalog, head, overlay, { date: this.#clock });
@@ -236,7 +257,9 @@ export class StoreWorld {
     this.fs.crash(kind ?? this.random.choice(['kill', this.kind]));
     this.counts.crashes += 1;
     this.#checkFolder('after a crash');
-    if (!this.#dirty && this.random.chance(0.04) && this.#loseCatalog()) return;
+    // Assumption F4, of damage too: without a catalog what lies there is all that is known.
+    const mayLoseCatalog = !this.#dirty && this.#overwritten === undefined;
+    if (mayLoseCatalog && this.random.chance(0.04) && this.#loseCatalog()) return;
     if (this.foreignAllowed && this.random.chance(0.12)) this.#foreign();
   }
 
@@ -273,7 +296,7 @@ export class StoreWorld {
 
   // ---- the device
 
-  #play(overlay: InstanceType<StoreEngine['overlay']['Overlay']>, before: Tree): Tree {
+  #play(overlay: InstanceType<StoreEngine['overlay']['Overlay']>, before: Tree, isWhole: boolean): Tree {
     const { random } = this;
     const tree = new Map(before);
     const send = (path: string, content: string): void => {
@@ -287,13 +310,14 @@ export class StoreWorld {
     for (const path of PAYLOADS) {
       const chance = random.next();
       const content = tree.get(path);
-      if (content !== undefined && random.chance(0.2)) send(path, content);
+      if (content !== undefined && (isWhole ? chance < 0.7 : random.chance(0.2))) send(path, content);
       else if ((content === undefined && chance < 0.5) || chance < 0.3)
         send(path, random.chance(0.85) ? this.#fresh() : 'same');
       else if (chance > 0.85) {
         overlay.remove(path);
         tree.delete(path);
-      } else if (chance > 0.82 && content !== undefined) {
+      } else if (isWhole) send(path, this.#fresh());
+      else if (chance > 0.82 && content !== undefined) {
         const to = random.choice(PAYLOADS);
         if (to !== path) {
           overlay.move(path, to);
@@ -462,11 +486,18 @@ export class StoreWorld {
     if (real.join() !== [...tree.keys()].sort().join())
       throw new Violation(`folder holds ${real.join()}, wanted ${[...tree.keys()].join()}`);
     for (const [path, content] of tree) {
-      if (fs.bytesOf(layout.inFolder(path))?.toString() !== content)
+      if (!this.#isInFolder(this.#current, fs.bytesOf(layout.inFolder(path))?.toString(), content))
         throw new Violation(`folder: ${path} is not ${content}`);
     }
     this.#checkNothingLeftOver(head);
     this.counts.checks += 1;
+  }
+
+  /** Of a version that was overwritten: also what does not belong there, and nothing where that was moved aside. */
+  #isInFolder(version: string | undefined, got: string | undefined, content: string): boolean {
+    if (got === content) return true;
+    const isDamaged = version !== undefined && version === this.#overwritten && this.#lost.has(content);
+    return isDamaged && (got === undefined || got === garbage(content));
   }
 
   /** What lies where the reader says, and is the file that it describes, is the version's. */
@@ -497,7 +528,8 @@ export class StoreWorld {
         if (k === 'stored' && at !== null) named.add(layout.slot(at, p));
       }
     }
-    const extra = fs.filesBelow(layout.own).filter((path) => !named.has(path));
+    const aside = `${layout.own}/aside/`;
+    const extra = fs.filesBelow(layout.own).filter((path) => !named.has(path) && !path.startsWith(aside));
     if (extra.length > 0) throw new Violation(`left over: ${extra.join()}`);
   }
 
@@ -507,12 +539,13 @@ export class StoreWorld {
     const { layout } = this.context();
     const status = this.fs.bytesOf(layout.inFolder('Status.plist'))?.toString();
     if (status === undefined) return;
-    const trees = [...this.#want.values()];
-    if (this.#pending?.t === 'backup') trees.push(this.#pending.tree);
+    const trees: [string | undefined, Tree][] = [...this.#want];
+    if (this.#pending?.t === 'backup') trees.push([undefined, this.#pending.tree]);
     const there = this.#treeOfFolder();
     const whole = trees.some(
-      (tree) =>
-        tree.get('Status.plist') === status && [...tree].every(([path, content]) => there.get(path) === content),
+      ([id, tree]) =>
+        tree.get('Status.plist') === status &&
+        [...tree].every(([path, content]) => this.#isInFolder(id, there.get(path), content)),
     );
     if (!whole) throw new Violation(`${when}: Status.plist ${status} over ${JSON.stringify([...there])}`);
     this.counts.checks += 1;
@@ -553,6 +586,11 @@ export class StoreWorld {
       throw new Violation(`a reader of ${version} ${path} got ${got}, wanted ${this.#want.get(version)?.get(path)}`);
     }
   }
+}
+
+/** As long, and no content of a device. */
+function garbage(content: string): string {
+  return 'x'.repeat(content.length);
 }
 
 export function isFullDisk(error: unknown): boolean {
