@@ -10,26 +10,17 @@ export function writeAll(fd: number, bytes: Buffer, position: number): number {
   return bytes.length;
 }
 
-export async function writeAllLater(fd: number, bytes: Buffer, position: number): Promise<void> {
-  for (let at = 0; at < bytes.length; ) at += await writeSome(fd, bytes, at, position + at);
-}
-
-function writeSome(fd: number, bytes: Buffer, at: number, position: number): Promise<number> {
-  return new Promise((resolve, reject) => {
-    fs.write(fd, bytes, at, bytes.length - at, position, (error, written) => {
-      if (error === null) resolve(written);
-      else reject(error);
-    });
-  });
-}
-
 export function kindOf(entry: { isFile(): boolean; isDirectory(): boolean }): EntryKind {
   if (entry.isFile()) return 'file';
   return entry.isDirectory() ? 'directory' : 'other';
 }
 
 export function toStat(stat: fs.Stats): FileStat {
-  return { kind: kindOf(stat), sizeBytes: stat.size, mtimeUs: Math.floor(stat.mtimeMs * 1000), inode: stat.ino };
+  return { kind: kindOf(stat), sizeBytes: stat.size, mtimeUs: toMtimeUs(stat.mtimeMs), inode: stat.ino };
+}
+
+export function toMtimeUs(mtimeMs: number): number {
+  return Math.floor(mtimeMs * 1000);
 }
 
 export function codeOf(error: unknown): string | undefined {

@@ -9,17 +9,10 @@ import * as fs from 'node:fs';
 import { platform as systemPlatform } from 'node:os';
 import { dirname } from 'node:path';
 import { openSqlite, openSqliteReadOnly, withSmallCache } from '../io/sqlite.js';
+import { ThreadContentWriter } from './content-thread.js';
+import type { ContentWriter } from './content-writer.js';
 import { copyFile } from './copy-file.js';
-import {
-  codeOf,
-  isMissing,
-  kindOf,
-  missingIsNothing,
-  retriedWhileHeld,
-  toStat,
-  writeAll,
-  writeAllLater,
-} from './disk-calls.js';
+import { codeOf, isMissing, kindOf, missingIsNothing, retriedWhileHeld, toStat, writeAll } from './disk-calls.js';
 import { FILE_MODE, FOLDER_MODE, setMode } from './disk-modes.js';
 import { isOnDisk } from './store-place.js';
 import { linkInPath, outsideStore } from './unsafe-path.js';
@@ -103,29 +96,12 @@ export class DiskFileSystem implements StoreFileSystem {
   }
 
   create(path: string): WritableFile {
-    const full = this.#at(path);
-    this.#change('create');
-    const flags = fs.constants.O_WRONLY | fs.constants.O_CREAT | fs.constants.O_EXCL;
-    const fd = this.#unlessGone(() => fs.openSync(full, flags, FILE_MODE));
-    try {
-      // One look tells whether this umask and this disk leave 0600 alone; then no file needs a second call.
-      this.#modesHold ??= (fs.fstatSync(fd).mode & 0o777) === FILE_MODE;
-      if (!this.#modesHold) setMode(fd, FILE_MODE);
-    } catch (error) {
-      fs.closeSync(fd);
-      throw error;
-    }
+    const fd = this.#openNew(path);
     let [end, open] = [0, true];
     return {
       write: (chunks) => {
         this.#change('write');
         for (const chunk of chunks) end += writeAll(fd, chunk, end);
-      },
-      writeLater: (bytes) => {
-        this.#change('write');
-        const at = end;
-        end += bytes.length;
-        return writeAllLater(fd, bytes, at);
       },
       sync: () => {
         this.#change('fsync');
@@ -138,6 +114,33 @@ export class DiskFileSystem implements StoreFileSystem {
         fs.closeSync(fd);
       },
     };
+  }
+
+  contentWriter(): ContentWriter {
+    return new ThreadContentWriter({
+      create: (path) => this.create(path),
+      openNew: (path) => this.#openNew(path),
+      // Where modes need a second call, or nobody knows yet.
+      placeOfNew: (path) => (this.#modesHold === true ? this.#at(path) : undefined),
+      change: this.#change,
+      failureOf: (error) => (isMissing(error) && this.#isGone() ? systemError('ENODEV', this.#root) : error),
+    });
+  }
+
+  #openNew(path: string): number {
+    const full = this.#at(path);
+    this.#change('create');
+    const flags = fs.constants.O_WRONLY | fs.constants.O_CREAT | fs.constants.O_EXCL;
+    const fd = this.#unlessGone(() => fs.openSync(full, flags, FILE_MODE));
+    try {
+      // One look tells whether this umask and this disk leave 0600 alone; then no file needs a second call.
+      this.#modesHold ??= (fs.fstatSync(fd).mode & 0o777) === FILE_MODE;
+      if (!this.#modesHold) setMode(fd, FILE_MODE);
+      return fd;
+    } catch (error) {
+      fs.closeSync(fd);
+      throw error;
+    }
   }
 
   open(path: string): ReadableFile | undefined {
@@ -297,9 +300,12 @@ export class DiskFileSystem implements StoreFileSystem {
     try {
       return work();
     } catch (error) {
-      if (isMissing(error) && this.#device !== undefined && !isOnDisk(`${this.#root}/.`, this.#device))
-        throw systemError('ENODEV', this.#root);
+      if (isMissing(error) && this.#isGone()) throw systemError('ENODEV', this.#root);
       throw error;
     }
+  }
+
+  #isGone(): boolean {
+    return this.#device !== undefined && !isOnDisk(`${this.#root}/.`, this.#device);
   }
 }

@@ -7,6 +7,7 @@
  */
 import { IbkError } from '../errors.js';
 import type { SqliteDatabase } from '../io/sqlite.js';
+import type { ContentWriter } from './content-writer.js';
 
 export type EntryKind = 'file' | 'directory' | 'other';
 
@@ -27,8 +28,6 @@ export interface FolderEntry {
 export interface WritableFile {
   /** Appends. */
   write(chunks: readonly Buffer[]): void;
-  /** Appends `bytes` while the caller goes on; they must not change until it is done. Several may be under way. */
-  writeLater(bytes: Buffer): Promise<void>;
   sync(): void;
   stat(): FileStat;
   /** Safe to call twice. */
@@ -92,6 +91,8 @@ export interface StoreFileSystem {
   makeDirectory(path: string): void;
   /** A new file, 0600. @throws EEXIST */
   create(path: string): WritableFile;
+  /** Makes new files, as `create` does, of what arrives. */
+  contentWriter(): ContentWriter;
   /** A regular file, for reading; nothing where there is none. No link is followed below the root. */
   open(path: string): ReadableFile | undefined;
   /** The path on this computer, with no link above it. Nothing is told of the file itself. @throws IbkError `unsafe` */

@@ -26,7 +26,7 @@ const READ_BYTES = 256 * 1024;
 /** A promise means: wait for it before the next call. */
 export interface LeaseSink {
   write(chunk: Buffer): Promise<void> | undefined;
-  /** The file is whole: it takes the place of what was there. */
+  /** The file is whole: it takes the place of what was there, at the latest with `settle`. */
   commit(): Promise<void> | undefined;
   /** Never throws: what it cannot remove goes away with the run. */
   discard(): Promise<void> | undefined;
@@ -69,6 +69,8 @@ export class StoreLease {
   readonly host = {
     freeSpace: (): number => plain(() => this.overlay.freeBytes()),
     receive: (path: string): LeaseSink => this.#receive(this.#inside(path)),
+    /** All that was committed is in its place; nothing else may be asked before. @throws what happened to a file that is not */
+    settle: (): Promise<void> | undefined => plain(() => this.overlay.settle()),
     open: (path: string): LeaseSource => plain(() => sourceOf(this.overlay.open(this.#inside(path)))),
     move: (from: string, to: string): void => plain(() => this.overlay.move(this.#inside(from), this.#inside(to))),
     copy: (from: string, to: string): void => plain(() => this.overlay.copy(this.#inside(from), this.#inside(to))),
@@ -95,6 +97,7 @@ export class StoreLease {
     const sink = this.#receive(path);
     await sink.write(bytes);
     await sink.commit();
+    await this.overlay.settle();
   }
 
   /** Came in this run, and was not removed or moved away again. */

@@ -53,19 +53,21 @@ export class Overlay {
     return Math.max(0, free - KEPT_FREE_BYTES - pendingReserve(this.#ctx, free));
   }
 
-  /** Begins to receive `path`. What is there stays until `place`. */
+  /** Begins to receive `path`. What is there stays until `place`. @throws also what happened to an earlier file since the last `settle` */
   begin(path: string): BlobWriter {
     this.#checkTarget(path);
     if (!isPayloadName(path)) this.#checkNoFolder(path);
     return this.incoming.begin();
   }
 
-  /** The content is whole: it takes the place of what was there. */
+  /** The content is whole: it takes the place of what was there, at the latest with `settle`. A promise means: wait. */
   place(path: string, writer: BlobWriter): Promise<void> | undefined {
-    const finished = writer.finish();
-    if (finished instanceof Promise) return finished.then((blob) => this.#placeBlob(path, blob));
-    this.#placeBlob(path, finished);
-    return undefined;
+    return writer.finish((blob) => this.#placeBlob(path, blob));
+  }
+
+  /** Everything is in its place: to be waited for before any other question. @throws what happened to a file that is not */
+  settle(): Promise<void> | undefined {
+    return this.incoming.settle();
   }
 
   #placeBlob(path: string, { number, identity: { size, mtimeUs, sha256 } }: ReceivedBlob): void {

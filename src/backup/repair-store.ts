@@ -53,6 +53,7 @@ async function receive(ctx: StoreContext, lease: StoreLease, from: string, to: s
     file.close();
   }
   await lease.overlay.place(to, writer);
+  await lease.overlay.settle();
 }
 
 /** A version that never was a backup is forgotten with the next commit, and would take them along. */

@@ -30,6 +30,10 @@ export class StoreHost implements DeviceLinkHost {
     };
   }
 
+  settle(): Promise<void> | undefined {
+    return this.#disk.settle();
+  }
+
   open(wire: string): LeaseSource {
     return this.#disk.open(wire);
   }

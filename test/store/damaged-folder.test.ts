@@ -34,7 +34,7 @@ afterEach(() => rm(home, { recursive: true, force: true }));
 async function backup(state: State, known: State = new Map(), during: () => void = () => {}): Promise<string> {
   const lease = await store.lease({ command: 'test' });
   try {
-    send(lease, state, known);
+    await send(lease, state, known);
     during();
     const { version } = await lease.commit({ date: Date.UTC(2026, 0, 1, 0, held.size) });
     held.set(version.id, state);
@@ -44,13 +44,14 @@ async function backup(state: State, known: State = new Map(), during: () => void
   }
 }
 
-function send({ host }: StoreLease, state: State, known: State): void {
+async function send({ host }: StoreLease, state: State, known: State): Promise<void> {
   for (const [path, content] of state) {
     if (path !== 'Status.plist' && known.get(path)?.equals(content) === true) continue;
     const sink = host.receive(`${UDID}/${path}`);
     sink.write(content);
     sink.commit();
   }
+  await host.settle();
   for (const path of phoneState(0).keys()) if (!state.has(path)) host.remove(`${UDID}/${path}`);
 }
 

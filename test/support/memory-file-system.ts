@@ -10,6 +10,7 @@
  * It raises on a rename onto an existing name and on an exclusive create of one: the store must know better (I7).
  */
 import Database from 'better-sqlite3';
+import { PlainContentWriter } from '../../src/backup/content-writer.js';
 import {
   type DatabaseUse,
   type FileStat,
@@ -134,11 +135,14 @@ export class MemoryFileSystem implements StoreFileSystem {
     };
     return {
       write,
-      writeLater: async (bytes) => write([bytes]),
       sync: () => this.#syncNode(file),
       stat: () => ({ kind: 'file', sizeBytes: file.bytes.length, mtimeUs: file.mtime, inode: file.inode }),
       close: () => {},
     };
+  }
+
+  contentWriter(): PlainContentWriter {
+    return new PlainContentWriter(this);
   }
 
   open(path: string): ReadableFile | undefined {

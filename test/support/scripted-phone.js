@@ -56,6 +56,7 @@ export async function sendState(lease, n, { full = n % 4 === 0 } = {}) {
     sink.commit();
     if (through !== path) moves.push([through, path]);
   }
+  await host.settle();
   for (const [from, to] of moves) host.move(wire(from), wire(to));
   for (const name of NAMES) if (!tree.has(name)) host.remove(wire(name));
   host.remove(wire('Snapshot'));

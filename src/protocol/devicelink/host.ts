@@ -11,6 +11,8 @@ export interface DeviceLinkHost {
   freeSpace(): MaybePromise<number>;
   /** A place for the content of `path`, replacing what was there once `commit` is called, and only then. */
   receive(path: string): MaybePromise<FileSink>;
+  /** The batch is over: all that was committed is in its place. A host that does it at once need not have this. @throws what happened to a file that is not */
+  settle?(): MaybePromise<void>;
   /** @throws a system error such as ENOENT */
   open(path: string): MaybePromise<FileSource>;
   move(from: string, to: string): MaybePromise<void>;
@@ -26,7 +28,7 @@ export interface DeviceLinkHost {
 export interface FileSink {
   /** Takes over `chunk`. A promise means: wait before the next one. */
   write(chunk: Buffer): MaybePromise<void>;
-  /** The device said that the file is whole: it takes the place of what was there. */
+  /** The device said that the file is whole: it takes the place of what was there, at the latest with `settle`. */
   commit(): MaybePromise<void>;
   /** Forgets what was written. Never throws. */
   discard(): MaybePromise<void>;

@@ -68,6 +68,33 @@ export interface UploadContext {
  * failure when too much follows that can only be dropped
  */
 export async function receiveUploads(context: UploadContext): Promise<unknown> {
+  let failure: unknown;
+  try {
+    failure = await receiveBatch(context);
+  } catch (error) {
+    // What the host still does for it ends before the run does.
+    await settle(context);
+    throw error;
+  }
+  const late = await settle(context);
+  if (late !== undefined) context.onHostFailure('', late);
+  return failure ?? late;
+}
+
+/** @returns what the host could not do after all */
+async function settle({ host, pauseStall }: UploadContext): Promise<unknown> {
+  const waiting = host.settle?.();
+  if (!(waiting instanceof Promise)) return undefined;
+  const resume = pauseStall();
+  return waiting
+    .then(
+      () => undefined,
+      (error: unknown) => error,
+    )
+    .finally(resume);
+}
+
+async function receiveBatch(context: UploadContext): Promise<unknown> {
   const { reader, signal, stopped, patience } = context;
   let hostFailure: unknown;
   let dropped = 0;
