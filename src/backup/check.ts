@@ -14,7 +14,7 @@
 import { IbkError } from '../errors.js';
 import { parseKeybag } from './format/keybag.js';
 import type { StoreLease } from './lease.js';
-import { isPlainDatabase, readManifestRows } from './format/manifest-db.js';
+import { isPlainDatabase, readFileIds } from './format/manifest-db.js';
 import { type BackupManifest, parseManifestPlist } from './format/manifest-plist.js';
 import { fileIdFor, isRegularFile } from './format/mbdb.js';
 import { FILE_ID } from './names.js';
@@ -118,9 +118,8 @@ async function checkDatabase(
   }
   let prefix = '';
   let there = new Set<string>();
-  for await (const rows of readManifestRows(database)) {
-    for (const { fileId, flags } of rows) {
-      if (flags !== 1) continue;
+  for await (const fileIds of readFileIds(database)) {
+    for (const fileId of fileIds) {
       if (!FILE_ID.test(fileId)) throw incomplete('its Manifest.db names a file that no iPhone would', 'manifest');
       if (prefix === '' || !fileId.startsWith(prefix)) {
         prefix = fileId.slice(0, 2);

@@ -1,8 +1,8 @@
 /**
  * A thread that makes files of what is received, and takes their SHA-256, while the next bytes arrive.
  *
- * Pieces lie in shared memory, which the thread is shown once: a message with a SharedArrayBuffer costs half a millisecond. A message for each small file
- * would cost as much as writing it, so they come in batches.
+ * Pieces of memory are handed over and come back with the answer. Shared memory would save that, but V8 copies into it byte by byte, eight times slower.
+ * A message for each small file would cost as much as writing it, so they come in batches.
  *
  * The thread's program is text, not a module: it must run the same from the sources, the built package and a bundle.
  */
@@ -19,7 +19,7 @@ import {
 import { toMtimeUs, toStat } from './disk-calls.js';
 import type { StoreFileSystem } from './file-system.js';
 
-const BATCH_BYTES = 256 * 1024;
+const BATCH_BYTES = 512 * 1024;
 const SHA256_DIGITS = 64;
 
 const PROGRAM = `
@@ -28,7 +28,6 @@ const { parentPort } = require('node:worker_threads');
 const fs = require('node:fs');
 const { createHash, hash } = require('node:crypto');
 const { O_WRONLY, O_CREAT, O_EXCL } = fs.constants;
-const pieces = [];
 const hashes = new Map();
 
 const plain = ({ code, syscall, message }) => ({ code, syscall, message });
@@ -48,13 +47,13 @@ function make(path, bytes) {
   }
 }
 
-function makeAll({ piece, places, paths }) {
+function makeAll({ memory, places, paths }) {
   const stats = new Float64Array(places.length);
   const failures = [];
   let sums = '';
   paths.split('\\0').forEach((path, index) => {
     const [at, length] = [places[index * 2], places[index * 2 + 1]];
-    const bytes = pieces[piece].subarray(at, at + length);
+    const bytes = new Uint8Array(memory, at, length);
     try {
       stats.set(make(path, bytes), index * 2);
     } catch (error) {
@@ -65,10 +64,10 @@ function makeAll({ piece, places, paths }) {
   return { stats, sums, failures };
 }
 
-function append({ id, fd, piece, length, position }) {
+function append({ id, fd, memory, length, position }) {
   let digest = hashes.get(id);
   if (digest === undefined) hashes.set(id, (digest = createHash('sha256')));
-  const bytes = pieces[piece].subarray(0, length);
+  const bytes = new Uint8Array(memory, 0, length);
   write(fd, bytes, position);
   digest.update(bytes);
 }
@@ -82,14 +81,12 @@ function end({ id }) {
 const WORK = { makeAll, append, end };
 
 parentPort.on('message', (message) => {
-  if (message instanceof SharedArrayBuffer) {
-    pieces.push(new Uint8Array(message));
-    return;
-  }
+  const { memory } = message;
+  const back = memory === undefined ? [] : [memory];
   try {
-    parentPort.postMessage({ answer: WORK[message.work](message) });
+    parentPort.postMessage({ answer: WORK[message.work](message), memory }, back);
   } catch (error) {
-    parentPort.postMessage({ failure: plain(error) });
+    parentPort.postMessage({ failure: plain(error), memory }, back);
   }
 });
 `;
@@ -115,6 +112,7 @@ interface Failure {
 interface Answer {
   readonly answer?: unknown;
   readonly failure?: Failure;
+  readonly memory?: ArrayBuffer;
 }
 
 /** What became of a batch. */
@@ -140,8 +138,6 @@ export class ThreadContentWriter implements ContentWriter {
   #worker: Worker | undefined;
   /** In the order in which they were asked, which is that of the answers. */
   readonly #waiting: Waiting[] = [];
-  /** Numbers of the pieces that the thread has been shown. */
-  readonly #shown = new Map<SharedArrayBuffer, number>();
   #next = 0;
 
   constructor(disk: ContentDisk) {
@@ -168,7 +164,7 @@ export class ThreadContentWriter implements ContentWriter {
         this.#disk.change('write');
         const position = end;
         end += length;
-        await this.#ask({ work: 'append', id, fd, piece: this.#show(piece), length, position });
+        await this.#ask({ work: 'append', id, fd, length, position }, piece);
       },
       finish: async () => {
         try {
@@ -193,7 +189,6 @@ export class ThreadContentWriter implements ContentWriter {
   close(): void {
     const worker = this.#worker;
     this.#worker = undefined;
-    this.#shown.clear();
     void worker?.terminate();
   }
 
@@ -214,10 +209,7 @@ export class ThreadContentWriter implements ContentWriter {
     const places = files.flatMap(({ at, length }) => [at, length]);
     // One text: many small ones cost more to hand over. No path has a NUL.
     const paths = files.map(({ place }) => place).join('\0');
-    const { stats, sums, failures } = (await this.#ask({
-      ...{ work: 'makeAll', places, paths },
-      piece: this.#show(piece),
-    })) as Made;
+    const { stats, sums, failures } = (await this.#ask({ work: 'makeAll', places, paths }, piece)) as Made;
     const written: Written[] = files.map((_, index) => {
       const [size = 0, mtimeMs = 0] = stats.subarray(index * 2, index * 2 + 2);
       const sha256 = sums.slice(index * SHA256_DIGITS, (index + 1) * SHA256_DIGITS);
@@ -227,21 +219,16 @@ export class ThreadContentWriter implements ContentWriter {
     return written;
   }
 
-  #show({ shared }: Piece): number {
-    const shown = this.#shown.get(shared);
-    if (shown !== undefined) return shown;
-    this.#thread().postMessage(shared);
-    this.#shown.set(shared, this.#shown.size);
-    return this.#shown.size - 1;
-  }
-
-  async #ask(message: object): Promise<unknown> {
-    const { answer, failure } = await new Promise<Answer>((resolve, reject) => {
+  async #ask(message: object, piece?: Piece): Promise<unknown> {
+    const memory = piece?.bytes.buffer;
+    const answered = await new Promise<Answer>((resolve, reject) => {
       this.#waiting.push({ resolve, reject });
-      this.#thread().postMessage(message);
+      if (memory instanceof ArrayBuffer) this.#thread().postMessage({ ...message, memory }, [memory]);
+      else this.#thread().postMessage(message);
     });
-    if (failure !== undefined) throw this.#disk.failureOf(systemErrorOf(failure));
-    return answer;
+    if (piece !== undefined && answered.memory !== undefined) piece.bytes = Buffer.from(answered.memory);
+    if (answered.failure !== undefined) throw this.#disk.failureOf(systemErrorOf(answered.failure));
+    return answered.answer;
   }
 
   #thread(): Worker {

@@ -1,15 +1,20 @@
 /**
  * How received content becomes files, with their SHA-256: `ThreadContentWriter` of a real disk does it beside receiving, this one at once.
  *
- * Content lies in pieces of shared memory, which the writer may use until it has answered.
+ * Content lies in pieces of memory, which are the writer's until it has answered.
  */
 import { createHash, hash } from 'node:crypto';
 import type { FileIdentity } from './change-list.js';
 import type { FileStat, StoreFileSystem, WritableFile } from './file-system.js';
 
 export interface Piece {
-  readonly shared: SharedArrayBuffer;
-  readonly bytes: Buffer;
+  /** While the writer has it, and for good if its thread dies: empty. */
+  bytes: Buffer;
+}
+
+/** Memory of its own, which can be handed to a thread and back. */
+export function newPiece(length: number): Piece {
+  return { bytes: Buffer.from(new ArrayBuffer(length)) };
 }
 
 /** A new file whose content lies whole in one piece. */

@@ -5,15 +5,23 @@
  * generation, and collecting them costs more than the copy. Many small files share a piece and are made together (content-writer.ts), while the next ones
  * arrive: the end of a file is not the end of its writing, which `settle` waits for. A file larger than a piece is written piece by piece.
  */
+import { BlobWriter } from './blob-writer.js';
 import type { FileIdentity } from './change-list.js';
-import type { ContentWriter, LargeFile, Piece, SmallFile, Written } from './content-writer.js';
+import {
+  type ContentWriter,
+  type LargeFile,
+  newPiece,
+  type Piece,
+  type SmallFile,
+  type Written,
+} from './content-writer.js';
 import { makeDirectories, parentOf, type StoreFileSystem } from './file-system.js';
 import type { StoreLayout } from './layout.js';
 import { identityOfStat } from './scan.js';
 
-const PIECE_BYTES = 1024 * 1024;
+export const PIECE_BYTES = 1024 * 1024;
 /** Being written at once, for all small files and for each large one. */
-const PIECES_UNDER_WAY = 4;
+export const PIECES_UNDER_WAY = 4;
 
 export interface ReceivedBlob {
   readonly number: number;
@@ -29,7 +37,7 @@ interface WholeFile extends SmallFile {
 }
 
 /** A piece with the small files that it holds so far. */
-interface Filling {
+export interface Filling {
   readonly piece: Piece;
   filled: number;
   files: WholeFile[];
@@ -80,6 +88,15 @@ export class Incoming {
     this.#fs.unlink(this.#layout.blob(number));
   }
 
+  /** What cannot be removed goes away with the run. */
+  removeQuietly(number: number): void {
+    try {
+      this.remove(number);
+    } catch {
+      // As said.
+    }
+  }
+
   /** All that was finished is in its files. @throws what happened to the first that is not; the others are */
   settle(): Promise<void> | undefined {
     const isIdle = this.#filling === undefined && this.#underWay.length === 0 && this.#failure === undefined;
@@ -104,14 +121,11 @@ export class Incoming {
   // For the writers:
 
   takePiece(): Piece {
-    const spare = this.#spare.pop();
-    if (spare !== undefined) return spare;
-    const shared = new SharedArrayBuffer(PIECE_BYTES);
-    return { shared, bytes: Buffer.from(shared) };
+    return this.#spare.pop() ?? newPiece(PIECE_BYTES);
   }
 
   givePiece(piece: Piece): void {
-    this.#spare.push(piece);
+    if (piece.bytes.length === PIECE_BYTES) this.#spare.push(piece);
   }
 
   /** Where the next bytes go, behind the small files that wait to be written: for one writer, until it gives it back. */
@@ -177,164 +191,9 @@ export class Incoming {
         onReceived({ number, identity: result.identity });
       } catch (error) {
         failure ??= { error };
-        removeQuietly(this, number);
+        this.removeQuietly(number);
       }
     }
     return failure;
-  }
-}
-
-/** Content on its way in. Exactly one of `finish` and `discard` ends it. */
-export class BlobWriter {
-  readonly #incoming: Incoming;
-  #filling: Filling | undefined;
-  /** Where the next byte goes in it. */
-  #end = 0;
-  #large: LargeBlob | undefined;
-
-  constructor(incoming: Incoming) {
-    this.#incoming = incoming;
-  }
-
-  /** Copies `chunk`; a promise means: wait. @throws a system error; `discard` is to be called then */
-  write(chunk: Buffer): Promise<void> | undefined {
-    const { piece } = this.#filling ?? this.#begin();
-    if (this.#end + chunk.length > PIECE_BYTES) return this.#writeLong(chunk);
-    chunk.copy(piece.bytes, this.#end);
-    this.#end += chunk.length;
-    return undefined;
-  }
-
-  /**
-   * `onReceived` is told once all of it is in a file: at the latest when `settle` is done, which also tells if it never is.
-   * A promise means: wait. @throws as `write`
-   */
-  finish(onReceived: OnReceived): Promise<void> | undefined {
-    if (this.#large !== undefined) return this.#finishLarge(this.#large, onReceived);
-    const filling = this.#filling ?? this.#begin();
-    this.#filling = undefined;
-    try {
-      const [number, path] = this.#incoming.place();
-      const at = filling.filled;
-      filling.files.push({ number, path, at, length: this.#end - at, onReceived });
-      filling.filled = this.#end;
-    } catch (error) {
-      this.#incoming.giveFilling(filling);
-      throw error;
-    }
-    return this.#incoming.giveFilling(filling);
-  }
-
-  /** Never throws: what it cannot remove goes away with the run. */
-  discard(): Promise<void> | undefined {
-    const [filling, large] = [this.#filling, this.#large];
-    this.#filling = undefined;
-    this.#large = undefined;
-    if (filling !== undefined) this.#incoming.giveFilling(filling);
-    return large?.discard();
-  }
-
-  #begin(): Filling {
-    const filling = this.#incoming.takeFilling();
-    this.#filling = filling;
-    this.#end = filling.filled;
-    return filling;
-  }
-
-  async #writeLong(chunk: Buffer): Promise<void> {
-    const waiting = this.#leaveOthers();
-    if (waiting !== undefined) await waiting;
-    for (let at = 0; at < chunk.length; ) {
-      if (this.#end === PIECE_BYTES) await this.#flush();
-      const { piece } = this.#filling ?? this.#takeFresh();
-      const copied = chunk.copy(piece.bytes, this.#end, at);
-      at += copied;
-      this.#end += copied;
-    }
-  }
-
-  /** The small files in front are written; what came of this one goes to a piece of its own. */
-  #leaveOthers(): Promise<void> | undefined {
-    const left = this.#filling;
-    if (left === undefined || left.files.length === 0) return undefined;
-    const end = this.#end;
-    const { piece } = this.#takeFresh();
-    this.#end = left.piece.bytes.copy(piece.bytes, 0, left.filled, end);
-    return this.#incoming.write(left);
-  }
-
-  #takeFresh(): Filling {
-    this.#filling = { piece: this.#incoming.takePiece(), filled: 0, files: [] };
-    this.#end = 0;
-    return this.#filling;
-  }
-
-  #flush(): Promise<void> | undefined {
-    const filling = this.#filling;
-    if (filling === undefined) return undefined;
-    this.#large ??= new LargeBlob(this.#incoming);
-    this.#filling = undefined;
-    return this.#large.add(filling.piece, this.#end);
-  }
-
-  async #finishLarge(large: LargeBlob, onReceived: OnReceived): Promise<void> {
-    await this.#flush();
-    this.#large = undefined;
-    const blob = await large.finish();
-    // In the order in which they ended: the same name may have come before, as a small file.
-    await this.#incoming.quiet();
-    onReceived(blob);
-  }
-}
-
-class LargeBlob {
-  readonly #incoming: Incoming;
-  readonly #number: number;
-  readonly #file: LargeFile;
-  readonly #underWay: Promise<void>[] = [];
-
-  /** @throws a system error */
-  constructor(incoming: Incoming) {
-    this.#incoming = incoming;
-    const [number, path] = incoming.place();
-    this.#number = number;
-    this.#file = incoming.beginLarge(path);
-  }
-
-  /** Takes over `piece`. @throws what happened to an earlier one */
-  async add(piece: Piece, length: number): Promise<void> {
-    const done = this.#file.append(piece, length).finally(() => this.#incoming.givePiece(piece));
-    done.catch(() => undefined);
-    this.#underWay.push(done);
-    if (this.#underWay.length > PIECES_UNDER_WAY) await this.#underWay.shift();
-  }
-
-  async finish(): Promise<ReceivedBlob> {
-    try {
-      for (const done of this.#underWay.splice(0)) await done;
-    } catch (error) {
-      await this.discard();
-      throw error;
-    }
-    try {
-      return { number: this.#number, identity: await this.#file.finish() };
-    } catch (error) {
-      removeQuietly(this.#incoming, this.#number);
-      throw error;
-    }
-  }
-
-  async discard(): Promise<void> {
-    await this.#file.discard();
-    removeQuietly(this.#incoming, this.#number);
-  }
-}
-
-/** What cannot be removed goes away with the run. */
-function removeQuietly(incoming: Incoming, number: number): void {
-  try {
-    incoming.remove(number);
-  } catch {
-    // As said.
   }
 }

@@ -8,11 +8,12 @@
  * | gone | removed by the device, with all below it |
  *
  * One transaction for the whole run: there is no journal, and a run that ends early throws the file away. The newest entries are held in memory and
- * written together: a file that is sent to `Snapshot/` and moved to its place soon after never comes to the database under its first name.
+ * written together: payloads in recent-payloads.ts, the few others here.
  */
 import type { SqliteDatabase } from '../io/sqlite.js';
 import type { StoreDatabase } from './file-system.js';
 import { NameSieve } from './name-sieve.js';
+import { RecentPayloads } from './recent-payloads.js';
 
 const SCHEMA = `
 PRAGMA cache_size = -4000;
@@ -56,7 +57,7 @@ function prepare(db: SqliteDatabase, sql: string) {
   return db.prepare<unknown[], Row>(sql);
 }
 
-/** Entries held in memory, at most: some 300 bytes each. More would outlive the young generation. */
+/** Entries held in memory, at most, that are no received payloads: some 300 bytes each. */
 const MOST_RECENT = 2_000;
 /** Answers of the database that are held: the steps of one move ask for the same two names again and again. */
 const MOST_LOOKED_UP = 16;
@@ -81,6 +82,7 @@ export class OverlayIndex {
   readonly #range: Statement;
   readonly #folded: Statement;
   readonly #recent = new Map<string, Recent>();
+  readonly #recentPayloads = new RecentPayloads();
   readonly #lookedUp = new Map<string, OverlayEntry | undefined>();
   /** What the database holds, or held. */
   readonly #written = new NameSieve();
@@ -103,6 +105,8 @@ export class OverlayIndex {
   }
 
   get(path: string): OverlayEntry | undefined {
+    const payload = RecentPayloads.isFor(path) ? this.#recentPayloads.get(path) : undefined;
+    if (payload !== undefined) return payload ?? undefined;
     const recent = this.#recent.get(path);
     if (recent !== undefined) return recent.entry;
     if (this.#lookedUp.has(path)) return this.#lookedUp.get(path);
@@ -116,15 +120,30 @@ export class OverlayIndex {
   /** @param fold the folded name, for names that are not Apple's; those cannot clash (names.ts) */
   put(path: string, fold: string | null, entry: OverlayEntry): void {
     if (entry.kind === 'gone' || (entry.kind === 'dir' && entry.opaque)) this.#hiding += 1;
-    this.#remember(path, { fold, entry });
+    if (!RecentPayloads.isFor(path)) this.#remember(path, { fold, entry });
+    else if (entry.kind === 'file' && entry.blob !== null && entry.sha256 !== null) {
+      const { blob, sha256 } = entry;
+      this.#recent.delete(path);
+      this.#recentPayloads.put(path, { ...entry, blob, sha256 });
+      if (this.#recentPayloads.isFull) this.#flush();
+    } else {
+      this.#recentPayloads.forget(path);
+      this.#remember(path, { fold, entry });
+    }
   }
 
   delete(path: string): void {
-    this.#remember(path, { fold: null, entry: undefined });
+    if (!RecentPayloads.isFor(path)) this.#remember(path, { fold: null, entry: undefined });
+    else {
+      this.#recent.delete(path);
+      if (this.#written.mayHave(path)) this.#recentPayloads.delete(path);
+      else this.#recentPayloads.forget(path);
+      if (this.#recentPayloads.isFull) this.#flush();
+    }
   }
 
   pathWithFold(fold: string): string | undefined {
-    this.#flush();
+    this.#flushOthers();
     return this.#folded.get(fold)?.path;
   }
 
@@ -139,7 +158,8 @@ export class OverlayIndex {
 
   /** The entries directly in `folder`, in order. */
   children(folder: string): PlacedEntry[] {
-    this.#flush();
+    if (this.#recentPayloads.hasIn(folder)) this.#flush();
+    else this.#flushOthers();
     const prefix = folder === '' ? '' : `${folder}/`;
     const end = folder === '' ? LAST : `${folder}0`;
     const found: PlacedEntry[] = [];
@@ -176,7 +196,7 @@ export class OverlayIndex {
 
   /** Entries that hide something of the lower layer. */
   hiding(): PlacedEntry[] {
-    this.#flush();
+    this.#flushOthers();
     const rows = prepare(
       this.#handle.db,
       `SELECT ${COLUMNS} FROM entry WHERE kind = 'gone' OR opaque = 1 ORDER BY path`,
@@ -201,26 +221,32 @@ export class OverlayIndex {
 
   #remember(path: string, recent: Recent): void {
     this.#recent.set(path, recent);
-    if (this.#recent.size >= MOST_RECENT) this.#flush();
+    if (this.#recent.size >= MOST_RECENT) this.#flushOthers();
   }
 
   #flush(): void {
+    this.#recentPayloads.drain((path, file) => {
+      if (file === null) this.#delete.run(path);
+      else this.#write(path, null, file);
+    });
+    this.#lookedUp.clear();
+    this.#flushOthers();
+  }
+
+  #flushOthers(): void {
     if (this.#recent.size === 0) return;
     // In the order of the database's pages: each is read and written once.
     const sorted = [...this.#recent].sort(([a], [b]) => (a < b ? -1 : 1));
     // Names that are given up first: another path may have taken over their fold.
     for (const [path, { entry }] of sorted)
       if (entry === undefined && this.#written.mayHave(path)) this.#delete.run(path);
-    for (const [path, { fold, entry }] of sorted) {
-      if (entry === undefined) continue;
-      this.#written.add(path);
-      this.#write(path, fold, entry);
-    }
+    for (const [path, { fold, entry }] of sorted) if (entry !== undefined) this.#write(path, fold, entry);
     this.#recent.clear();
     this.#lookedUp.clear();
   }
 
   #write(path: string, fold: string | null, entry: OverlayEntry): void {
+    this.#written.add(path);
     if (entry.kind === 'file') {
       this.#put.run(path, fold, 'file', entry.blob, entry.lower, entry.size, entry.mtimeUs, entry.sha256, 0);
       return;

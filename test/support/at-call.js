@@ -7,6 +7,7 @@ import { spawnSync } from 'node:child_process';
 import fs from 'node:fs';
 import { syncBuiltinESMExports } from 'node:module';
 import process from 'node:process';
+import { Worker } from 'node:worker_threads';
 
 const { IBK_TEST_AT = '', IBK_TEST_DO = '', IBK_TEST_COUNT } = process.env;
 const [kind, number] = IBK_TEST_AT.split(':');
@@ -37,4 +38,16 @@ fs.openSync = (path, flags, mode) => {
   return openSync(path, flags, mode);
 };
 syncBuiltinESMExports();
+// What the thread that writes is about to make.
+const { postMessage } = Worker.prototype;
+Worker.prototype.postMessage = function post(message, ...rest) {
+  if (message?.work === 'append') count('write');
+  if (message?.work === 'makeAll') {
+    for (const _path of message.paths.split('\0')) {
+      count('create');
+      count('write');
+    }
+  }
+  return postMessage.call(this, message, ...rest);
+};
 if (IBK_TEST_COUNT !== undefined) process.on('exit', () => writeFileSync(IBK_TEST_COUNT, JSON.stringify(counts)));

@@ -8,14 +8,16 @@ import { openSqliteReadOnly, type SqliteDatabase } from '../../io/sqlite.js';
 import { assertOrdered, assertPlainSchema } from './manifest-schema.js';
 
 const MAGIC = 'SQLite format 3\0';
-const PAGE = 500;
-/** A text that no phone has is not loaded: five hundred of a gigabyte would be one page. */
-const ROWS = `SELECT CASE WHEN octet_length(fileID) <= 64 THEN fileID END AS fileID, ${bounded('domain')}, ${bounded('relativePath')}, flags
-  FROM Files WHERE Files.fileID > ? ORDER BY Files.fileID LIMIT ?`;
-
-function bounded(column: string): string {
-  return `CASE WHEN octet_length(${column}) <= 4096 THEN ${column} END AS ${column}`;
-}
+const PAGE = 2000;
+/** A text that no phone has is not loaded: a page of gigabytes each. */
+const FILE_ID = 'CASE WHEN octet_length(fileID) <= 64 THEN fileID END';
+/** The index of fileIDs has all of it: a row's flags lie anywhere in the table, and two thousand of them cost two thousand reads. */
+const IN_ORDER = `SELECT ${FILE_ID} AS fileID, _rowid_ AS row FROM Files WHERE Files.fileID > ? ORDER BY Files.fileID LIMIT ?`;
+const FILES = 'SELECT _rowid_ FROM Files WHERE flags = 1 AND _rowid_ > ? ORDER BY _rowid_ LIMIT ?';
+/** For a table whose rows have no numbers, or wild ones. */
+const WITH_FLAGS = `SELECT ${FILE_ID} AS fileID, flags = 1 AS row FROM Files WHERE Files.fileID > ? ORDER BY Files.fileID LIMIT ?`;
+/** A bit each: 16 MB. */
+const MOST_ROWS = 1 << 27;
 
 /** Does the file begin as an unencrypted SQLite database? */
 export async function isPlainDatabase(path: string): Promise<boolean> {
@@ -34,19 +36,19 @@ export function isPlainStart(bytes: Buffer): boolean {
   return bytes.toString('latin1', 0, MAGIC.length) === MAGIC;
 }
 
-export interface ManifestRow {
-  readonly fileId: string;
-  readonly domain: string;
-  readonly relativePath: string;
-  readonly flags: number;
-}
-
-/** As `manifestRows`, of a file that nobody else needs: SQLite may put others beside it. */
-export async function* readManifestRows(path: string): AsyncGenerator<readonly ManifestRow[]> {
+/**
+ * The fileIDs of all files, in order and in pages, after SQLite's own quick check. Other work gets its turn between the pages.
+ * Of a database that nobody else needs: SQLite may put files beside it.
+ * @throws IbkError `damaged`, reason `manifest`
+ */
+export async function* readFileIds(path: string): AsyncGenerator<readonly string[]> {
   let database: SqliteDatabase | undefined;
   try {
     database = openSqliteReadOnly(path);
-    yield* manifestRows(database);
+    assertPlainSchema(database);
+    const verdict = database.pragma('quick_check(1)', { simple: true });
+    if (verdict !== 'ok') throw new Error(String(verdict));
+    yield* fileIds(database);
   } catch (error) {
     throw damaged(error);
   } finally {
@@ -56,27 +58,53 @@ export async function* readManifestRows(path: string): AsyncGenerator<readonly M
   }
 }
 
-/**
- * Every row in order of fileID, in pages, after SQLite's own quick check. Other work gets its turn between the pages.
- * @throws IbkError `damaged`, reason `manifest`
- */
-export async function* manifestRows(database: SqliteDatabase): AsyncGenerator<readonly ManifestRow[]> {
-  try {
-    assertPlainSchema(database);
-    const verdict = database.pragma('quick_check(1)', { simple: true });
-    if (verdict !== 'ok') throw new Error(String(verdict));
-    assertOrdered(database, ROWS, '', PAGE);
-    const page = database.prepare(ROWS);
-    for (let last = ''; ; ) {
-      const rows = page.all(last, PAGE).map(rowOf);
-      if (rows.length > 0) yield rows;
-      if (rows.length < PAGE) return;
-      last = rows.at(-1)?.fileId ?? '';
-      await new Promise((resolve) => setImmediate(resolve));
-    }
-  } catch (error) {
-    throw damaged(error);
+async function* fileIds(database: SqliteDatabase): AsyncGenerator<readonly string[]> {
+  const files = await rowsOfFiles(database);
+  const sql = files === undefined ? WITH_FLAGS : IN_ORDER;
+  assertOrdered(database, sql, '', PAGE);
+  const page = database.prepare<unknown[], unknown>(sql);
+  for (let last = ''; ; ) {
+    const rows = page.all(last, PAGE).map(rowOf);
+    const ids = rows.filter(({ row }) => (files === undefined ? row === 1 : hasBit(files, row)));
+    if (ids.length > 0) yield ids.map(({ fileId }) => fileId);
+    if (rows.length < PAGE) return;
+    last = rows.at(-1)?.fileId ?? '';
+    await turn();
   }
+}
+
+/** A bit for each row that is a file; undefined where rows cannot be told by number. */
+async function rowsOfFiles(database: SqliteDatabase): Promise<Uint8Array | undefined> {
+  const last = lastRow(database);
+  if (last === undefined) return undefined;
+  const files = new Uint8Array((last >>> 3) + 1);
+  const page = database.prepare<unknown[], number>(FILES).pluck();
+  for (let after = 0; ; ) {
+    const rows = page.all(after, PAGE);
+    for (const row of rows) files[row >>> 3] = (files[row >>> 3] ?? 0) | (1 << (row & 7));
+    after = rows.at(-1) ?? 0;
+    if (rows.length < PAGE) return files;
+    await turn();
+  }
+}
+
+function lastRow(database: SqliteDatabase): number | undefined {
+  try {
+    const ends = database.prepare<unknown[], unknown>('SELECT min(_rowid_), max(_rowid_) FROM Files').raw().get();
+    const [first, last] = Array.isArray(ends) ? ends.map((end) => end ?? 1) : [];
+    return Number.isSafeInteger(last) && first >= 1 && last < MOST_ROWS ? last : undefined;
+  } catch (error) {
+    if (error instanceof Error && error.message.includes('_rowid_')) return undefined;
+    throw error;
+  }
+}
+
+function hasBit(bits: Uint8Array, at: number): boolean {
+  return ((bits[at >>> 3] ?? 0) & (1 << (at & 7))) !== 0;
+}
+
+function turn(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
 }
 
 function damaged(cause: unknown): IbkError {
@@ -85,15 +113,11 @@ function damaged(cause: unknown): IbkError {
   return new IbkError('damaged', `Manifest.db is damaged: ${why}.`, { reason: 'manifest', cause });
 }
 
-function rowOf(row: unknown): ManifestRow {
-  if (typeof row === 'object' && row !== null && 'fileID' in row && 'flags' in row) {
-    const { fileID, flags } = row;
-    const text = (key: string) => {
-      const value: unknown = Reflect.get(row, key);
-      return typeof value === 'string' ? value : '';
-    };
-    if (typeof fileID === 'string' && typeof flags === 'number')
-      return { fileId: fileID, domain: text('domain'), relativePath: text('relativePath'), flags };
+function rowOf(row: unknown): { readonly fileId: string; readonly row: number } {
+  if (typeof row === 'object' && row !== null && 'fileID' in row && 'row' in row) {
+    const { fileID, row: number } = row;
+    if (typeof fileID === 'string' && (typeof number === 'number' || number === null))
+      return { fileId: fileID, row: number ?? 0 };
   }
   throw new IbkError('damaged', 'Manifest.db is damaged: a row of Files is not as it should be.', {
     reason: 'manifest',
