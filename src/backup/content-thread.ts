@@ -139,6 +139,7 @@ export class ThreadContentWriter implements ContentWriter {
   /** In the order in which they were asked, which is that of the answers. */
   readonly #waiting: Waiting[] = [];
   #next = 0;
+  #death: Error | undefined;
 
   constructor(disk: ContentDisk) {
     this.#disk = disk;
@@ -221,8 +222,11 @@ export class ThreadContentWriter implements ContentWriter {
 
   async #ask(message: object, piece?: Piece): Promise<unknown> {
     const memory = piece?.bytes.buffer;
+    if (this.#death !== undefined) throw this.#death;
     const answered = await new Promise<Answer>((resolve, reject) => {
       this.#waiting.push({ resolve, reject });
+      // The process does not end before it has answered, and does not wait for it afterwards.
+      if (this.#waiting.length === 1) this.#thread().ref();
       if (memory instanceof ArrayBuffer) this.#thread().postMessage({ ...message, memory }, [memory]);
       else this.#thread().postMessage(message);
     });
@@ -235,15 +239,19 @@ export class ThreadContentWriter implements ContentWriter {
     if (this.#worker !== undefined) return this.#worker;
     const resourceLimits = { maxOldGenerationSizeMb: 16, maxYoungGenerationSizeMb: 4 };
     const worker = new Worker(PROGRAM, { eval: true, env: {}, resourceLimits });
-    worker.on('message', (answer: Answer) => this.#waiting.shift()?.resolve(answer));
+    worker.on('message', (answer: Answer) => {
+      this.#waiting.shift()?.resolve(answer);
+      if (this.#waiting.length === 0) worker.unref();
+    });
     worker.on('error', (error) => this.#fail(error));
     worker.on('exit', () => this.#fail(new Error('the thread that writes has ended')));
-    worker.unref();
     this.#worker = worker;
     return worker;
   }
 
+  /** A new thread would not know what the old one had read of a large file. */
   #fail(error: Error): void {
+    this.#death ??= error;
     for (const { reject } of this.#waiting.splice(0)) reject(error);
   }
 }
