@@ -18,7 +18,7 @@ import { needDirectories, parentOf, readWhole, removeTree } from './file-system.
 import { findList } from './find-list.js';
 import { nextDelta, putHead } from './head.js';
 import type { AdoptOperation, ChangeCounts, Head, VersionFacts, VersionRecord } from './head-record.js';
-import { isExactly, sha256OfPath } from './identity.js';
+import { isExactly, isSame, sha256OfPath } from './identity.js';
 import { STATUS_PLIST } from './names.js';
 import { applyToCatalog, putListAway } from './run-commit.js';
 import { type ScanFinding, scanFolder } from './scan.js';
@@ -61,13 +61,15 @@ export async function settleFolder(
   }
   const described = describeFolder(ctx);
   const written = list.finish(visitOf(ctx, head.current, described.date));
-  if (written === undefined) return head.op === null ? head : putHead(ctx, head, { op: null });
+  const retire = head.op?.t === 'rescan' ? head.op.retire : undefined;
+  if (written === undefined) return head.op === null ? head : putHead(ctx, head, { op: retire ?? null });
   await ctx.fs.syncDirectories([ctx.layout.own]);
   const { counts, delta, sha256 } = written;
   const found = foreignVersion(ctx, head, described, sizesAfter(head.current.facts, counts));
   const next = cause === 'power_cut' || list.damaged > 0 ? { ...found, complete: false } : found;
   ctx.warn(warningOf(cause, list.damaged, counts.added + counts.replaced + counts.removed));
-  return putHead(ctx, head, { op: { t: 'adopt', out: id, list: delta, listSha256: sha256, counts, next } });
+  const op: AdoptOperation = { t: 'adopt', out: id, list: delta, listSha256: sha256, counts, next };
+  return putHead(ctx, head, { op: retire === undefined ? op : { ...op, retire } });
 }
 
 function warningOf(kind: 'foreign_change' | 'power_cut', damaged: number, changed: number): StoreWarning {
@@ -131,7 +133,12 @@ export async function runAdopt(
   await applyToCatalog(ctx, catalog, op, path);
   const chain = await putListAway(ctx, head, op, path);
   // Once more: the other program may have gone on meanwhile.
-  return putHead(ctx, head, { op: { t: 'rescan' }, chain, current: op.next });
+  const { retire } = op;
+  return putHead(ctx, head, {
+    op: retire === undefined ? { t: 'rescan' } : { t: 'rescan', retire },
+    chain,
+    current: op.next,
+  });
 }
 
 /** The list of what another program changed, begun with the first change. */
@@ -157,7 +164,8 @@ class AdoptionList {
     const { was, is, path } = finding;
     this.#damage.add(path, was, is);
     const src = was === null ? null : this.#rescue(was);
-    this.#tally.add({ p: path, old: was, new: is }, was !== null && src === null);
+    const isLost = was !== null && src === null && !this.#isKept(path, was);
+    this.#tally.add({ p: path, old: was, new: is }, isLost);
     this.#writer ??= this.#begin();
     this.#writer.add({ p: path, k: was === null ? 'absent' : 'stored', at: this.#id, src, old: was, new: is });
   }
@@ -184,6 +192,15 @@ class AdoptionList {
     const path = layout.inOwn(this.#delta);
     fs.unlink(path);
     return new ChangeListWriter(fs, path, { udid: this.#head.udid, from: this.#id, to: 'foreign' });
+  }
+
+  /** What a promotion could not put back since another program had taken the place. */
+  #isKept(path: string, was: FileIdentity): boolean {
+    const { fs, layout } = this.#ctx;
+    const kept = layout.slot(this.#id, path);
+    if (!isSame(fs, kept, fs.stat(kept), was)) return false;
+    fs.syncFile(kept);
+    return true;
   }
 
   /** A received file whose place another program had taken: durable before the list names it. */

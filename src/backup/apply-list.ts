@@ -11,10 +11,22 @@
  * |       | blob, no U/p                           | rename                                             |
  * |       | both, the same                         | unlink the blob                                    |
  * |       | both, different                        | leave both: another program's. The scan rescues the blob |
+ *
+ * Of a promotion, where the newest backup is forgotten and the one before it becomes whole in the folder again:
+ *
+ * | step   | state found                             | action                                              |
+ * |--------|-----------------------------------------|-----------------------------------------------------|
+ * | drop p | U/p is the newer file                   | unlink                                              |
+ * |        | U/p missing                             | done                                                |
+ * |        | another file                            | leave it: another program's                         |
+ * | back p | not in its version's place              | done                                                |
+ * |        | there, no U/p                           | rename                                              |
+ * |        | both, the same                          | unlink that of the version                          |
+ * |        | both, different                         | leave both: another program's; the scan finds it    |
  */
 import type { ChangeLine } from './change-list.js';
 import type { StoreContext } from './context.js';
-import type { StoreFileSystem } from './file-system.js';
+import { makeDirectories, parentOf, type StoreFileSystem } from './file-system.js';
 import { isExactly, isSame } from './identity.js';
 
 /** Puts the old content of a replaced or removed file into the outgoing version. False: it is not there any more. */
@@ -51,8 +63,43 @@ export function bringIn(ctx: StoreContext, line: ChangeLine): boolean {
   return true;
 }
 
+/** Takes the newer version's file out of the folder for good. False: another program's file is in its place. */
+export function dropFile(ctx: StoreContext, line: ChangeLine): boolean {
+  if (line.new === null) return true;
+  const { fs, layout } = ctx;
+  const place = layout.inFolder(line.p);
+  const there = fs.stat(place);
+  if (there === undefined) return true;
+  if (!isSame(fs, place, there, line.new)) return false;
+  fs.unlink(place);
+  return true;
+}
+
+/**
+ * Puts what an earlier version kept back into the folder. False: another program's file is in its place; then the content lies under `id`, to which the
+ * scan looks for it.
+ */
+export function bringBack(ctx: StoreContext, id: string, line: ChangeLine): boolean {
+  if (line.old === null || line.at === null) return true;
+  const { fs, layout } = ctx;
+  const place = layout.inFolder(line.p);
+  const kept = layout.slot(line.at, line.p);
+  if (moved(fs, kept, place)) return true;
+  const [stat, there] = [fs.stat(kept), fs.stat(place)];
+  if (isSame(fs, place, there, line.old) && isSame(fs, kept, stat, line.old)) {
+    fs.unlink(kept);
+    return true;
+  }
+  const own = layout.slot(id, line.p);
+  if (own !== kept && fs.stat(own) === undefined) {
+    makeDirectories(fs, parentOf(own));
+    fs.rename(kept, own);
+  }
+  return false;
+}
+
 /** False: something is in the place. A blob that is missing was moved before. */
-function moved(fs: StoreFileSystem, from: string, to: string): boolean {
+export function moved(fs: StoreFileSystem, from: string, to: string): boolean {
   try {
     return fs.renameIfFree(from, to);
   } catch (error) {

@@ -67,17 +67,19 @@ export function isInStep(catalog: Catalog, head: Head): boolean {
   const { op, current } = head;
   const pending = op?.t === 'commit' || op?.t === 'adopt' ? op : undefined;
   const cur = catalog.current;
-  if (cur !== current?.id && (cur === undefined || cur !== pending?.next.id)) return false;
+  const other = op?.t === 'promote' ? op.out : pending?.next.id;
+  if (cur !== current?.id && (cur === undefined || cur !== other)) return false;
   return hasLines(catalog, head);
 }
 
 /** Every list of the chain is in the catalog, in the chain's order, and no other but that of a pending operation. */
 export function hasLines(catalog: Catalog, head: Head): boolean {
-  const { op, chain } = head;
+  const { op, chain, current } = head;
   const rows = catalog.versions();
   const last = rows.at(-1);
   const pending = op?.t === 'commit' || op?.t === 'adopt' ? op : undefined;
   if (last !== undefined && pending !== undefined && last.id === pending.out && last.delta === pending.list) rows.pop();
+  if (op?.t === 'promote' && last?.id === current?.id && last?.delta === op.list) rows.pop();
   return (
     rows.length === chain.length && rows.every((row, at) => row.id === chain[at]?.id && row.delta === chain[at]?.delta)
   );
@@ -131,6 +133,10 @@ export async function rebuild(ctx: StoreContext, catalog: Catalog, head: Head, h
   for (const entry of head.chain) await applyNewSides(ctx, catalog, entry);
   if (op?.t === 'commit' || op?.t === 'adopt') {
     for (const line of readChangeList(ctx.fs, findList(ctx, op), op.listSha256)) catalog.setFile(line.p, line.old);
+  }
+  if (op?.t === 'promote') {
+    const list = listPath(ctx, { id: current.id, delta: op.list });
+    for (const line of readChangeList(ctx.fs, list, op.listSha256)) catalog.setFile(line.p, line.old);
   }
   if (how === 'scan') catalog.setMeta('cur', current.id);
 }

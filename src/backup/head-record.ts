@@ -81,20 +81,31 @@ interface ListedOperation {
 /** An operation that has been decided, and that recovery completes (docs/store.md 4, 6, 7). */
 export type Operation =
   | ({ readonly t: 'commit'; readonly out: string | null; readonly phase: 1 | 2 } & ListedOperation)
-  | ({ readonly t: 'adopt'; readonly out: string } & ListedOperation)
-  | { readonly t: 'rescan' }
-  /** `v` is no longer in the chain: its list and what only that names go away. `u`'s superseded list `du` too. */
+  | ({ readonly t: 'adopt'; readonly out: string; readonly retire?: RetireOperation } & ListedOperation)
+  | { readonly t: 'rescan'; readonly retire?: RetireOperation }
+  /** `out` was the newest and is forgotten: what the list of the version before it, the current one now, names is put back. */
   | {
-      readonly t: 'rm';
-      readonly v: string;
-      readonly delta: string;
-      readonly u: string | null;
-      readonly du: string | null;
-    };
+      readonly t: 'promote';
+      readonly out: string;
+      readonly phase: 1 | 2;
+      readonly list: string;
+      readonly listSha256: string;
+    }
+  /** The only version is forgotten: the folder goes away. */
+  | { readonly t: 'drop' }
+  /** `v` is no longer in the chain: its list and what only that names go away. `u`'s superseded list `du` too. */
+  | RetireOperation;
 
 export type CommitOperation = Extract<Operation, { t: 'commit' }>;
 export type AdoptOperation = Extract<Operation, { t: 'adopt' }>;
-export type RetireOperation = Extract<Operation, { t: 'rm' }>;
+export type PromoteOperation = Extract<Operation, { t: 'promote' }>;
+export interface RetireOperation {
+  readonly t: 'rm';
+  readonly v: string;
+  readonly delta: string;
+  readonly u: string | null;
+  readonly du: string | null;
+}
 
 /** What of the backup folder tells at a glance that another program wrote into it (seal.ts). */
 export interface Seal {
@@ -137,6 +148,10 @@ export function checkedHead(value: unknown, gen: number, udid: string): Head {
   if (isListed) ids.push(op.next.id);
   if (new Set(ids).size !== ids.length) throw bad('the head record names a version twice');
   if (isListed && op.out !== (current?.id ?? null)) throw bad('the pending operation is not that of this state');
+  if (op?.t === 'promote' && (current === null || ids.includes(op.out)))
+    throw bad('the pending operation is not that of this state');
+  if (op?.t === 'drop' && (current !== null || chain.length > 0))
+    throw bad('the pending operation is not that of this state');
   return {
     gen,
     udid,
@@ -158,22 +173,41 @@ function operation(value: unknown): Operation {
       return { t: 'commit', out, phase: op['phase'], ...listed(op) };
     }
     case 'adopt':
-      return { t: 'adopt', out: checkedVersionId(op['out'], 'op.out'), ...listed(op) };
+      return { t: 'adopt', out: checkedVersionId(op['out'], 'op.out'), ...listed(op), ...followed(op) };
     case 'rescan':
-      if (op['then'] !== undefined) throw newer('the pending operation');
-      return { t: 'rescan' };
-    case 'rm':
-      if (op['trash'] !== undefined) throw newer('the pending operation');
+      return { t: 'rescan', ...followed(op) };
+    case 'promote':
+      if (op['phase'] !== 1 && op['phase'] !== 2) throw newer('the pending operation');
       return {
-        t: 'rm',
-        v: checkedVersionId(op['v'], 'op.v'),
-        delta: delta(op['delta']),
-        u: op['u'] === null ? null : checkedVersionId(op['u'], 'op.u'),
-        du: op['du'] === null ? null : delta(op['du']),
+        t: 'promote',
+        out: checkedVersionId(op['out'], 'op.out'),
+        phase: op['phase'],
+        list: delta(op['list']),
+        listSha256: sha256(op['listSha256']),
       };
+    case 'drop':
+      return { t: 'drop' };
+    case 'rm':
+      return retireOperation(op);
     default:
       throw newer('the pending operation');
   }
+}
+
+function retireOperation(op: Record<string, unknown>): RetireOperation {
+  if (op['t'] !== 'rm' || op['trash'] !== undefined) throw newer('the pending operation');
+  return {
+    t: 'rm',
+    v: checkedVersionId(op['v'], 'op.v'),
+    delta: delta(op['delta']),
+    u: op['u'] === null ? null : checkedVersionId(op['u'], 'op.u'),
+    du: op['du'] === null ? null : delta(op['du']),
+  };
+}
+
+/** What comes after it. */
+function followed(op: Record<string, unknown>): { readonly retire?: RetireOperation } {
+  return op['retire'] === undefined ? {} : { retire: retireOperation(object(op['retire'], 'op.retire')) };
 }
 
 function listed(op: Record<string, unknown>): ListedOperation {

@@ -11,11 +11,12 @@ import { type CommitFacts, type CommitResult, commitOverlay } from './commit.js'
 import type { StoreContext } from './context.js';
 import { diskFailure, onDisk, plain } from './disk-errors.js';
 import { makeDirectories, type ReadableFile, systemError } from './file-system.js';
-import { headGenerations } from './head.js';
-import type { VersionRecord } from './head-record.js';
+import { headGenerations, readHead } from './head.js';
+import type { Head, VersionRecord } from './head-record.js';
 import type { StoreLock } from './lock.js';
 import { Overlay, type OverlayNode } from './overlay.js';
-import { type OpenedStore, runPending } from './recovery.js';
+import { retireCurrent } from './promote.js';
+import { type OpenedStore, reseal, runPending } from './recovery.js';
 import { withReserve } from './reserve.js';
 import { retireVersion } from './retire.js';
 import type { RepairPlan } from './repair-plan.js';
@@ -166,12 +167,27 @@ export class StoreLease {
     });
   }
 
-  /** Forgets an earlier version. @throws IbkError `not_found`, `usage` when it is pinned */
+  /**
+   * Forgets a version. After the newest the one before it lies in the folder; after the only one the folder is gone.
+   * @throws IbkError `not_found`; `usage`: it is pinned; `damaged`: the one that would take its place has lost files
+   */
   async forget(version: string): Promise<void> {
     await onDisk(async () => {
-      const retired = await withReserve(this.#ctx, () => retireVersion(this.#ctx, this.#opened.head, version));
-      this.#opened.head = await runPending(this.#ctx, this.#opened.catalog, retired, false);
+      const [ctx, { head }] = [this.#ctx, this.#opened];
+      const isCurrent = head.current?.id === version;
+      const retired = await withReserve(ctx, () =>
+        isCurrent ? retireCurrent(ctx, head) : retireVersion(ctx, head, version),
+      );
+      this.#opened.head = await withReserve(ctx, () => this.#complete(retired));
     });
+  }
+
+  /** What was decided, from wherever it stands: a disk that was full may have stopped it once. */
+  async #complete(decided: Head): Promise<Head> {
+    const ctx = this.#ctx;
+    const now = readHead(ctx.fs, ctx.layout) ?? decided;
+    const done = await runPending(ctx, this.#opened.catalog, now, now.gen !== decided.gen);
+    return done.seal === null ? reseal(ctx, done) : done;
   }
 
   /** Takes the checksums of files that another program made. @returns of how many */

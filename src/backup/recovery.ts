@@ -12,6 +12,7 @@ import { needDirectories } from './file-system.js';
 import { headGenerations, headPath, putHead, readHead, refuseLostHead, settleHead } from './head.js';
 import type { Head } from './head-record.js';
 import { LEFTOVER_FOLDER } from './names.js';
+import { runDrop, runPromote } from './promote.js';
 import { retireVersion, runRetire } from './retire.js';
 import { runCommit } from './run-commit.js';
 import { compareSeals, type SealDifference, takeSeal } from './seal.js';
@@ -75,6 +76,8 @@ export async function runPending(ctx: StoreContext, catalog: Catalog, start: Hea
     if (op.t === 'commit') head = await runCommit(ctx, catalog, head, op, again);
     else if (op.t === 'adopt') head = await runAdopt(ctx, catalog, head, op, again);
     else if (op.t === 'rm') head = await runRetire(ctx, catalog, head, op);
+    else if (op.t === 'promote') head = await runPromote(ctx, catalog, head, op, again);
+    else if (op.t === 'drop') head = await runDrop(ctx, catalog, head);
     else {
       head = await settleFolder(ctx, catalog, head, 'all');
       again = false;

@@ -15,6 +15,7 @@ import { findList } from './find-list.js';
 import { headGenerations, readHead } from './head.js';
 import type { Head } from './head-record.js';
 import { isSameFile } from './identity.js';
+import { STATUS_PLIST } from './names.js';
 import { compareSeals, takeSeal } from './seal.js';
 
 const MOST_TRIES = 50;
@@ -33,8 +34,15 @@ interface View {
   readonly lines: Catalog;
   /** The store's catalog, when it knows all that the folder should hold. Else `lines` knows what a list names. */
   readonly folder: Catalog | undefined;
-  /** By path, what the outgoing version holds where a commit or adoption under way changes it (null: nothing). */
-  readonly pending: ReadonlyMap<string, FileIdentity | null>;
+  /** What a commit, an adoption or a promotion under way changes: by path, what the version holds that goes out of the folder, or comes back to it. */
+  readonly pending: ReadonlyMap<string, PendingFile>;
+}
+
+interface PendingFile {
+  /** Null: nothing. */
+  readonly old: FileIdentity | null;
+  /** The version under which it lies while it is not in the folder. */
+  readonly at: string | null;
 }
 
 export class VersionReader {
@@ -161,11 +169,13 @@ export class VersionReader {
       return file === undefined ? { state: 'lost' } : { state: 'found', file, expected: line.old };
     }
     const { op } = view.head;
-    const old = view.pending.get(path);
-    if (old === undefined || op?.t !== 'commit' || op.out === null) return yield* this.#fromFolder(view, path);
-    if (old === null) return { state: 'absent' };
-    // The old file is on its way from the folder to the outgoing version: look there, here, and there again.
-    const target = layout.slot(op.out, path);
+    const pending = view.pending.get(path);
+    const at = op?.t === 'commit' ? op.out : op?.t === 'promote' ? (pending?.at ?? null) : null;
+    if (pending?.old === null && (op?.t === 'promote' || at !== null)) return { state: 'absent' };
+    const old = pending?.old;
+    if (old === undefined || old === null || at === null) return yield* this.#fromFolder(view, path);
+    // The old file is on its way from the folder to the outgoing version, or back: look there, here, and there again.
+    const target = layout.slot(at, path);
     yield;
     const before = fs.open(target);
     if (before !== undefined) return { state: 'found', file: before, expected: old };
@@ -173,13 +183,14 @@ export class VersionReader {
     const here = fs.open(place);
     if (here !== undefined && isSameFile(here, old)) {
       yield;
-      if (fs.stat(target) === undefined) return { state: 'found', file: here, expected: old };
+      if (op?.t === 'promote' || fs.stat(target) === undefined) return { state: 'found', file: here, expected: old };
       here.close();
       return 'again';
     }
     here?.close();
     yield;
-    const after = fs.open(target);
+    // Of a promotion also where it was put since another program had taken its place.
+    const after = fs.open(target) ?? (op?.t === 'promote' ? fs.open(layout.slot(version, path)) : undefined);
     return after === undefined ? { state: 'lost' } : { state: 'found', file: after, expected: old };
   }
 
@@ -219,10 +230,22 @@ export class VersionReader {
     // While a version is being forgotten the catalog's lines lag behind, but not what it says of the folder.
     const lines = folder !== undefined && hasLines(folder, head) ? folder : this.#linesOnly(head);
     const { op } = head;
-    const pending = new Map<string, FileIdentity | null>();
+    const pending = new Map<string, PendingFile>();
     if (op?.t === 'commit' || op?.t === 'adopt') {
       for (const { p, old } of readChangeList(this.#ctx.fs, findList(this.#ctx, op), op.listSha256))
-        pending.set(p, old);
+        pending.set(p, { old, at: op.out });
+    }
+    if (op?.t === 'promote' && head.current !== null) {
+      const { id } = head.current;
+      for (const { p, old, at } of readChangeList(
+        this.#ctx.fs,
+        listPath(this.#ctx, { id, delta: op.list }),
+        op.listSha256,
+      ))
+        pending.set(p, { old, at });
+      // Both versions have the same one: it waits outside the folder all the same.
+      const status = pending.has(STATUS_PLIST) ? undefined : (folder ?? lines).file(STATUS_PLIST);
+      if (status !== undefined) pending.set(STATUS_PLIST, { old: status, at: id });
     }
     this.#view = { head, lines, folder, pending };
     return this.#view;
@@ -281,7 +304,7 @@ function decidingLine(view: View, version: string, path: string): CatalogLine | 
 /** What the folder should hold at `path`: null for nothing, `unknown` where only the lists are there to tell. */
 function expectedInFolder(view: View, path: string): FileIdentity | null | 'unknown' {
   const changing = view.pending.get(path);
-  if (changing !== undefined) return changing;
+  if (changing !== undefined) return changing.old;
   const { head, folder, lines } = view;
   if (folder !== undefined && describesFolder(folder, head)) return folder.file(path) ?? null;
   return (folder === lines ? undefined : lines.file(path)) ?? 'unknown';
@@ -290,7 +313,7 @@ function expectedInFolder(view: View, path: string): FileIdentity | null | 'unkn
 /** The state of the current version, or that which a running operation makes of it. */
 function describesFolder(catalog: Catalog, head: Head): boolean {
   const { op, current } = head;
-  const next = op?.t === 'commit' || op?.t === 'adopt' ? op.next.id : undefined;
+  const next = op?.t === 'commit' || op?.t === 'adopt' ? op.next.id : op?.t === 'promote' ? op.out : undefined;
   const cur = catalog.current;
   return cur !== undefined && (cur === current?.id || cur === next);
 }

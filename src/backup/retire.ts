@@ -84,10 +84,14 @@ export async function runRetire(ctx: StoreContext, catalog: Catalog, head: Head,
   if (fs.stat(list) !== undefined) {
     const emptied = new Set<string>();
     for (const { k, at, p } of readChangeList(fs, list)) {
-      if (k !== 'stored' || at === null || catalog.isStored(at, p)) continue;
-      const content = layout.slot(at, p);
-      fs.unlink(content);
-      emptied.add(parentOf(content));
+      if (k !== 'stored' || at === null) continue;
+      // Under its own id: what a promotion found no place for.
+      for (const place of new Set([at, op.v])) {
+        if (catalog.isStored(place, p)) continue;
+        const content = layout.slot(place, p);
+        fs.unlink(content);
+        emptied.add(parentOf(content));
+      }
       const turn = ctx.pause();
       if (turn !== undefined) await turn;
     }
@@ -96,7 +100,7 @@ export async function runRetire(ctx: StoreContext, catalog: Catalog, head: Head,
     for (const path of emptied) removeEmptyFolders(ctx, path);
   }
   // Also where a killed run had done it already: what comes back after the head forgot it would be nobody's.
-  fs.unlink(`${folder}/version.json`);
+  if (!head.chain.some(({ id }) => id === op.v)) fs.unlink(`${folder}/version.json`);
   await fs.syncDirectories([folder]);
   if (op.u !== null && op.du !== null) {
     fs.unlink(listPath(ctx, { id: op.u, delta: op.du }));

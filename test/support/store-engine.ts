@@ -6,6 +6,7 @@ import type * as HeadModule from '../../src/backup/head.js';
 import type * as ListModule from '../../src/backup/change-list.js';
 import type * as LayoutModule from '../../src/backup/layout.js';
 import type * as OverlayModule from '../../src/backup/overlay.js';
+import type * as PromoteModule from '../../src/backup/promote.js';
 import type * as RecoveryModule from '../../src/backup/recovery.js';
 import type * as ResolveModule from '../../src/backup/resolve.js';
 import type * as RetireModule from '../../src/backup/retire.js';
@@ -19,6 +20,7 @@ export interface StoreEngine {
   readonly lists: typeof ListModule;
   readonly layout: typeof LayoutModule;
   readonly overlay: typeof OverlayModule;
+  readonly promote: typeof PromoteModule;
   readonly recovery: typeof RecoveryModule;
   readonly resolve: typeof ResolveModule;
   readonly retire: typeof RetireModule;
@@ -36,6 +38,7 @@ export async function loadEngine(folder: string): Promise<StoreEngine> {
     lists: await module('change-list'),
     layout: await module('layout'),
     overlay: await module('overlay'),
+    promote: await module('promote'),
     recovery: await module('recovery'),
     resolve: await module('resolve'),
     retire: await module('retire'),

@@ -6,6 +6,7 @@
  * between the writer's changes. Checked: I1 to I7 and I9.
  */
 import type { Head } from '../../src/backup/head-record.js';
+import { IbkError } from '../../src/errors.js';
 import type { Reading, VersionReader } from '../../src/backup/resolve.js';
 import { Crash, type CrashKind, MemoryFileSystem, Violation } from './memory-file-system.js';
 import { Random } from './random.js';
@@ -137,7 +138,7 @@ export class StoreWorld {
     }
     try {
       if (what < 0.7 || this.#want.size === 0) await this.backup();
-      else if (what < 0.92 && this.#want.size > 1) await this.forget();
+      else if (what < 0.92 && (this.#want.size > 1 || this.random.chance(0.1))) await this.forget();
       else await this.#open();
     } catch (error) {
       if (isFullDisk(error)) this.gaveUp();
@@ -213,14 +214,24 @@ export class StoreWorld {
     const ctx = this.context();
     const opened = await this.#engine.recovery.recoverStore(ctx);
     try {
-      const earlier = opened.head.chain.map(({ id }) => id);
-      if (earlier.length === 0) return;
-      const id = this.random.choice(earlier);
-      this.trace.push(`forget ${earlier.indexOf(id)} of ${earlier.length}`);
+      const { chain, current } = opened.head;
+      const ids = [...chain.map((entry) => entry.id), ...(current === null ? [] : [current.id])];
+      if (ids.length === 0) return;
+      const id = this.random.choice(ids);
+      this.trace.push(`forget ${ids.indexOf(id)} of ${ids.length}`);
       this.#pending = { t: 'forget', id };
       this.#visible.delete(id);
-      const head = await this.#engine.retire.retireVersion(ctx, opened.head, id);
-      await this.#engine.recovery.runPending(ctx, opened.catalog, head, false);
+      const { promote, recovery, retire } = this.#engine;
+      const isCurrent = id === current?.id;
+      const head = await (isCurrent
+        ? promote.retireCurrent(ctx, opened.head)
+        : retire.retireVersion(ctx, opened.head, id));
+      const done = await recovery.runPending(ctx, opened.catalog, head, false);
+      if (done.seal === null) await recovery.reseal(ctx, done);
+    } catch (error) {
+      if (!(error instanceof IbkError) || error.reason !== 'lost') throw error;
+      this.trace.push('refused');
+      this.#pending = undefined;
     } finally {
       opened.catalog.close();
     }
