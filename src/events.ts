@@ -102,6 +102,8 @@ export interface BackupSummary {
   readonly filesRemoved: number;
   /** What `previous` now keeps for itself: content that this version replaced or removed. Null without one. */
   readonly historyBytes: number | null;
+  /** What the rules of this run forgot afterwards; missing where there are none. */
+  readonly forgotten?: { readonly versions: readonly string[]; readonly freedBytes: number } | undefined;
   readonly filesReceived: number;
   readonly bytesReceived: number;
   readonly filesFailed: number;

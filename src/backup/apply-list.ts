@@ -86,6 +86,7 @@ export function bringBack(ctx: StoreContext, id: string, line: ChangeLine): bool
   const kept = layout.slot(line.at, line.p);
   if (moved(fs, kept, place)) return true;
   const [stat, there] = [fs.stat(kept), fs.stat(place)];
+  if (stat?.kind !== 'file') return true;
   if (isSame(fs, place, there, line.old) && isSame(fs, kept, stat, line.old)) {
     fs.unlink(kept);
     return true;

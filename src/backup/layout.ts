@@ -13,6 +13,7 @@
  *    versions/<id>/files/<path>  content put here when <id> was replaced
  *    versions/<id>/flat/<hh>/<n> the same, for payloads that lie flat in U
  *    aside/<time>/               leftovers of other programs, taken out of U
+ *    reading/<nonce>             who reads a version that must not be forgotten meanwhile
  *    catalog.db                  cache and index
  *    lock, holder.json           one writer at a time
  * .ibk/reserve                   bytes that are given up when the disk is full

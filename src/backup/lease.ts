@@ -11,10 +11,11 @@ import { type CommitFacts, type CommitResult, commitOverlay } from './commit.js'
 import type { StoreContext } from './context.js';
 import { diskFailure, onDisk, plain } from './disk-errors.js';
 import { makeDirectories, type ReadableFile, systemError } from './file-system.js';
-import { headGenerations, readHead } from './head.js';
+import { headGenerations, putHead, readHead } from './head.js';
 import type { Head, VersionRecord } from './head-record.js';
 import type { StoreLock } from './lock.js';
 import { Overlay, type OverlayNode } from './overlay.js';
+import { type Leftovers, pruneStore } from './prune.js';
 import { retireCurrent } from './promote.js';
 import { type OpenedStore, reseal, runPending } from './recovery.js';
 import { withReserve } from './reserve.js';
@@ -180,6 +181,31 @@ export class StoreLease {
       );
       this.#opened.head = await withReserve(ctx, () => this.#complete(retired));
     });
+  }
+
+  /** Tags, note and pin of a version. They stand in the head alone. @throws IbkError `not_found` */
+  async describe(
+    version: string,
+    change: Partial<Pick<VersionRecord, 'pinned' | 'tags' | 'note'>>,
+  ): Promise<VersionRecord> {
+    return onDisk(async () => {
+      const { chain, current } = this.#opened.head;
+      const known = current?.id === version ? current : chain.find(({ id }) => id === version);
+      if (known === undefined)
+        throw new IbkError('not_found', `There is no version ${version}.`, { reason: 'version' });
+      const changed = { ...known, ...change };
+      const next = current?.id === version ? { current: { ...current, ...change } } : {};
+      const rest = chain.map((entry) => (entry.id === version ? { ...entry, ...change } : entry));
+      const write = () => putHead(this.#ctx, this.#opened.head, { chain: rest, ...next });
+      this.#opened.head = await withReserve(this.#ctx, write);
+      return changed;
+    });
+  }
+
+  /** What no version needs goes. @param act false: it is only counted */
+  prune(options: { readonly act: boolean; readonly unknown: boolean }): Promise<Leftovers> {
+    const { catalog } = this.#opened;
+    return onDisk(() => pruneStore(this.#ctx, catalog, options));
   }
 
   /** What was decided, from wherever it stands: a disk that was full may have stopped it once. */

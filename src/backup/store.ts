@@ -12,10 +12,12 @@ import { onDisk } from './disk-errors.js';
 import { DiskFileSystem } from './disk-file-system.js';
 import { isOpenToOthers } from './disk-modes.js';
 import { makeDirectories, type ReadableFile, systemError } from './file-system.js';
+import { readHead } from './head.js';
 import { readHistory, type StoredVersion, type StoreHistory } from './history.js';
 import { StoreLayout } from './layout.js';
 import type { StoreLease } from './lease.js';
 import { bootId, type LockHolder } from './lock-holder.js';
+import { interruptedRuns, type Leftovers } from './prune.js';
 import type { RebuiltHead } from './rebuild.js';
 import { VersionReader } from './resolve.js';
 import { diskOf, isOnDisk, refuseOtherDisk } from './store-place.js';
@@ -107,6 +109,13 @@ export class BackupStore {
     } finally {
       reader.close();
     }
+  }
+
+  /** What an interrupted run left here, which the next start takes away. @throws IbkError `damaged`, `incompatible` */
+  interruptedRuns(): Leftovers {
+    const ctx = this.#context();
+    const head = readHead(ctx.fs, ctx.layout);
+    return head === undefined ? { count: 0, bytes: 0, unknown: [] } : interruptedRuns(ctx, head);
   }
 
   /** Which versions share which bytes. @throws IbkError `not_found`: ibk has not written yet; `damaged`, `incompatible` */

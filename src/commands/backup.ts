@@ -7,6 +7,8 @@ import { backupDevices } from '../operations/backup-several.js';
 import { readLastBackup } from '../operations/last-backup.js';
 import type { OperationContext } from '../operations/context.js';
 import { planBackup } from '../operations/plan-backup.js';
+import type { ListedBackup } from '../operations/results.js';
+import { checkedTag } from '../operations/retention/tag.js';
 import type { SelectedDevice } from '../operations/select-device.js';
 import { chooseView, tellsErrors, type ViewChoice } from '../ui/backup-options.js';
 import type { BackupView } from '../ui/backup-view.js';
@@ -18,6 +20,13 @@ import { planLines } from '../ui/plan-screen.js';
 import type { KnownDevice } from '../ui/progress-state.js';
 import { chooseDevices } from './choose-devices.js';
 import { type CommandSpec, DEVICE_CODES } from './command.js';
+import {
+  configuredPolicy,
+  REPEATABLE_RETENTION_OPTIONS,
+  RETENTION_OPTIONS,
+  RETENTION_ROWS,
+  typedPolicy,
+} from './retention.js';
 import { operationContext, type Session } from './session.js';
 
 export const backupCommand: CommandSpec = {
@@ -27,13 +36,16 @@ export const backupCommand: CommandSpec = {
     rows: [
       { flags: '--full', words: 'send everything again' },
       { flags: '--require-encrypted', words: 'refuse to make an unencrypted backup' },
+      { flags: '--tag T', words: 'give the new version a tag; repeat' },
+      ...RETENTION_ROWS,
       { flags: '--durability MODE', words: 'full, or faster: relaxed, none (see README)  [full]' },
     ],
     examples: [
       ['ibk backup', 'the connected iPhone'],
       ['ibk backup -u all --network --wait 15m -q', 'from cron'],
+      ['ibk backup --keep-daily 7 --keep-weekly 8', 'then forget what these do not keep'],
     ],
-    note: 'The iPhone asks for its passcode at each backup (iOS 16.1 and later). iOS decides that; ibk tells you when it waits, for at most --passcode-timeout.',
+    note: 'The iPhone asks for its passcode at each backup (iOS 16.1 and later). iOS decides that; ibk tells you when it waits, for at most --passcode-timeout. With rules, here or in the config file, versions that none of them keeps are forgotten once the new one is there (ibk forget --help).',
     codes: [
       ...DEVICE_CODES,
       'partial',
@@ -48,7 +60,8 @@ export const backupCommand: CommandSpec = {
       'cancelled',
     ],
   },
-  options: ['--full', '--require-encrypted'],
+  options: ['--full', '--require-encrypted', ...RETENTION_OPTIONS],
+  repeatable: ['--tag <T>', ...REPEATABLE_RETENTION_OPTIONS],
   run: async (session, options) => {
     collectYoungGarbageOften(process.versions.node);
     const { config, terminal, clock, signal, log } = session;
@@ -59,7 +72,11 @@ export const backupCommand: CommandSpec = {
     const { root, retries, durability } = config;
     const full = options['full'] === true;
     const requireEncrypted = options['requireEncrypted'] === true;
-    const settings = { root, full, requireEncrypted, retries, durability, beforeChange };
+    const typed = typedPolicy(options);
+    const retention = (device: Pick<ListedBackup, 'udid' | 'name'>) => typed ?? configuredPolicy(session, device);
+    const tag = options['tag'];
+    const tags = (Array.isArray(tag) ? tag : []).flatMap((each) => String(each).split(',')).map(checkedTag);
+    const settings = { root, tags, retention, full, requireEncrypted, retries, durability, beforeChange };
     if (config.dryRun) return rehearse(context, devices, settings, session);
     const choice: ViewChoice = { ...config, log: log === undefined ? undefined : (line) => log.write(line) };
     const destination = displayPath(config.root, terminal.home);

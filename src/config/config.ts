@@ -5,6 +5,7 @@
 import { readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import type { FileProblem, FileSettings } from './file.js';
+import { NO_RETENTION, type RetentionSettings } from './retention.js';
 import { SHARED_OPTIONS, type SharedOption } from './options.js';
 import { type PasswordSource, readNewPasswordSource, readPasswordSource } from './password.js';
 import { IbkError } from '../errors.js';
@@ -45,6 +46,7 @@ export interface Config {
   readonly noInput: boolean;
   readonly yes: boolean;
   readonly dryRun: boolean;
+  readonly retention: RetentionSettings;
   readonly configFile: ConfigFile;
 }
 
@@ -95,6 +97,7 @@ export async function resolveConfig(sources: ConfigSources): Promise<Config> {
     noInput: read.switch('no-input'),
     yes: read.switch('yes'),
     dryRun: read.switch('dry-run'),
+    retention: settings.retention,
     configFile: { ...configFile, problems },
   });
 }
@@ -126,7 +129,7 @@ async function loadFile(sources: ConfigSources): Promise<{ configFile: ConfigFil
   // No file is the common case, and TOML has a parser to load.
   const settings: FileSettings = exists
     ? (await import('./file.js')).readSettings(toml)
-    : { values: new Map(), lines: new Map(), problems: [] };
+    : { values: new Map(), lines: new Map(), problems: [], retention: NO_RETENTION };
   const keys = [...settings.values.keys()];
   return { configFile: { path, exists, keys, problems: settings.problems }, settings };
 }

@@ -5,6 +5,7 @@
 import { parse, TomlError } from 'smol-toml';
 import { findOption, SHARED_OPTIONS, type SharedOption } from './options.js';
 import { nearest } from '../nearest.js';
+import { NO_RETENTION, readRetention, RETENTION_KEYS, type RetentionSettings } from './retention.js';
 
 export interface FileProblem {
   /** `line 7: unknown "keep-dayly"` */
@@ -18,9 +19,14 @@ export interface FileSettings {
   readonly values: ReadonlyMap<string, string | readonly string[]>;
   readonly lines: ReadonlyMap<string, number>;
   readonly problems: readonly FileProblem[];
+  /** What is kept of each device. */
+  readonly retention: RetentionSettings;
 }
 
-const KEYS = SHARED_OPTIONS.filter(({ inFile }) => inFile).map(({ key }) => key);
+const KEYS: readonly string[] = [
+  ...SHARED_OPTIONS.filter(({ inFile }) => inFile).map(({ key }) => key),
+  ...RETENTION_KEYS,
+];
 
 export function readSettings(toml: string): FileSettings {
   const values = new Map<string, string | readonly string[]>();
@@ -30,9 +36,11 @@ export function readSettings(toml: string): FileSettings {
   try {
     table = parse(toml);
   } catch (error) {
-    return { values, lines, problems: [syntaxProblem(error)] };
+    return { values, lines, problems: [syntaxProblem(error)], retention: NO_RETENTION };
   }
+  const retention = readRetention(table, (key) => lineOf(key, toml), problems);
   for (const [key, value] of Object.entries(table)) {
+    if (key === 'device' || RETENTION_KEYS.includes(key)) continue;
     const line = lineOf(key, toml);
     lines.set(key, line);
     const option = findOption(key);
@@ -47,7 +55,7 @@ export function readSettings(toml: string): FileSettings {
     if (text === undefined) problems.push({ message: `line ${line}: ${key} has the wrong type`, hint: wanted(option) });
     else values.set(key, text);
   }
-  return { values, lines, problems };
+  return { values, lines, problems, retention };
 }
 
 function syntaxProblem(error: unknown): FileProblem {

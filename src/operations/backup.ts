@@ -12,6 +12,7 @@ import type { VersionRecord } from '../backup/head-record.js';
 import type { LockHolder } from '../backup/lock-holder.js';
 import type { StoreLease } from '../backup/lease.js';
 import { BackupStore } from '../backup/store.js';
+import { asIbkError } from '../errors.js';
 import type { BackupKind, BackupSummary, DeviceFacts } from '../events.js';
 import { freeBytes } from '../io/disk-space.js';
 import type { OpenedDevice } from '../protocol/lockdown/device.js';
@@ -26,6 +27,8 @@ import { refuseMissingMount } from './destination.js';
 import { factsOf } from './device-names.js';
 import { readLastBackup } from './last-backup.js';
 import { openSelected } from './open-device.js';
+import { type Forgotten, forgetAfterBackup } from './retention/after-backup.js';
+import type { RetentionPolicy } from './retention/policy.js';
 import type { SelectedDevice } from './select-device.js';
 
 export interface BackupOptions {
@@ -34,6 +37,12 @@ export interface BackupOptions {
   readonly full: boolean;
   /** Makes no backup of a phone whose backups are not encrypted: `condition`. */
   readonly requireEncrypted?: boolean | undefined;
+  /** Of the version that is made. */
+  readonly tags?: readonly string[] | undefined;
+  /** Which versions of a device are kept afterwards; undefined: all. */
+  readonly retention?:
+    | ((device: { readonly udid: string; readonly name: string }) => RetentionPolicy | undefined)
+    | undefined;
   /** `relaxed`, `none`: faster, and a power cut can cost the newest backup, never an earlier one. Default: `full`. */
   readonly durability?: Durability | undefined;
   /** Tests: runs before each change of the disk. */
@@ -100,12 +109,13 @@ class BackupRun {
     this.#noun = device.noun;
     const session = new BackupSession(device, this.#ctx.clock);
     try {
-      using lease = await this.#store(device.udid).lease({
+      const store = this.#store(device.udid);
+      using lease = await store.lease({
         command: 'ibk backup',
         signal: this.#ctx.signal,
         onWait: (holder) => this.#warnOfOtherComputer(holder),
       });
-      return await this.#fill(lease, device, session).catch((error: unknown) => {
+      return await this.#fill(store, lease, device, session).catch((error: unknown) => {
         throw lease.explain(error);
       });
     } finally {
@@ -115,7 +125,12 @@ class BackupRun {
   }
 
   /** From the phone into the store. */
-  async #fill(lease: StoreLease, device: OpenedDevice, session: BackupSession): Promise<BackupSummary> {
+  async #fill(
+    store: BackupStore,
+    lease: StoreLease,
+    device: OpenedDevice,
+    session: BackupSession,
+  ): Promise<BackupSummary> {
     const before = lease.current;
     const earlier = prepareEarlier(lease);
     this.#earlier = lastGoodOf(earlier);
@@ -140,7 +155,27 @@ class BackupRun {
       notSentEarlier: earlier.notSent,
       reporter: this.#reporter,
     });
-    return await this.#summarize(start, finished, received, before);
+    const forgotten = await this.#keep(store, lease, finished.commit.version.id, start.facts.name);
+    return await this.#summarize(start, finished, received, before, forgotten);
+  }
+
+  /** Tags the new version and forgets old ones. The backup is made: what fails here is a warning. */
+  async #keep(store: BackupStore, lease: StoreLease, version: string, name: string): Promise<Forgotten | undefined> {
+    const { tags = [], retention, root } = this.#options;
+    const { udid } = this.#device;
+    try {
+      if (tags.length > 0) await lease.describe(version, { tags });
+      const policy = retention?.({ udid, name });
+      return policy === undefined ? undefined : await forgetAfterBackup({ root, udid }, store, lease, policy);
+    } catch (error) {
+      const { message } = asIbkError(error);
+      this.#warn(
+        'retention_failed',
+        `The backup is made, but not all that no rule keeps was forgotten: ${message}`,
+        'ibk forget',
+      );
+      return undefined;
+    }
   }
 
   /** What can be told before the phone has begun. */
@@ -174,6 +209,7 @@ class BackupRun {
     { commit, ...finished }: FinishedBackup,
     received: ReceivedBackup,
     before: VersionRecord | null,
+    forgotten: Forgotten | undefined,
   ): Promise<BackupSummary> {
     const { root } = this.#options;
     const { payload } = commit.counts;
@@ -191,6 +227,7 @@ class BackupRun {
       filesChanged: payload.replaced,
       filesRemoved: payload.removed,
       historyBytes: previous === null ? null : commit.counts.storedBytes,
+      forgotten,
       kind: start.kind,
       encrypted: finished.encrypted,
       filesTotal: finished.filesTotal,

@@ -26,6 +26,7 @@ export function summaryLines(summary: BackupSummary, { err: screen, home }: Term
     summary.previous === null
       ? ['Kept in', `${displayPath(summary.path, home)} ${glyphs.dot} ${free}`]
       : ['History', `${historyWords(summary.previous, summary.historyBytes)} ${glyphs.dot} ${free}`],
+    ...forgottenWords(summary),
     ...missingHeadline(summary, noun),
   ];
   const rows = facts.flatMap(([label, words]) => factLines(label, words, screen.width()));
@@ -68,6 +69,13 @@ function changedWords({ previous, filesAdded, filesChanged, filesRemoved }: Back
   if (previous === null) return [];
   const [added, changed, removed] = [filesAdded, filesChanged, filesRemoved].map(groupThousands);
   return [['Changed', `${added} added, ${changed} changed, ${removed} removed`]];
+}
+
+function forgottenWords({ forgotten }: BackupSummary): [string, string][] {
+  if (forgotten === undefined || forgotten.versions.length === 0) return [];
+  return [
+    ['Forgotten', `${countOf(forgotten.versions.length, 'version')}, ${formatBytes(forgotten.freedBytes)} freed`],
+  ];
 }
 
 function historyWords({ version, madeAt }: PreviousVersion, bytes: number | null): string {

@@ -72,6 +72,8 @@ function summaryBody(summary: BackupSummary): { [key: string]: Json } {
     files_failed: summary.filesFailed,
     check: summary.check,
     history_bytes: summary.historyBytes,
+    versions_forgotten: summary.forgotten?.versions.map(shortVersion) ?? [],
+    freed_bytes: summary.forgotten?.freedBytes ?? 0,
     duration_seconds: tenths(summary.durationSeconds),
     path: summary.path,
   };

@@ -59,6 +59,10 @@ test('every document and line fits its schema, and every schema is used', async 
     expect(await json('extract', '-n')).toEqual({ types: ['extract_plan'], exit: 0 });
     const twins = ['--domain', 'HomeDomain', '--layout', 'flat', '--to', join(home, 'flat')];
     expect((await json('extract', ...twins)).types).toContain('start');
+    expect(await json('tag', 'latest', '--add', 'golden')).toEqual({ types: ['tag'], exit: 0 });
+    expect(await json('forget', '--keep-last', '1')).toEqual({ types: ['forget'], exit: 0 });
+    expect(await json('prune')).toEqual({ types: ['prune'], exit: 0 });
+    expect(await json('stats')).toEqual({ types: ['stats'], exit: 0 });
     expect(await json('unlock')).toEqual({ types: ['unlock'], exit: 0 });
     expect(await json('repair')).toEqual({ types: ['repair'], exit: 0 });
     expect(await json('verify', 'nothing')).toEqual({ types: ['error'], exit: 10 });

@@ -5,6 +5,7 @@
  *
  * The backup is only read: it is the same afterwards, byte for byte, whatever a phone asks.
  */
+import { markReading } from '../../backup/reading-marks.js';
 import type { AskPassword } from '../../backup/reader/password.js';
 import { asIbkError, type ErrorCode, ERROR_CATALOG, IbkError } from '../../errors.js';
 import type { SeveralSummary } from '../../events.js';
@@ -62,6 +63,8 @@ export async function restore(ctx: OperationContext, options: RestoreOptions): P
   const { signal } = ctx;
   const password = new KeptPassword(options.password);
   const targets = devices.map((device) => new RestoreTarget(ctx, device, options));
+  const { backup, version } = chosen;
+  const release = version.id === null ? () => {} : markReading(root, backup.udid, version.id);
   try {
     return await withBackup(chosen, { root, password: password.asked, signal }, async (opened, source) => {
       ctx.onEvent({ type: 'phase', udid: null, phase: 'verify' });
@@ -80,6 +83,7 @@ export async function restore(ctx: OperationContext, options: RestoreOptions): P
       return { plans, state: 'sent', code: 'ok', exit: 0 };
     });
   } finally {
+    release();
     password.wipe();
     for (const target of targets) target.close();
   }

@@ -21,8 +21,11 @@ export type Reason =
   /** Somebody asked for it. */
   | { readonly kind: 'named' };
 
-export interface Decision {
-  readonly version: ListedVersion;
+/** What the rules look at. */
+export type Candidate = Pick<ListedVersion, 'id' | 'madeAt' | 'complete' | 'unreadable' | 'tags' | 'pinned' | 'latest'>;
+
+export interface Decision<Version extends Candidate = ListedVersion> {
+  readonly version: Version;
   readonly action: 'keep' | 'forget';
   readonly reasons: readonly Reason[];
 }
@@ -39,9 +42,14 @@ interface Rule {
  * @param versions of one device, newest first; those that ibk has not taken in are left out
  * The newest is kept whatever the rules say, and so is what is pinned.
  */
-export function decide(versions: readonly ListedVersion[], policy: RetentionPolicy): Decision[] {
+export function decide<Version extends Candidate>(
+  versions: readonly Version[],
+  policy: RetentionPolicy,
+): Decision<Version>[] {
   const known = versions.filter(({ id, madeAt }) => id !== null && madeAt !== null);
-  const rules = UNITS.map((unit): Rule => ({ unit, count: policy.counts[unit], used: 0, bucket: undefined, by: undefined }));
+  const rules = UNITS.map(
+    (unit): Rule => ({ unit, count: policy.counts[unit], used: 0, bucket: undefined, by: undefined }),
+  );
   const wanted = rules.filter(({ count }) => count > 0);
   const whole = known.filter(isWhole);
   const newest = whole[0]?.madeAt ?? null;
@@ -73,7 +81,7 @@ export function decide(versions: readonly ListedVersion[], policy: RetentionPoli
 }
 
 /** What is not can be forgotten, and takes no other's place. */
-const isWhole = ({ complete, unreadable }: ListedVersion): boolean => complete && !unreadable;
+const isWhole = ({ complete, unreadable }: Candidate): boolean => complete && !unreadable;
 
 function slotOf(rule: Rule, madeAt: Date, index: number, isOldest: boolean): Reason | undefined {
   if (rule.used >= rule.count) return undefined;

@@ -1,5 +1,6 @@
 /** Forgetting versions of one device: what would go and what that frees, and then doing it. */
 import { onDisk } from '../../backup/disk-errors.js';
+import { versionsInUse } from '../../backup/reading-marks.js';
 import { BackupStore } from '../../backup/store.js';
 import { IbkError } from '../../errors.js';
 import type { ListedBackup, ListedVersion } from '../results.js';
@@ -52,13 +53,19 @@ function goingOf(decisions: readonly Decision[]): string[] {
   return decisions.flatMap(({ action, version: { id } }) => (action === 'forget' && id !== null ? [id] : []));
 }
 
+function beingRead({ version }: ListedVersion): IbkError {
+  return new IbkError('in_use', `${version ?? 'That version'} is being restored from.`, {
+    reason: 'being_read',
+    meaning: 'Nothing was changed.',
+    hint: 'Wait for the restore, then run the same line again.',
+  });
+}
+
 export interface ForgetOptions {
   readonly root: string;
   readonly signal?: AbortSignal | undefined;
   /** Tests: runs before each change of the disk. */
   readonly beforeChange?: ((what: string) => void) | undefined;
-  /** A version that a restore reads, on this computer. */
-  readonly inUse?: ((version: string) => boolean) | undefined;
 }
 
 /**
@@ -73,6 +80,10 @@ export function forget({ backup, decisions }: ForgetPlan, options: ForgetOptions
     const { root, beforeChange, signal } = options;
     const store = new BackupStore(root, backup.udid, { beforeChange });
     using lease = await store.lease({ command: 'forget', signal });
+    // Under the lock: from here on it is decided, and a reader that comes later finds no such version.
+    const read = versionsInUse(root, backup.udid);
+    const wanted = backup.versions.find(({ id }) => id !== null && going.has(id) && read.has(id));
+    if (wanted !== undefined) throw beingRead(wanted);
     let forgotten = 0;
     // In the order in which they are stored; the newest takes its place from the one before it.
     for (const { id } of [...store.versions()].reverse()) {

@@ -27,8 +27,6 @@ export interface Span {
 /** Settings as they are typed, or stand in a config file: `keep-daily` and `7`. */
 export type RetentionSettings = ReadonlyMap<string, string | readonly string[]>;
 
-export const RETENTION_KEYS: readonly string[] = [...UNITS.map((unit) => `keep-${unit}`), 'keep-within', 'keep-tag'];
-
 const MOST = 1_000_000;
 
 /** Undefined: no rule. @throws IbkError `usage` */
@@ -57,7 +55,9 @@ function countOf(key: string, value: string | readonly string[] | undefined): nu
   if (value === 'unlimited') return MOST;
   const count = typeof value === 'string' && /^\d{1,7}$/.test(value) ? Number(value) : Number.NaN;
   if (count <= MOST) return count;
-  throw new IbkError('usage', `--${key} "${String(value)}" is not a whole number.`, { hint: 'Such as 7, or unlimited' });
+  throw new IbkError('usage', `--${key} "${String(value)}" is not a whole number.`, {
+    hint: 'Such as 7, or unlimited',
+  });
 }
 
 /** `30d`, `8w`, `1y6m`, `36h`; `m` are months. Undefined for anything else. */
