@@ -20,13 +20,7 @@ import { planLines } from '../ui/plan-screen.js';
 import type { KnownDevice } from '../ui/progress-state.js';
 import { chooseDevices } from './choose-devices.js';
 import { type CommandSpec, DEVICE_CODES } from './command.js';
-import {
-  configuredPolicy,
-  REPEATABLE_RETENTION_OPTIONS,
-  RETENTION_OPTIONS,
-  RETENTION_ROWS,
-  typedPolicy,
-} from './retention.js';
+import { configuredPolicy, REPEATABLE_RETENTION_OPTIONS, RETENTION_OPTIONS, typedPolicy } from './retention.js';
 import { operationContext, type Session } from './session.js';
 
 export const backupCommand: CommandSpec = {
@@ -37,13 +31,13 @@ export const backupCommand: CommandSpec = {
       { flags: '--full', words: 'send everything again' },
       { flags: '--require-encrypted', words: 'refuse to make an unencrypted backup' },
       { flags: '--tag T', words: 'give the new version a tag; repeat' },
-      ...RETENTION_ROWS,
+      { flags: '--keep-daily N …', words: 'then forget what no rule keeps: ibk forget --help' },
       { flags: '--durability MODE', words: 'full, or faster: relaxed, none (see README)  [full]' },
     ],
     examples: [
       ['ibk backup', 'the connected iPhone'],
       ['ibk backup -u all --network --wait 15m -q', 'from cron'],
-      ['ibk backup --keep-daily 7 --keep-weekly 8', 'then forget what these do not keep'],
+      ['ibk backup --keep-daily 7 --keep-weekly 8', 'and forget what these leave'],
     ],
     note: 'The iPhone asks for its passcode at each backup (iOS 16.1 and later). iOS decides that; ibk tells you when it waits, for at most --passcode-timeout. With rules, here or in the config file, versions that none of them keeps are forgotten once the new one is there (ibk forget --help).',
     codes: [

@@ -15,7 +15,7 @@ export const REPEATABLE_RETENTION_OPTIONS: readonly string[] = ['--keep-tag <T>'
 
 export const RETENTION_ROWS: readonly HelpRow[] = [
   { flags: '--keep-last N', words: 'keep the newest N' },
-  { flags: '--keep-hourly N, -daily, -weekly', words: 'the newest of each of the last N that have one' },
+  { flags: '--keep-hourly N, -daily, -weekly', words: 'the newest of each of the last N' },
   { flags: '--keep-monthly N, -yearly', words: 'the same; N may be "unlimited"' },
   { flags: '--keep-within D', words: 'all so young: 30d, 8w, 1y6m (m: months)' },
   { flags: '--keep-tag T', words: 'all with this tag; repeat' },

@@ -65,7 +65,7 @@ test('tags, rules, and the newest', async () => {
   expect(await allWhole()).toBe(3);
   const after = expectValidLines((await ibk('stats', '--json')).stdout)[0];
   const total = (stats: Record<string, unknown> | undefined) =>
-    (stats?.['devices'] as { total_bytes: number }[])[0]?.total_bytes ?? 0;
+    (stats?.['devices'] as { total_bytes: number }[] | undefined)?.[0]?.total_bytes ?? 0;
   expect(total(before) - total(after)).toBe(plan?.['freed_bytes']);
   expect((await say('forget', 'latest', '--yes')).exit).toBe(2);
   const [newest] = versions();
