@@ -8,6 +8,7 @@ import { isAbsolute } from 'node:path';
 import { commandsNamed } from './commands/all.js';
 import { closedOutput } from './commands/closed-output.js';
 import { readArguments, type Request, versionLine } from './commands/program.js';
+import { SavedPasswords } from './commands/saved-passwords.js';
 import type { Session } from './commands/session.js';
 import { type Config, configFileError, type Flags, resolveConfig } from './config/config.js';
 import { isPasswordVariable } from './config/password.js';
@@ -31,6 +32,9 @@ import { VERSION } from './version.js';
 const LONGEST_STOP_MS = 10_000;
 /** Something of ours that is still open after the answer must not keep the process alive. */
 const LONGEST_LINGER_MS = 2000;
+
+/** Exit statuses after which a password that was given has proved to be right. */
+const WENT_WELL: ReadonlySet<number> = new Set([0, 3]);
 
 /** Runs the command line of this process. Sets `process.exitCode`. */
 export async function main(): Promise<void> {
@@ -68,6 +72,7 @@ async function runCommand(
   const release = watchSignals(stop);
   let log: LogFile | undefined;
   let recorder: TraceFile | undefined;
+  let passwords: SavedPasswords | undefined;
   const say = (words: string) => log?.note(words, new Date());
   try {
     const file = displayPath(config.configFile.path, terminal.home);
@@ -78,8 +83,12 @@ async function runCommand(
     say(`ibk ${VERSION} ${spec.help.name}`);
     const trace = traceFor(config, terminal, recorder);
     const { platform, env } = process;
-    const session: Session = { config, terminal, clock: systemClock, signal: stop.signal, platform, env, trace, log };
+    const { signal } = stop;
+    passwords = new SavedPasswords(config.savePassword, signal);
+    await passwords.ready();
+    const session: Session = { config, terminal, clock: systemClock, signal, platform, env, trace, log, passwords };
     const status = await spec.run(session, options, words);
+    if (WENT_WELL.has(status)) await passwords.save();
     say(`ended, exit ${status}`);
     return status;
   } catch (error) {
@@ -88,6 +97,7 @@ async function runCommand(
     return report(known, terminal, config);
   } finally {
     release();
+    passwords?.wipe();
     await recorder?.close();
     await log?.close();
     tellLoss('trace', recorder?.failure, terminal);

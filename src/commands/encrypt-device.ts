@@ -56,8 +56,9 @@ async function change(
 ): Promise<EncryptionStatus> {
   const name = printable(device.name);
   const present = () =>
-    presentPassword(session, action === 'off' ? `Backup password of ${name}:` : 'Present password:');
-  const next = () => newPassword(session, action === 'on' ? `New backup password for ${name}:` : 'New password:');
+    presentPassword(session, action === 'off' ? `Backup password of ${name}:` : 'Present password:', device.udid);
+  const next = () =>
+    newPassword(session, action === 'on' ? `New backup password for ${name}:` : 'New password:', device.udid);
   if (action === 'off') await confirmOff(session, name);
   return changeEncryption(context, device, {
     action,
@@ -66,8 +67,8 @@ async function change(
   });
 }
 
-async function presentPassword(session: Session, question: string): Promise<Secret> {
-  const given = await password(session)(question);
+async function presentPassword(session: Session, question: string, udid: string): Promise<Secret> {
+  const given = await password(session)(question, udid);
   if (given !== undefined) return given;
   throw new IbkError('password', 'The present backup password is needed.', {
     reason: 'no_password',

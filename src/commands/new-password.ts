@@ -13,11 +13,12 @@ const ONE_CHARACTER = /^(.)\1*$/su;
 const DIGITS = /^[0-9]+$/;
 
 /** @throws IbkError `password`: there is none, or it is empty; `usage`: the two differ */
-export async function newPassword(session: Session, question: string): Promise<Secret> {
+export async function newPassword(session: Session, question: string, udid: string): Promise<Secret> {
   const { config, terminal, signal } = session;
   const { newPassword: source, json, noInput } = config;
   const asking = { terminal, json, noInput, signal };
   const given = source === undefined ? await typedTwice(question, asking) : await fetchPassword(source, session);
+  session.passwords.note(udid, given);
   if (isEasy(given.bytes().toString('utf8')) && !config.quiet) {
     const { err } = terminal;
     err.line(err.style.attention(`${err.glyphs.attention} Easy to guess.`));

@@ -53,6 +53,8 @@ function placeOf(source: PasswordSource): string {
       return 'standard input';
     case 'descriptor':
       return `descriptor ${source.fd}`;
+    case 'keychain':
+      return 'the keychain';
   }
 }
 
@@ -70,6 +72,8 @@ function read(
       return fromStdin(given, signal);
     case 'descriptor':
       return fromDescriptor(source.fd, signal);
+    case 'keychain':
+      return Promise.reject(noPassword('The keychain has passwords of devices, and nothing was asked of one.'));
   }
 }
 

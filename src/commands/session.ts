@@ -7,6 +7,7 @@ import { createContext } from '../operations/create-context.js';
 import type { Trace } from '../trace/trace.js';
 import type { LogFile } from '../ui/log-file.js';
 import type { Terminal } from '../ui/terminal.js';
+import type { SavedPasswords } from './saved-passwords.js';
 
 export interface Session {
   readonly config: Config;
@@ -18,6 +19,7 @@ export interface Session {
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly trace: Trace | undefined;
   readonly log: LogFile | undefined;
+  readonly passwords: SavedPasswords;
 }
 
 export function timeoutsOf({ timeoutMs, stallMs, passcodeMs, waitMs }: Config): OperationContext['timeouts'] {

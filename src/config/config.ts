@@ -41,6 +41,8 @@ export interface Config {
   readonly trace: string | undefined;
   /** Undefined: a person is asked. */
   readonly password: PasswordSource | undefined;
+  /** Into the keychain, once it has proved to be right. */
+  readonly savePassword: boolean;
   /** Of a password that is to be set. */
   readonly newPassword: PasswordSource | undefined;
   readonly noInput: boolean;
@@ -93,6 +95,7 @@ export async function resolveConfig(sources: ConfigSources): Promise<Config> {
     logFile: read.path('log-file'),
     trace: read.path('trace'),
     password: readPasswordSource(read, sources.env),
+    savePassword: read.switch('save-password'),
     newPassword: readNewPasswordSource(read, sources.env),
     noInput: read.switch('no-input'),
     yes: read.switch('yes'),

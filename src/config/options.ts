@@ -32,6 +32,8 @@ export const SHARED_OPTIONS = [
   { key: 'password-command', placeholder: 'CMD', kind: 'text', env: ['IBK_PASSWORD_COMMAND'], inFile: true },
   { key: 'password-stdin', kind: 'switch', ...onlyFlag },
   { key: 'password-fd', placeholder: 'N', kind: 'count', ...onlyFlag },
+  { key: 'keychain', kind: 'switch', env: ['IBK_KEYCHAIN'], inFile: true },
+  { key: 'save-password', kind: 'switch', ...onlyFlag },
   { key: 'new-password-file', placeholder: 'F', kind: 'path', ...onlyFlag },
   { key: 'new-password-command', placeholder: 'CMD', kind: 'text', ...onlyFlag },
   { key: 'new-password-fd', placeholder: 'N', kind: 'count', ...onlyFlag },

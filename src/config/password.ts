@@ -12,11 +12,19 @@ export type PasswordSource =
   | { readonly from: 'file'; readonly path: string }
   | { readonly from: 'command'; readonly command: string }
   | { readonly from: 'stdin' }
-  | { readonly from: 'descriptor'; readonly fd: number };
+  | { readonly from: 'descriptor'; readonly fd: number }
+  /** Of the operating system, by device. */
+  | { readonly from: 'keychain' };
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 
-const KEYS = ['password-file', 'password-command', 'password-stdin', 'password-fd'] as const satisfies SharedKey[];
+const KEYS = [
+  'password-file',
+  'password-command',
+  'password-stdin',
+  'password-fd',
+  'keychain',
+] as const satisfies SharedKey[];
 const NEW_KEYS = ['new-password-file', 'new-password-command', 'new-password-fd'] as const satisfies SharedKey[];
 type PasswordKey = (typeof KEYS)[number] | (typeof NEW_KEYS)[number];
 
@@ -69,6 +77,8 @@ function sourceOf(key: PasswordKey, read: SettingsReader): PasswordSource | unde
       const command = read.text(key);
       return command === undefined ? undefined : { from: 'command', command };
     }
+    case 'keychain':
+      return read.switch(key) ? { from: 'keychain' } : undefined;
     case 'password-stdin':
       return read.switch(key) ? { from: 'stdin' } : undefined;
     case 'password-fd':

@@ -52,7 +52,7 @@ export async function prepareRepair(chosen: ChosenBackup, options: RepairOptions
       hint: 'ibk backup',
     });
   const password = remembered(options.password);
-  const name = { device: backup.name, madeAt: version.madeAt ?? undefined, word };
+  const name = { device: backup.name, udid: backup.udid, madeAt: version.madeAt ?? undefined, word };
   const look = (ask: AskPassword) => onDisk(() => planRepair(backup.path, { password: ask, name, signal }));
   const plan = await look(password.first);
   return {
@@ -81,8 +81,8 @@ async function repairElsewhere(path: string, plan: RepairPlan, now: number): Pro
 /** The backup is looked through twice, and nobody is asked twice: the second look begins with the last answer of the first. */
 function remembered(ask: AskPassword | undefined): { readonly first: AskPassword; readonly again: AskPassword } {
   let last: Secret | undefined;
-  const first: AskPassword = async (question) => {
-    const answer = await ask?.(question);
+  const first: AskPassword = async (question, udid) => {
+    const answer = await ask?.(question, udid);
     last?.wipe();
     last = answer?.copy();
     return answer;

@@ -8,13 +8,13 @@ export function passwordOfSeveral(ask: AskPassword | undefined): () => AskPasswo
   let last: Secret | undefined;
   return () => {
     let isOffered = false;
-    return async (question) => {
+    return async (question, udid) => {
       if (last !== undefined && !isOffered) {
         isOffered = true;
         return last.copy();
       }
       isOffered = true;
-      const given = await ask(question);
+      const given = await ask(question, udid);
       last?.wipe();
       last = given?.copy();
       return given;

@@ -50,7 +50,12 @@ export async function verify(chosen: ChosenBackup, options: VerifyOptions): Prom
     readData,
     only: options.subset?.has,
     password: options.password,
-    name: { device: backup.name, madeAt: version.madeAt ?? undefined, word: options.word ?? 'latest' },
+    name: {
+      device: backup.name,
+      udid: backup.udid,
+      madeAt: version.madeAt ?? undefined,
+      word: options.word ?? 'latest',
+    },
     signal,
     onFile: () => {
       soFar.files += 1;

@@ -57,6 +57,7 @@ export function overview(defaultRoot: string, configFile: string): string[] {
     { flags: '    --usb, --network', words: 'how to reach it              [USB if both]' },
     { flags: '    --usbmuxd ADDR', words: 'UNIX:/path or host:port      [this computer]' },
     { flags: '    --password-file F', words: 'also -command, -stdin, -fd; else a prompt' },
+    { flags: '    --keychain', words: 'of the system; --save-password puts it there' },
     { flags: '    --wait D', words: 'wait for a device, such as 90s or 15m        [0]' },
     { flags: '    --timeout D', words: 'a connection, or one answer                  [60s]' },
     { flags: '    --stall-timeout D', words: 'silence of the device during a backup        [15m]' },

@@ -27,6 +27,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
 const FENCED: Readonly<Record<string, readonly string[]>> = {
   'node-forge': ['protocol/lockdown/pairing.ts', 'protocol/lockdown/supervision.ts'],
   'better-sqlite3': ['io/sqlite.ts'],
+  '@napi-rs/keyring': ['io/keychain.ts'],
   'smol-toml': ['config/'],
   commander: ['cli.ts', 'commands/'],
   chalk: ['ui/'],

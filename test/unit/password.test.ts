@@ -8,6 +8,7 @@ import { inspect } from 'node:util';
 import { afterAll, describe, expect, test } from 'vitest';
 import { fetchPassword } from '../../src/commands/password-source.js';
 import { password } from '../../src/commands/password.js';
+import { SavedPasswords } from '../../src/commands/saved-passwords.js';
 import type { Session } from '../../src/commands/session.js';
 import { type Config, type ConfigSources, resolveConfig } from '../../src/config/config.js';
 import { isPasswordVariable, type PasswordSource } from '../../src/config/password.js';
@@ -47,7 +48,9 @@ async function sessionWith(world: World): Promise<Session> {
   const terminal = { ...made, stdin: world.stdin ?? made.stdin };
   const signal = world.signal ?? new AbortController().signal;
   const env = { PATH: process.env['PATH'], ...world.env };
-  return { config, terminal, clock: systemClock, signal, platform: 'linux', env, trace: undefined, log: undefined };
+  const passwords = new SavedPasswords(config.savePassword, signal);
+  const none = { trace: undefined, log: undefined };
+  return { config, terminal, clock: systemClock, signal, platform: 'linux', env, ...none, passwords };
 }
 
 async function text(source: PasswordSource, world: World = {}): Promise<string> {

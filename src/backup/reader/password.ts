@@ -5,12 +5,13 @@ import type { Secret } from '../../io/secret.js';
 
 /**
  * Gives the password; asked again after a wrong one. What it gives belongs to the asker, who wipes it.
- * Undefined: there is none, or no other. `question` as in `Password of the backup of Anna's iPhone:`.
+ * Undefined: there is none, or no other. `question` as in `Password of the backup of Anna's iPhone:`; `udid` is that of the device, where it is known.
  */
-export type AskPassword = (question: string) => Promise<Secret | undefined>;
+export type AskPassword = (question: string, udid?: string) => Promise<Secret | undefined>;
 
 export interface BackupName {
   readonly device: string;
+  readonly udid?: string | undefined;
   readonly madeAt: Date | undefined;
   /** As a person names it to ibk: `latest`. */
   readonly word: string;
@@ -31,7 +32,7 @@ export async function withPassword<T>(
   let last: Secret | undefined;
   try {
     for (let tries = 0; tries < MOST_TRIES; tries++) {
-      const secret = await ask?.(`Password of the backup of ${name.device}:`);
+      const secret = await ask?.(`Password of the backup of ${name.device}:`, name.udid);
       // A source that has only one gives the same again.
       if (secret === undefined || last?.equals(secret) === true) {
         secret?.wipe();

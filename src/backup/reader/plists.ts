@@ -40,7 +40,9 @@ export class BackupPlists {
   /** For questions and errors. */
   name(word: string): BackupName {
     const device = this.manifest?.deviceName ?? (this.info && optionalString(this.info, 'Device Name'));
-    return { device: device ?? 'this device', madeAt: this.status?.date ?? this.manifest?.date, word };
+    const udid =
+      this.info && (optionalString(this.info, 'Target Identifier') ?? optionalString(this.info, 'Unique Identifier'));
+    return { device: device ?? 'this device', udid, madeAt: this.status?.date ?? this.manifest?.date, word };
   }
 
   #read<T>(name: string, mostBytes: number, parse: (bytes: Buffer) => T): { value: T | undefined } {

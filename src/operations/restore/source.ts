@@ -88,8 +88,8 @@ export class KeptPassword {
   /** @param ask undefined: there is none to be had */
   constructor(private readonly ask: AskPassword | undefined) {}
 
-  readonly asked: AskPassword = async (question) => {
-    const given = await this.ask?.(question);
+  readonly asked: AskPassword = async (question, udid) => {
+    const given = await this.ask?.(question, udid);
     this.#last?.wipe();
     this.#last = given?.copy();
     return given;
