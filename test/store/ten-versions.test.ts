@@ -14,10 +14,11 @@ import {
   contentBytes,
   contentOf,
   copyRoot,
+  idealBytes,
   lastPhone,
   makeTenVersions,
   PASSWORD,
-  storedFiles,
+  storedOfAll,
   type TenVersions,
 } from '../support/ten-versions.js';
 
@@ -28,12 +29,11 @@ const CHECKED = 2;
 const draw = new Random(SEED);
 const place = tempHome();
 let ten: TenVersions;
-/** What is stored of each version, as it was when all were there. */
-const stored = new Map<string, Awaited<ReturnType<typeof storedFiles>>>();
+let stored: Awaited<ReturnType<typeof storedOfAll>>;
 
 beforeAll(async () => {
   ten = await makeTenVersions(place);
-  for (const id of ten.states.keys()) stored.set(id, await storedFiles(ten.root, ten.udid, id));
+  stored = await storedOfAll(ten);
 }, 120_000);
 afterAll(() => rmSync(place, { recursive: true, force: true }));
 
@@ -70,24 +70,13 @@ async function checkAll(root: string, left: readonly string[], most = left.lengt
     expect(await store.verify(id, { readData: true }), id).toMatchObject({ problems: [], withoutChecksum: 0 });
     expect(await contentOf(root, ten.udid, id), id).toEqual(ten.states.get(id));
   }
-  expect(contentBytes(root, ten.udid)).toBe(ideal(left));
+  expect(contentBytes(root, ten.udid)).toBe(idealBytes(stored, left));
 }
 
 function drawn(ids: readonly string[], most: number): string[] {
   const rest = [...ids];
   while (rest.length > most) rest.splice(draw.below(rest.length), 1);
   return rest;
-}
-
-/** The newest whole, and of the others what their next newer one has not, or has otherwise. */
-function ideal(left: readonly string[]): number {
-  return left.reduce((sum, id, at) => {
-    const newer = stored.get(left[at + 1] ?? '');
-    let bytes = 0;
-    for (const [path, content] of stored.get(id) ?? [])
-      if (newer?.get(path)?.sha256 !== content.sha256 || path === 'Status.plist') bytes += content.bytes;
-    return sum + bytes;
-  }, 0);
 }
 
 async function restored(root: string, id: string): Promise<void> {

@@ -89,7 +89,7 @@ async function sha256Of(opened: OpenedBackup, record: Parameters<OpenedBackup['c
 }
 
 /** SHA-256 by path of what is stored for a version, metadata too. */
-export function storedFiles(root: string, udid: string, id: string): Promise<ReadonlyMap<string, StoredContent>> {
+export function storedFiles(root: string, udid: string, id: string): Promise<Stored> {
   return new BackupStore(root, udid).reading(async (_ctx, reader) => {
     const found = new Map<string, StoredContent>();
     for (const path of candidates(root, udid)) {
@@ -102,6 +102,27 @@ export function storedFiles(root: string, udid: string, id: string): Promise<Rea
     }
     return found;
   });
+}
+
+export type Stored = ReadonlyMap<string, StoredContent>;
+
+/** What is stored of each version, while all are there. */
+export async function storedOfAll({ root, udid, states }: TenVersions): Promise<ReadonlyMap<string, Stored>> {
+  const found = new Map<string, Stored>();
+  for (const id of states.keys()) found.set(id, await storedFiles(root, udid, id));
+  return found;
+}
+
+/** Of the newest everything, and of each older one what the next newer one has not, or has otherwise. @param left oldest first */
+export function idealBytes(stored: ReadonlyMap<string, Stored>, left: readonly string[]): number {
+  let bytes = 0;
+  for (const [at, id] of left.entries()) {
+    const newer = stored.get(left[at + 1] ?? '');
+    // Status.plist always goes out.
+    for (const [path, content] of stored.get(id) ?? [])
+      if (newer?.get(path)?.sha256 !== content.sha256 || path === 'Status.plist') bytes += content.bytes;
+  }
+  return bytes;
 }
 
 interface StoredContent {
