@@ -1,6 +1,5 @@
 import { asIbkError, IbkError } from '../errors.js';
-import { chooseVersion } from '../operations/choose-backups.js';
-import { listBackups } from '../operations/list-backups.js';
+import type { ChosenBackup } from '../operations/choose-backups.js';
 import { DEFAULT_RESTORE, restore, type RestoreOptions, type RestoreOutcome } from '../operations/restore/restore.js';
 import type { RestorePlan, RestoreSettings } from '../operations/restore/results.js';
 import { chooseView, tellsErrors, type ViewChoice } from '../ui/backup-options.js';
@@ -14,8 +13,10 @@ import { verifyView } from '../ui/verify-view.js';
 import { chooseDevices } from './choose-devices.js';
 import { type CommandSpec, DEVICE_CODES, type OwnOptions } from './command.js';
 import { password } from './password.js';
+import { backUpFirst, refuseOwnFolder } from './restore-backup-first.js';
 import { confirmRestore } from './restore-confirm.js';
 import { operationContext, type Session } from './session.js';
+import { wholeBackup } from './whole-backup.js';
 
 export const restoreCommand: CommandSpec = {
   help: {
@@ -25,6 +26,7 @@ export const restoreCommand: CommandSpec = {
     rows: [
       { flags: '--to PHONE', words: 'which device; repeat, or "all" (the same as -u)' },
       { flags: '--verify MODE', words: 'structure (default), or full: read every file first' },
+      { flags: '--backup-first', words: 'back up what is on the iPhone now, before it is replaced' },
       { flags: '--remove', words: 'erase what the backup does not have, too' },
       { flags: '--keep-settings', words: 'the iPhone keeps its present settings' },
       { flags: '--no-system', words: 'leave out system files' },
@@ -56,6 +58,7 @@ export const restoreCommand: CommandSpec = {
   options: [
     '--source <BACKUP>',
     '--verify <MODE>',
+    '--backup-first',
     '--remove',
     '--keep-settings',
     '--no-system',
@@ -76,18 +79,14 @@ async function runRestore(session: Session, options: OwnOptions, [typed]: readon
   const word = typed ?? text(options, 'source');
   const settings = settingsOf(options);
   const verify = verifyMode(options);
-  const isPath = word !== undefined && /[/\\]/.test(word);
-  const listing = await listBackups({ root, signal }).catch((error: unknown) => {
-    if (isPath) return { root, bytes: 0, backups: [] };
-    throw error;
-  });
   let view: BackupView | undefined;
   const context = operationContext(session, (event) => view?.onEvent(event));
   const devices = await chooseDevices(withTargets(session, options), context, 'restore');
-  // Without BACKUP: the latest of the phone that it goes to, where there is one.
   const [first] = devices;
-  const own = word === undefined && listing.backups.some(({ udid }) => udid === first?.udid) ? [first?.udid ?? ''] : [];
-  const chosen = await chooseVersion(listing, { word, udids: own, command: 'ibk restore', cwd: process.cwd() });
+  const chosen = await sourceOf(session, word, first?.udid);
+  const backupFirst = options['backupFirst'] === true;
+  if (backupFirst) await refuseOwnFolder(session, chosen, devices);
+  let failedFirst: number | undefined;
   const choice: ViewChoice = { ...config, log: log === undefined ? undefined : (line) => log.write(line) };
   const progress = verifyView(terminal.err, clock, undefined, config.json || config.quiet);
   const command = `ibk restore${word === undefined ? '' : ` ${word}`}`;
@@ -100,6 +99,8 @@ async function runRestore(session: Session, options: OwnOptions, [typed]: readon
       tellPlan(session, plans);
       if (config.dryRun) return false;
       await confirmRestore(session, plans);
+      failedFirst = backupFirst ? await backUpFirst(session, devices) : undefined;
+      if (failedFirst !== undefined) return false;
       view = chooseView(choice, {
         ...{ terminal, clock, devices, destination: `from ${printable(chosen.backup.name)}` },
         stallSeconds: config.stallMs / 1000,
@@ -122,9 +123,22 @@ async function runRestore(session: Session, options: OwnOptions, [typed]: readon
   }
   await progress.close();
   await view?.close();
+  if (failedFirst !== undefined) return failedFirst;
   if (outcome.state === 'refused') return refused(session, outcome);
   if (outcome.state === 'planned' && !config.json) terminal.out.line('Nothing was sent.');
   return outcome.exit;
+}
+
+/** Without BACKUP: the latest of the phone that it goes to, where there is one. `-u` names phones here, not backups. */
+async function sourceOf(session: Session, word: string | undefined, udid: string | undefined): Promise<ChosenBackup> {
+  const among = (udids: readonly string[]) =>
+    wholeBackup({ ...session, config: { ...session.config, udids } }, word, { command: 'ibk restore', measure: false });
+  if (word !== undefined || udid === undefined) return (await among([])).chosen;
+  const own = await among([udid]).catch((error: unknown) => {
+    if (error instanceof IbkError && error.code === 'not_found') return among([]);
+    throw error;
+  });
+  return own.chosen;
 }
 
 function tellPlan({ config, terminal: { out, err }, clock }: Session, plans: readonly RestorePlan[]): void {

@@ -20,6 +20,7 @@ const NAMES: Readonly<Record<RestoreCheck['check'], string>> = {
   backup: 'backup',
   password: 'password',
   ios: 'iOS',
+  supervision: 'supervised',
   set_up: 'set-up',
   find_my: 'Find My',
   space: 'space',

@@ -7,7 +7,11 @@ import type { Secret } from '../../io/secret.js';
  * Gives the password; asked again after a wrong one. What it gives belongs to the asker, who wipes it.
  * Undefined: there is none, or no other. `question` as in `Password of the backup of Anna's iPhone:`; `udid` is that of the device, where it is known.
  */
-export type AskPassword = (question: string, udid?: string) => Promise<Secret | undefined>;
+export interface AskPassword {
+  (question: string, udid?: string): Promise<Secret | undefined>;
+  /** Told the form that opened the backup: which of the two it is, only trying shows. Valid during the call. */
+  readonly opened?: (form: Buffer) => void;
+}
 
 export interface BackupName {
   readonly device: string;
@@ -42,7 +46,9 @@ export async function withPassword<T>(
       last = secret;
       for (const form of formsOf(secret)) {
         const opened = await attempt(form);
-        if (opened !== undefined) return opened;
+        if (opened === undefined) continue;
+        ask?.opened?.(form);
+        return opened;
       }
     }
     throw last === undefined ? missingPassword(name) : wrongPassword(name);

@@ -37,7 +37,8 @@ export function checkPassword(problem: IbkError | undefined, encrypted: boolean)
 export async function checkDevice(device: OpenedDevice, source: RestoreSourceFacts): Promise<RestoreCheck[]> {
   return [
     checkIos(device, source),
-    checkSetUp(device),
+    ...checkSupervision(device, source, await device.getValue('com.apple.mobile.chaperone', 'DeviceIsChaperoned')),
+    checkSetUp(device, await device.getValue('com.apple.purplebuddy', 'SetupDone')),
     checkFindMy(device, await device.getValue('com.apple.fmip', 'IsAssociated')),
     checkSpace(device, await device.getValue('com.apple.disk_usage'), source),
     ...(await checkLock(device)),
@@ -63,8 +64,28 @@ export function compareVersions(a: string, b: string): number {
   return 0;
 }
 
-function checkSetUp(device: OpenedDevice): RestoreCheck {
-  if (device.text('ActivationState') !== 'Unactivated') return ok('set_up', 'finished');
+/**
+ * Not worth a word where nobody supervises. `DeviceIsChaperoned` is what several clients read (go-ios); that a phone does not take such a backup is
+ * inferred.
+ */
+function checkSupervision(
+  { noun }: OpenedDevice,
+  { supervised: source }: RestoreSourceFacts,
+  value: PlistValue | undefined,
+): RestoreCheck[] {
+  const own = typeof value === 'boolean' ? value : null;
+  if (own !== true && source !== true) return [];
+  if (own === null || source === null)
+    return [skipped('supervision', own === null ? `the ${noun} does not say` : 'the backup does not say')];
+  if (own === source) return [ok('supervision', 'by an organization, as the backup is')];
+  const words = own ? `the ${noun} is supervised, the backup is not` : `the backup is supervised, the ${noun} is not`;
+  const wanted = own ? `a backup of a supervised ${noun}` : 'a device that the same organization supervises';
+  return [fail('supervision', 'incompatible', words, `Choose ${wanted}.`)];
+}
+
+/** The assistant's own word where there is one (`SetupDone` is what several clients read); without activation it cannot be over. */
+function checkSetUp(device: OpenedDevice, done: PlistValue | undefined): RestoreCheck {
+  if (device.text('ActivationState') !== 'Unactivated' && done !== false) return ok('set_up', 'finished');
   return fail('set_up', 'device_busy', 'not finished', `Finish it on the ${device.noun}.`);
 }
 

@@ -5,7 +5,7 @@ import type { CheckState } from '../results.js';
 
 /** One thing that must be right before a restore; `skipped`: nobody can tell. */
 export interface RestoreCheck {
-  readonly check: 'backup' | 'password' | 'ios' | 'set_up' | 'find_my' | 'space' | 'locked' | 'battery';
+  readonly check: 'backup' | 'password' | 'ios' | 'supervision' | 'set_up' | 'find_my' | 'space' | 'locked' | 'battery';
   readonly state: CheckState;
   /** Set when the state is `fail`. */
   readonly code: ErrorCode | null;
@@ -31,6 +31,8 @@ export interface RestoreSourceFacts {
   readonly bytes: number;
   readonly photoBytes: number | null;
   readonly apps: number | null;
+  /** Did an organization supervise the device? Null: the backup does not say, or is not open. */
+  readonly supervised: boolean | null;
 }
 
 /** What a restore would do to one device. */

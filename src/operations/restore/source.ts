@@ -1,10 +1,11 @@
 /** The backup that is to be restored: looked through once, and shown to each phone through a view of its own. The backup is only read. */
 import type { BackupSource } from '../../backup/backup-source.js';
-import type { OpenedBackup } from '../../backup/reader/types.js';
+import { type OpenedBackup, SMALL_CONTENT_BYTES } from '../../backup/reader/types.js';
 import { type VerifiedBackup, verifyBackup } from '../../backup/verify-backup.js';
 import { asIbkError, IbkError } from '../../errors.js';
-import type { Secret } from '../../io/secret.js';
-import { field } from '../../plist/fields.js';
+import { Secret } from '../../io/secret.js';
+import { parsePlist } from '../../plist/codec.js';
+import { field, optionalBoolean } from '../../plist/fields.js';
 import { isPlistDict, type PlistDict } from '../../plist/value.js';
 import type { ChosenBackup } from '../choose-backups.js';
 import type { AskPassword } from '../../backup/reader/password.js';
@@ -77,6 +78,7 @@ export async function inspectSource(
       bytes,
       photoBytes,
       apps: info === undefined ? null : appsIn(info),
+      supervised: passwordProblem === undefined ? await isSupervised(opened) : null,
     },
   };
 }
@@ -88,12 +90,15 @@ export class KeptPassword {
   /** @param ask undefined: there is none to be had */
   constructor(private readonly ask: AskPassword | undefined) {}
 
-  readonly asked: AskPassword = async (question, udid) => {
-    const given = await this.ask?.(question, udid);
-    this.#last?.wipe();
-    this.#last = given?.copy();
-    return given;
-  };
+  readonly asked: AskPassword = Object.assign(
+    async (question: string, udid?: string) => {
+      const given = await this.ask?.(question, udid);
+      this.#keep(given?.copy());
+      return given;
+    },
+    // The phone tries no other form than the one that it is given.
+    { opened: (form: Buffer) => this.#keep(new Secret(Buffer.from(form))) },
+  );
 
   accepted(): Secret | undefined {
     return this.#last?.copy();
@@ -101,6 +106,11 @@ export class KeptPassword {
 
   wipe(): void {
     this.#last?.wipe();
+  }
+
+  #keep(secret: Secret | undefined): void {
+    this.#last?.wipe();
+    this.#last = secret;
   }
 }
 
@@ -125,6 +135,31 @@ async function photosIn(opened: OpenedBackup, signal: AbortSignal | undefined): 
     return bytes;
   } catch (error) {
     if (error instanceof IbkError && error.code === 'damaged') return null;
+    throw error;
+  }
+}
+
+/** Where iOS keeps what its organization has set up (the place that public tools read and write). */
+const CLOUD_CONFIGURATION = {
+  domain: 'SysSharedContainerDomain-systemgroup.com.apple.configurationprofiles',
+  path: 'Library/ConfigurationProfiles/CloudConfigurationDetails.plist',
+} as const;
+
+/** Null also where the file is damaged: that is told elsewhere. */
+async function isSupervised(opened: OpenedBackup): Promise<boolean | null> {
+  try {
+    const record = await opened.find(CLOUD_CONFIGURATION.domain, CLOUD_CONFIGURATION.path);
+    const content = record === undefined ? undefined : opened.content(record);
+    if (content === undefined) return null;
+    try {
+      if (content.storedBytes > SMALL_CONTENT_BYTES) return null;
+      const details = parsePlist(content.readWhole(), 'CloudConfigurationDetails.plist');
+      return isPlistDict(details) ? (optionalBoolean(details, 'IsSupervised') ?? false) : null;
+    } finally {
+      content.close();
+    }
+  } catch (error) {
+    if (error instanceof IbkError) return null;
     throw error;
   }
 }

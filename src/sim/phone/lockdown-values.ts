@@ -14,6 +14,10 @@ export interface PhoneCondition {
   readonly cloudBackup: boolean;
   readonly freeBytes: number;
   readonly cellular: boolean;
+  readonly chaperoned: boolean;
+  readonly setupDone: boolean;
+  /** Undefined: charged, and on the cable's power. */
+  readonly batteryPercent: number | undefined;
   readonly nowMs: number;
   readonly productVersion: string;
   /** Values that computers have set, by domain. */
@@ -137,14 +141,18 @@ function ownValues(domain: string, profile: IosProfile, id: PhoneIdentity, now: 
       return plistDict({ MinITunesVersion: profile.manifest === 'mbdb' ? '12.2' : '12.8', iTunesSetupComplete: true });
     case 'com.apple.mobile.battery':
       return plistDict({
-        BatteryCurrentCapacity: 84,
-        BatteryIsCharging: true,
+        BatteryCurrentCapacity: now.batteryPercent ?? 84,
+        BatteryIsCharging: now.batteryPercent === undefined,
         ExternalChargeCapable: true,
         ExternalConnected: true,
         FullyCharged: false,
         GasGaugeCapability: true,
         HasBattery: true,
       });
+    case 'com.apple.mobile.chaperone':
+      return plistDict({ DeviceIsChaperoned: now.chaperoned });
+    case 'com.apple.purplebuddy':
+      return plistDict({ SetupDone: now.setupDone });
     case 'com.apple.mobile.wireless_lockdown':
       return plistDict({ EnableWifiConnections: false, SupportsWifi: true, SupportsWifiSyncing: true });
     case 'com.apple.mobile.data_sync':
