@@ -70,7 +70,7 @@ export async function restore(ctx: OperationContext, options: RestoreOptions): P
       ctx.onEvent({ type: 'phase', udid: null, phase: 'verify' });
       const views = targets.map((target) => target.prepare(source));
       const onProgress = options.onVerified;
-      const inspecting = { full: verify === 'full', views, signal, onProgress };
+      const inspecting = { full: verify === 'full', password, views, signal, onProgress };
       const inspected = await inspectSource(chosen, opened, source, inspecting);
       const plans = await Promise.all(targets.map((target) => target.plan(inspected)));
       const refusal = firstFailure(plans);

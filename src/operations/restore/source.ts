@@ -15,6 +15,8 @@ import type { RestoreView } from './view.js';
 export interface InspectOptions {
   /** Reads every file against its checksum, too. */
   readonly full: boolean;
+  /** That opened the backup, once it did. */
+  readonly password: KeptPassword;
   /** One a phone: each is told of every file. */
   readonly views: readonly RestoreView[];
   readonly signal?: AbortSignal | undefined;
@@ -44,6 +46,8 @@ export async function inspectSource(
   const passwordProblem = await problemOf(() => opened.unlock());
   const verified = await verifyBackup(source, {
     readData: options.full,
+    // Which files there should be, an encrypted manifest alone tells.
+    password: passwordProblem === undefined ? async () => options.password.accepted() : undefined,
     signal,
     onFile: ({ path, fault, sizeBytes }) => {
       soFar.files += 1;
