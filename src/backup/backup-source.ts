@@ -13,6 +13,8 @@ export interface BackupSource {
   open(path: string): ReadableFile | undefined;
   /** Where many files lie; undefined where only `open` can tell. */
   locate?(paths: readonly string[]): Located | undefined;
+  /** SHA-256 of files as they lie there, which were taken when they came; undefined where nobody takes any. */
+  checksums?(paths: readonly string[]): readonly (string | null)[];
   /** Why `open` gave nothing. `lost`: it was there, and another program overwrote it. `irregular`: a link, a pipe, a device or a folder is in its place. */
   whyNot(path: string): 'absent' | 'lost' | 'irregular';
   /** Every file of the backup, there or missing, in order of their paths (bytes). */
@@ -29,6 +31,7 @@ export function versionSource(ctx: StoreContext, reader: VersionReader, version:
       return reading.state === 'found' ? reading.file : undefined;
     },
     locate: (paths) => reader.locate(version, paths),
+    checksums: (paths) => reader.checksums(version, paths),
     whyNot: (path) => {
       const reading = reader.open(version, path);
       if (reading.state === 'found') reading.file.close();

@@ -121,6 +121,20 @@ export class VersionReader {
     });
   }
 
+  /** Of the bytes that lie there. Null: nobody took one, or the records cannot tell just now. */
+  checksums(version: string, paths: readonly string[]): readonly (string | null)[] {
+    const head = this.head();
+    const known = head !== undefined && (head.current?.id === version || head.chain.some(({ id }) => id === version));
+    const view = known && head.op === null ? this.#viewOf(head) : undefined;
+    const folder = view?.folder;
+    if (view === undefined || folder === undefined) return paths.map(() => null);
+    const identity = (path: string) => {
+      const line = decidingLine(view, version, path);
+      return line === undefined ? folder.file(path) : line.old;
+    };
+    return folder.together(() => paths.map((path) => identity(path)?.sha256 ?? null));
+  }
+
   #place(folder: Catalog, line: CatalogLine | undefined, version: string, path: string): FilePlace | undefined {
     const { fs, layout } = this.#ctx;
     const identity = line === undefined ? folder.stamp(path) : line.kind === 'stored' ? line.old : null;

@@ -1,4 +1,5 @@
 /** `ibk list BACKUP [SEL]`: its files, or the sums of its domains and apps. */
+import type { BackupSource } from '../backup/backup-source.js';
 import { IbkError } from '../errors.js';
 import type { OpenedBackup } from '../backup/reader/types.js';
 import { chooseBackup } from '../operations/backup-word.js';
@@ -23,6 +24,7 @@ interface Listing {
   readonly options: OwnOptions;
   readonly chosen: ChosenBackup;
   readonly opened: OpenedBackup;
+  readonly source: BackupSource;
   readonly selection: Selection;
 }
 
@@ -33,11 +35,11 @@ export async function listFilesOf(session: Session, options: OwnOptions, words: 
   return untilClosed(signal, async () => {
     const naming = { root, words, udids, command: 'ibk list', cwd: process.cwd(), measure: false, signal };
     const { chosen, word, selection: typed } = await chooseBackup(naming);
-    return withBackup(chosen, { root, password: password(session), word, signal }, async (opened) => {
+    return withBackup(chosen, { root, password: password(session), word, signal }, async (opened, source) => {
       const given = selectionOf(options, typed);
       const paths = [...(given.paths ?? []), ...listOf(options, 'match')];
       const selection = select({ ...given, paths }, appsOf(opened));
-      const listing = { session, options, chosen, opened, selection };
+      const listing = { session, options, chosen, opened, source, selection };
       if (options['domains'] === true) return listDomains(listing);
       return options['apps'] === true ? listApps(listing) : listEach(listing, sort);
     });
@@ -52,7 +54,7 @@ function sortOrder({ sort }: OwnOptions): SortOrder | undefined {
 }
 
 async function listEach(listing: Listing, sort: SortOrder | undefined): Promise<number> {
-  const { session, options, chosen, opened, selection } = listing;
+  const { session, options, chosen, opened, source, selection } = listing;
   const { config, terminal, clock, signal } = session;
   const { out } = terminal;
   const long = options['long'] === true;
@@ -63,6 +65,7 @@ async function listEach(listing: Listing, sort: SortOrder | undefined): Promise<
     selection,
     directories: options['dirs'] === true,
     facts: long || config.json,
+    checksums: config.json ? source : undefined,
     sort,
     reverse: options['reverse'] === true,
     signal,

@@ -1,4 +1,6 @@
 /** The files of a backup, as `ibk list BACKUP` and `ibk find` show them: one by one in the order of the manifest, sorted, or summed by domain or app. */
+import type { BackupSource } from '../backup/backup-source.js';
+import { payloadPaths } from '../backup/reader/payload.js';
 import type { FileDetails, FileRecord, OpenedBackup } from '../backup/reader/types.js';
 import { IbkError } from '../errors.js';
 import { appsOf, selectedRecords } from './selection/records.js';
@@ -13,6 +15,8 @@ export interface ListedFile {
   readonly kind: FileRecord['kind'];
   /** Null: they were not asked for, or the record is damaged. */
   readonly facts: FileFacts | null;
+  /** Of its content. Null: it was not asked for, it lies there encrypted, or nobody took one. */
+  readonly sha256: string | null;
 }
 
 export interface FileFacts {
@@ -31,6 +35,8 @@ export interface ListFilesOptions {
   readonly directories?: boolean | undefined;
   /** Sizes, dates, modes: each costs the decoding of a record. */
   readonly facts?: boolean | undefined;
+  /** Where the checksums are that were taken when the files came. */
+  readonly checksums?: Pick<BackupSource, 'checksums'> | undefined;
   readonly sort?: SortOrder | undefined;
   readonly reverse?: boolean | undefined;
   readonly signal?: AbortSignal | undefined;
@@ -49,17 +55,24 @@ export async function* listFiles(
 
 async function* filesOf(
   backup: OpenedBackup,
-  { selection, directories = false, facts = false, signal }: ListFilesOptions,
+  { selection, directories = false, facts = false, checksums, signal }: ListFilesOptions,
 ): AsyncGenerator<readonly ListedFile[], void> {
   for await (const page of selectedRecords(backup, selection, signal)) {
-    const files: ListedFile[] = [];
-    for (const record of page) {
+    const records = directories ? page : page.filter(({ kind }) => kind !== 'directory');
+    const sums = backup.encrypted
+      ? undefined
+      : checksums?.checksums?.(records.map((record) => payloadOf(backup, record)));
+    yield records.map((record, at) => {
       const { domain, relativePath: path, fileId, kind } = record;
-      if (kind === 'directory' && !directories) continue;
-      files.push({ domain, path, fileId, kind, facts: facts ? factsOf(record) : null });
-    }
-    yield files;
+      const sha256 = kind === 'file' ? (sums?.[at] ?? null) : null;
+      return { domain, path, fileId, kind, facts: facts ? factsOf(record) : null, sha256 };
+    });
   }
+}
+
+/** Where ibk, and every phone, puts it. */
+function payloadOf({ era }: OpenedBackup, { fileId }: FileRecord): string {
+  return payloadPaths(fileId, era !== 'db')[0] ?? fileId;
 }
 
 /** One damaged record harms nobody else. */

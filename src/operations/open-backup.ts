@@ -108,6 +108,7 @@ function kept(opened: OpenedBackup, end: () => Promise<void>): OpenedBackup {
     ordered: async (query, signal) => opened.ordered?.(query, signal),
     find: (domain, relativePath) => opened.find(domain, relativePath),
     content: (record) => opened.content(record),
+    locate: (records) => opened.locate?.(records),
     stored: (record) => opened.stored(record),
     copyManifest: (path) => opened.copyManifest(path),
     [Symbol.asyncDispose]: end,

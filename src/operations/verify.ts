@@ -6,6 +6,7 @@ import { isMetadata } from '../backup/names.js';
 import type { AskPassword } from '../backup/reader/password.js';
 import type { StoreContext } from '../backup/context.js';
 import type { VersionReader } from '../backup/resolve.js';
+import { versionInFolder } from '../backup/same-run.js';
 import { BackupStore } from '../backup/store.js';
 import { IbkError } from '../errors.js';
 import { shortIdOf } from '../backup/version-id.js';
@@ -70,9 +71,13 @@ export async function verify(chosen: ChosenBackup, options: VerifyOptions): Prom
     const { id } = version;
     const store = new BackupStore(options.root, backup.udid);
     const found =
-      id === null
+      id === null && backup.state === 'unmanaged'
         ? await verifyFolder(chosen, options, checks)
-        : await store.reading((ctx, reader) => verifyStored(chosen, id, options, checks, ctx, reader));
+        : await store.reading((ctx, reader) => {
+            const known = id ?? versionInFolder(ctx, reader, backup.path);
+            if (known === undefined) return verifyFolder(chosen, options, checks);
+            return verifyStored(chosen, known, options, checks, ctx, reader);
+          });
     if (options.adopt !== true || found.problems.length > 0) return found;
     using lease = await store.lease({ command: 'verify', signal });
     return { ...found, adopted: await lease.adoptChecksums({ signal, onRead: checks.onRead }) };

@@ -11,7 +11,7 @@ export interface LineHead {
 
 const head = (type: string, { udid, now }: LineHead) => ({ v: 1, type, time: formatUtc(now), udid });
 
-export function fileLine({ domain, path, fileId, kind, facts }: ListedFile, of: LineHead): Json {
+export function fileLine({ domain, path, fileId, kind, facts, sha256 }: ListedFile, of: LineHead): Json {
   return {
     ...head('file', of),
     domain,
@@ -23,7 +23,7 @@ export function fileLine({ domain, path, fileId, kind, facts }: ListedFile, of: 
     mtime: timeOf(facts?.mtime ?? null),
     btime: timeOf(facts?.btime ?? null),
     target: facts?.target ?? null,
-    sha256: null,
+    sha256,
   };
 }
 

@@ -37,13 +37,13 @@ async function backUp(phone: Phone, root: string): Promise<void> {
 async function expectContent(phone: Phone, listed: readonly Record<string, unknown>[], encrypted: boolean) {
   const tree = await phone.sim.phones[0]?.content.tree(encrypted);
   const files = listed.filter(({ type, kind }) => type === 'file' && kind === 'file');
-  const found = files.map(({ domain, path, bytes, mode, mtime }) => [
+  const found = files.map(({ domain, path, bytes, mode, mtime, sha256 }) => [
     `${domain}/${path}`,
-    { size: bytes, mode, mtime: Date.parse(String(mtime)) / 1000 },
+    { size: bytes, mode, mtime: Date.parse(String(mtime)) / 1000, sha256 },
   ]);
-  const expected = Object.entries(tree ?? {}).map(([path, { size, mode, mtime }]) => [
+  const expected = Object.entries(tree ?? {}).map(([path, { size, mode, mtime, sha256 }]) => [
     path,
-    { size, mode: mode & 0o7777, mtime },
+    { size, mode: mode & 0o7777, mtime, sha256: encrypted ? null : sha256 },
   ]);
   expect(Object.fromEntries(found)).toEqual(Object.fromEntries(expected));
   expect(files.length).toBe(expected.length);

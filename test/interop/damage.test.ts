@@ -3,9 +3,18 @@
  * checksum; in one of idevicebackup2, every one that carries a digest, and it is said how many carry none. Which do, an independent reader tells.
  */
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { execa } from 'execa';
 import { afterAll, expect, test } from 'vitest';
 import { folderSource } from '../../src/backup/backup-source.js';
@@ -13,6 +22,8 @@ import { verifyBackup } from '../../src/backup/verify-backup.js';
 import { Secret } from '../../src/io/secret.js';
 import { chooseBackup } from '../../src/operations/backup-word.js';
 import { verify, type VerifyOptions } from '../../src/operations/verify.js';
+import { buildBinaryPlist, parsePlist } from '../../src/plist/codec.js';
+import { type PlistDict, plistDict } from '../../src/plist/value.js';
 import { type SimulatorOptions, startSimulator } from '../../src/sim/index.js';
 import { readBackup } from '../support/backup-reader.js';
 import { tryBackup } from '../support/ibk-backup.js';
@@ -31,8 +42,8 @@ const filesIn = (folder: string) =>
     .filter((name) => statSync(join(folder, name)).isFile())
     .sort();
 
-/** One bit in the middle; as it was, afterwards. The time is kept to the nanosecond, which Node cannot. */
-async function flipped<T>(path: string, look: () => Promise<T>): Promise<T> {
+/** One bit in the middle; as it was, afterwards. The time is kept to the nanosecond, which Node cannot; or it is that of the change. */
+async function flipped<T>(path: string, look: () => Promise<T>, time: 'kept' | 'new' = 'kept'): Promise<T> {
   const clock = join(top, 'clock');
   execFileSync('touch', ['-r', path, clock]);
   const bytes = readFileSync(path);
@@ -44,6 +55,7 @@ async function flipped<T>(path: string, look: () => Promise<T>): Promise<T> {
   const at = rotten.length >> 1;
   rotten.writeUInt8(rotten.readUInt8(at) ^ 1, at);
   put(rotten);
+  if (time === 'new') execFileSync('touch', [path]);
   try {
     return await look();
   } finally {
@@ -63,11 +75,13 @@ async function rootOf(options: SimulatorOptions): Promise<{ root: string; folder
   return { root, folder: join(root, sim.phones[0]?.udid ?? '') };
 }
 
-test.each([
+const RECEIVED = [
   ['plain', {}],
   ['encrypted', encrypted],
   ['iOS 9', { ios: ['9'] }],
-] satisfies [string, SimulatorOptions][])('received by ibk, %s: a flipped byte in any file', async (_name, options) => {
+] satisfies [string, SimulatorOptions][];
+
+test.each(RECEIVED)('received by ibk, %s: a flipped byte in any file', async (_name, options) => {
   const { root, folder } = await rootOf(options);
   expect(await inRoot(root)).toMatchObject({ problems: [], warnings: [], withoutChecksum: 0, notSent: 0 });
   const files = filesIn(folder).filter((name) => statSync(join(folder, name)).size > 0);
@@ -79,7 +93,77 @@ test.each([
       name,
     ).toMatchObject({ kind: 'changed', differs: 'SHA-256' });
   }
-  expect((await inRoot(root)).problems).toEqual([]);
+  // By a program that does not hide it: the time is new.
+  const payload = files.find((name) => name.length >= 40) ?? '';
+  for (const name of [...files.filter((file) => file.length < 40), payload]) {
+    const { code, problems } = await flipped(join(folder, name), () => inRoot(root), 'new');
+    expect(code, name).toBe('damaged');
+    expect(
+      problems.find(({ path }) => path === name),
+      name,
+    ).toMatchObject({ kind: 'changed', differs: 'SHA-256' });
+  }
+  for (const name of files) execFileSync('touch', [join(folder, name)]);
+  expect(await inRoot(root)).toMatchObject({ code: 'ok', problems: [], warnings: [], withoutChecksum: 0 });
+});
+
+/** What a script can do to a folder, and the file that must be told of. */
+function damages(folder: string): readonly [what: string, path: string, damage: (file: string) => void][] {
+  const names = filesIn(folder);
+  // Its size binds in every backup: a payload that is no database, and that its record does not call empty.
+  const payload = names.find((name) => /[0-9a-f]{40}$/.test(name) && statSync(join(folder, name)).size >= 2000) ?? '';
+  const manifest = names.find((name) => /^Manifest\.(?:db|mbdb)$/.test(name)) ?? '';
+  const described = ['Info.plist', 'Status.plist', 'Manifest.plist', manifest];
+  return [
+    ['missing', payload, (file) => rmSync(file)],
+    ['short', payload, (file) => truncateSync(file, statSync(file).size - 1500)],
+    ['empty', payload, (file) => truncateSync(file, 0)],
+    ...described.flatMap((name): [string, string, (file: string) => void][] => [
+      ['missing', name, (file) => rmSync(file)],
+      ['empty', name, (file) => truncateSync(file, 0)],
+      ['garbage', name, (file) => writeFileSync(file, 'garbage')],
+      ['cut', name, (file) => truncateSync(file, statSync(file).size - 21)],
+    ]),
+    ['unfinished', 'Status.plist', (file) => writeFileSync(file, unfinished(readFileSync(file)))],
+  ];
+}
+
+function unfinished(status: Buffer): Buffer {
+  const dict = parsePlist(status, 'Status.plist') as PlistDict;
+  return buildBinaryPlist(plistDict({ ...dict, SnapshotState: 'moving' }));
+}
+
+/** Each in turn, found and undone. Beside it, a file that nothing names. */
+async function expectFound(folder: string, look: () => Promise<{ readonly told: string[]; readonly extra: string[] }>) {
+  const stray = /^[0-9a-f]{40}$/.test(filesIn(folder)[0] ?? '') ? 'ab'.repeat(20) : `ab/${'ab'.repeat(20)}`;
+  for (const [what, path, damage] of damages(folder)) {
+    const kept = join(top, 'kept');
+    execFileSync('cp', ['-a', join(folder, path), kept]);
+    damage(join(folder, path));
+    expect((await look()).told, `${what} ${path}`).toContain(path);
+    execFileSync('cp', ['-a', kept, join(folder, path)]);
+  }
+  mkdirSync(dirname(join(folder, stray)), { recursive: true });
+  writeFileSync(join(folder, stray), 'stray');
+  expect(await look()).toEqual({ told: [], extra: [stray] });
+  rmSync(join(folder, stray));
+}
+
+test.each(RECEIVED)('received by ibk, %s: every other kind of damage', async (_name, options) => {
+  const { root, folder } = await rootOf(options);
+  await expectFound(folder, async () => {
+    const { problems, warnings } = await inRoot(root);
+    return { told: problems.map(({ path }) => path), extra: warnings.map(({ path }) => path) };
+  });
+});
+
+test('an Info.plist that another program wrote anew when it began is no damage', async () => {
+  const { root, folder } = await rootOf({});
+  const path = join(folder, 'Info.plist');
+  const info = parsePlist(readFileSync(path), path) as PlistDict;
+  const begun = new Date(Math.trunc(Date.now() / 1000) * 1000 + 3_600_000);
+  writeFileSync(path, buildBinaryPlist(plistDict({ ...info, 'Last Backup Date': begun })));
+  expect(await inRoot(root)).toMatchObject({ code: 'ok', problems: [] });
 });
 
 test('files that the device could not send are no damage', async () => {
@@ -127,6 +211,18 @@ describeWithTools('received by idevicebackup2', ['idevicebackup2'], () => {
       expect(faults.map(({ kind, path }) => [kind, path])).toEqual([['digest', name]]);
     }
     expect((await look()).faults).toEqual([]);
+  });
+
+  test.each([
+    ['17, plain', { ios: ['17'] }],
+    ['17, encrypted', { ios: ['17'], ...encrypted }],
+    ['9, encrypted', { ios: ['9'], ...encrypted }],
+  ] satisfies [string, SimulatorOptions][])('iOS %s: every other kind of damage', async (_name, options) => {
+    const { folder } = await madeByOther({ ...options, files: 15 });
+    await expectFound(folder, async () => {
+      const { faults, warnings } = await verifyBackup(folderSource(folder), { readData: true, password });
+      return { told: faults.map(({ path }) => path), extra: warnings.map(({ path }) => path) };
+    });
   });
 
   test('checksums that are taken later find it as well, in files without a digest, too', async () => {

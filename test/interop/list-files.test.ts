@@ -1,16 +1,17 @@
-/** Folders that Debian's idevicebackup2 made, plain and encrypted, old and new: `list`, `find` and `info` give exactly what the phone holds. */
+/** Folders that Debian's idevicebackup2 made, plain and encrypted, old and new: every command that reads gives exactly what the phone holds. */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { execa } from 'execa';
 import { expect, test } from 'vitest';
 import { type IosId, startSimulator } from '../../src/sim/index.js';
+import { expectAllOf } from '../support/read-everything.js';
 import { runIbk } from '../support/run-ibk.js';
 import { expectValidLines } from '../support/schemas.js';
 import { describeWithTools } from '../support/tools.js';
 
 describeWithTools('the files in folders of idevicebackup2', ['idevicebackup2', 'idevicepair'], () => {
-  for (const ios of ['9', '17'] as const satisfies readonly IosId[]) {
+  for (const ios of ['9', '17', '26'] as const satisfies readonly IosId[]) {
     for (const password of [undefined, 'correct horse']) {
       const kind = password === undefined ? 'plain' : 'encrypted';
       test.concurrent(`iOS ${ios}, ${kind}`, async () => {
@@ -60,6 +61,7 @@ describeWithTools('the files in folders of idevicebackup2', ['idevicebackup2', '
             missing: [],
             made_by: null,
           });
+          await expectAllOf({ root: home, udid: phone.udid, scratch: join(home, 'out'), password, tree: expected });
         } finally {
           await sim.close();
           rmSync(home, { recursive: true, force: true });

@@ -5,6 +5,7 @@
  * a lost catalog; a full disk at a random change, a crash at one, crashes inside recovery, another program between crash and recovery; readers that run step by step
  * between the writer's changes. Checked: I1 to I7 and I9.
  */
+import { createHash } from 'node:crypto';
 import type { Head } from '../../src/backup/head-record.js';
 import { IbkError } from '../../src/errors.js';
 import type { Reading, VersionReader } from '../../src/backup/resolve.js';
@@ -523,6 +524,12 @@ export class StoreWorld {
       this.counts.places += 1;
       if (isIt && !this.#isAllowed(id, path, bytes))
         throw new Violation(`${id} ${path}: ${place.path} is ${bytes}, wanted ${this.#want.get(id)?.get(path)}`);
+    }
+    for (const [at, checksum] of reader.checksums(id, ALL).entries()) {
+      const wanted = this.#want.get(id)?.get(ALL[at] ?? '');
+      if (checksum === null || (wanted !== undefined && this.#lost.has(wanted))) continue;
+      if (wanted === undefined || checksum !== createHash('sha256').update(wanted).digest('hex'))
+        throw new Violation(`${id} ${ALL[at]}: checksum ${checksum} is not of ${wanted}`);
     }
   }
 
