@@ -5,6 +5,7 @@
 import { readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import type { FileProblem, FileSettings } from './file.js';
+import { type BackupFileSettings, NO_BACKUP_SETTINGS, rootOfDevice } from './backup-settings.js';
 import { NO_RETENTION, type RetentionSettings } from './retention.js';
 import { SHARED_OPTIONS, type SharedOption } from './options.js';
 import { type PasswordSource, readNewPasswordSource, readPasswordSource } from './password.js';
@@ -49,6 +50,10 @@ export interface Config {
   readonly yes: boolean;
   readonly dryRun: boolean;
   readonly retention: RetentionSettings;
+  /** What the config file says of backups beside the shared options. */
+  readonly backup: BackupFileSettings;
+  /** Absolute roots of devices that have one of their own, by name or UDID; none where a root was typed or exported. */
+  readonly deviceRoots: BackupFileSettings['roots'];
   readonly configFile: ConfigFile;
 }
 
@@ -74,9 +79,19 @@ export async function resolveConfig(sources: ConfigSources): Promise<Config> {
   const problems = [...configFile.problems];
   const read = new SettingsReader(sources, settings, problems);
   const link = readLink(read, sources.flags);
+  const udids = read.list('udid');
+  const tier = read.tierOf('root') ?? read.tierOf('out');
+  const isChosen = tier === 'option' || tier === 'variable';
+  const roots = [...settings.backup.roots].map(
+    ([name, root]) => [name, resolve(expandHome(root, sources.home))] as const,
+  );
+  const deviceRoots = new Map(isChosen ? [] : roots);
+  const [udid, ...others] = udids;
+  const ownRoot = udid === undefined || others.length > 0 ? undefined : rootOfDevice(deviceRoots, { udid, name: udid });
   return Object.freeze({
-    udids: read.list('udid'),
-    root: read.path('root') ?? read.path('out') ?? defaultRoot(sources),
+    udids,
+    root: ownRoot ?? read.path('root') ?? read.path('out') ?? defaultRoot(sources),
+    deviceRoots,
     link,
     usbmuxd: read.text('usbmuxd'),
     waitMs: read.duration('wait', 0),
@@ -101,6 +116,7 @@ export async function resolveConfig(sources: ConfigSources): Promise<Config> {
     yes: read.switch('yes'),
     dryRun: read.switch('dry-run'),
     retention: settings.retention,
+    backup: settings.backup,
     configFile: { ...configFile, problems },
   });
 }
@@ -132,7 +148,7 @@ async function loadFile(sources: ConfigSources): Promise<{ configFile: ConfigFil
   // No file is the common case, and TOML has a parser to load.
   const settings: FileSettings = exists
     ? (await import('./file.js')).readSettings(toml)
-    : { values: new Map(), lines: new Map(), problems: [], retention: NO_RETENTION };
+    : { values: new Map(), lines: new Map(), problems: [], retention: NO_RETENTION, backup: NO_BACKUP_SETTINGS };
   const keys = [...settings.values.keys()];
   return { configFile: { path, exists, keys, problems: settings.problems }, settings };
 }

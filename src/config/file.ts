@@ -3,6 +3,7 @@
  * the name that was probably meant, since a backup that silently ignores a setting is worse than one that does not start.
  */
 import { parse, TomlError } from 'smol-toml';
+import { BACKUP_KEYS, type BackupFileSettings, NO_BACKUP_SETTINGS, readBackupSettings } from './backup-settings.js';
 import { findOption, SHARED_OPTIONS, type SharedOption } from './options.js';
 import { nearest } from '../nearest.js';
 import { NO_RETENTION, readRetention, RETENTION_KEYS, type RetentionSettings } from './retention.js';
@@ -21,11 +22,14 @@ export interface FileSettings {
   readonly problems: readonly FileProblem[];
   /** What is kept of each device. */
   readonly retention: RetentionSettings;
+  /** Hooks, conditions and places of backups. */
+  readonly backup: BackupFileSettings;
 }
 
 const KEYS: readonly string[] = [
   ...SHARED_OPTIONS.filter(({ inFile }) => inFile).map(({ key }) => key),
   ...RETENTION_KEYS,
+  ...BACKUP_KEYS,
 ];
 
 export function readSettings(toml: string): FileSettings {
@@ -36,11 +40,12 @@ export function readSettings(toml: string): FileSettings {
   try {
     table = parse(toml);
   } catch (error) {
-    return { values, lines, problems: [syntaxProblem(error)], retention: NO_RETENTION };
+    return { values, lines, problems: [syntaxProblem(error)], retention: NO_RETENTION, backup: NO_BACKUP_SETTINGS };
   }
   const retention = readRetention(table, (key) => lineOf(key, toml), problems);
+  const backup = readBackupSettings(table, (key) => lineOf(key, toml), problems);
   for (const [key, value] of Object.entries(table)) {
-    if (key === 'device' || RETENTION_KEYS.includes(key)) continue;
+    if (key === 'device' || RETENTION_KEYS.includes(key) || BACKUP_KEYS.includes(key)) continue;
     const line = lineOf(key, toml);
     lines.set(key, line);
     const option = findOption(key);
@@ -55,7 +60,7 @@ export function readSettings(toml: string): FileSettings {
     if (text === undefined) problems.push({ message: `line ${line}: ${key} has the wrong type`, hint: wanted(option) });
     else values.set(key, text);
   }
-  return { values, lines, problems, retention };
+  return { values, lines, problems, retention, backup };
 }
 
 function syntaxProblem(error: unknown): FileProblem {

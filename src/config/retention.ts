@@ -4,6 +4,7 @@
  *   [device."Anna's iPhone"]
  *   keep-last = 30
  */
+import { DEVICE_KEYS } from './backup-settings.js';
 import type { FileProblem } from './file.js';
 import { nearest } from '../nearest.js';
 
@@ -58,10 +59,12 @@ function valuesIn(
   const values = new Map<string, string | readonly string[]>();
   for (const [key, value] of Object.entries(table)) {
     if (!RETENTION_KEYS.includes(key)) {
-      if (only)
+      if (only && !DEVICE_KEYS.includes(key))
         problems.push({
           message: `line ${lineOf(key)}: unknown "${key}"`,
-          hint: nearest(key, RETENTION_KEYS) ?? `known: ${RETENTION_KEYS.join(', ')}`,
+          hint:
+            nearest(key, [...DEVICE_KEYS, ...RETENTION_KEYS]) ??
+            `known: ${[...DEVICE_KEYS, ...RETENTION_KEYS].join(', ')}`,
         });
       continue;
     }

@@ -42,6 +42,23 @@ function unescaped(text: string): string {
   return text.replace(/\\([0-7]{3})/g, (_all, digits: string) => String.fromCharCode(Number.parseInt(digits, 8)));
 }
 
+/**
+ * For somebody who says that a disk has to be there: the folder where none is. An empty folder that is no mount point, or one on the system's own disk.
+ * Undefined: a disk is there, or something was kept there before. Never throws.
+ */
+export async function notOnMount(path: string): Promise<string | undefined> {
+  let at = path;
+  while ((await stat(at).catch(() => undefined)) === undefined && dirname(at) !== at) at = dirname(at);
+  const [found, above, system] = await Promise.all(
+    [at, dirname(at), '/'].map((each) => stat(each).catch(() => undefined)),
+  );
+  if (found === undefined || !found.isDirectory()) return at;
+  const isMountPoint = dirname(at) !== at && found.dev !== above?.dev;
+  if (isMountPoint) return undefined;
+  if (found.dev === system?.dev) return at;
+  return (await readdir(at).catch(() => [])).length === 0 ? at : undefined;
+}
+
 async function emptyMountPoint(path: string): Promise<string | undefined> {
   let at = path;
   let found = await stat(at).catch(() => undefined);

@@ -7,6 +7,13 @@ import type { SelectedDevice } from './select-device.js';
 
 type Outcome = SeveralSummary['devices'][number];
 
+export interface SeveralOptions {
+  /** Of a device that is kept elsewhere than the others. */
+  readonly rootOf?: ((device: SelectedDevice) => string) | undefined;
+  /** What became of devices that nothing was asked of: part of the result. */
+  readonly skipped?: readonly Outcome[] | undefined;
+}
+
 /**
  * Each device emits its own events, and its own `summary` or `error`; the result is emitted last, as `several`.
  * @throws only what is a bug of ours; a failing device is part of the result
@@ -14,9 +21,12 @@ type Outcome = SeveralSummary['devices'][number];
 export async function backupDevices(
   ctx: OperationContext,
   devices: readonly SelectedDevice[],
-  options: AttemptOptions,
+  options: AttemptOptions & SeveralOptions,
 ): Promise<SeveralSummary> {
-  const outcomes = await Promise.all(devices.map((device) => outcomeOf(ctx, device, options)));
+  const { rootOf, skipped = [] } = options;
+  const run = (device: SelectedDevice) =>
+    outcomeOf(ctx, device, { ...options, root: rootOf?.(device) ?? options.root });
+  const outcomes = [...(await Promise.all(devices.map(run))), ...skipped];
   const summary: SeveralSummary = { type: 'several', ...commonResult(outcomes), devices: outcomes };
   ctx.onEvent(summary);
   return summary;

@@ -35,6 +35,8 @@ export interface BackupOptions {
   readonly root: string;
   /** Asks the phone to send everything. */
   readonly full: boolean;
+  /** The root has to lie on a disk that is mounted: `destination` where it is an empty mount point, or on the system's own disk. */
+  readonly requireMount?: boolean | undefined;
   /** Makes no backup of a phone whose backups are not encrypted: `condition`. */
   readonly requireEncrypted?: boolean | undefined;
   /** Of the version that is made. */
@@ -100,7 +102,7 @@ class BackupRun {
 
   async run(): Promise<BackupSummary> {
     const { root } = this.#options;
-    await refuseMissingMount(root);
+    await refuseMissingMount(root, this.#options.requireMount);
     this.#earlier = await readLastBackup(root, this.#device.udid);
     this.#reporter.enter('connect');
     await using held = await openSelected(this.#ctx, this.#device, { pair: 'if_unknown' });

@@ -4,7 +4,7 @@ import { access, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { IbkError } from '../errors.js';
 import { freeBytes } from '../io/disk-space.js';
-import { missingMount } from '../io/missing-mount.js';
+import { missingMount, notOnMount } from '../io/missing-mount.js';
 
 export interface Destination {
   /** Why no backup can be kept there, in words, with what to do; undefined when one can. */
@@ -51,13 +51,15 @@ async function nearestExisting(path: string): Promise<{ path: string; stats: Sta
   }
 }
 
-/** Before anything is made there. @throws IbkError `destination`: the disk that belongs there is missing */
-export async function refuseMissingMount(root: string): Promise<void> {
-  const missing = await missingMount(root);
+/** Before anything is made there. @param strict --require-mount: also where nothing is known of a mount. @throws IbkError `destination`: the disk that belongs there is missing */
+export async function refuseMissingMount(root: string, strict = false): Promise<void> {
+  const known = await missingMount(root);
+  const missing = known ?? (strict ? await notOnMount(root) : undefined);
   if (missing === undefined) return;
+  const otherwise = known === undefined ? 'leave --require-mount' : `mkdir ${missing}/backups, and give that with -o`;
   throw new IbkError('destination', `Nothing is mounted at ${missing}.`, {
     reason: 'not_mounted',
     meaning: 'What is on the disk that belongs there is as it was; nothing was written.',
-    hint: `Mount it, then: ibk backup    (it is no mount point: mkdir ${missing}/backups, and give that with -o)`,
+    hint: `Mount it, then: ibk backup    (it is no mount point: ${otherwise})`,
   });
 }

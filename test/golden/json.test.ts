@@ -40,6 +40,7 @@ test('every document and line fits its schema, and every schema is used', async 
     expect(full.types.slice(0, 2)).toEqual(['phase', 'start']);
     expect(full.types.slice(-2)).toEqual(['warning', 'summary']);
     expect(full.types).toContain('prompt');
+    expect(await json('backup', '--if-older-than', '1h')).toEqual({ types: ['skipped', 'summary'], exit: 0 });
     expect(await json('info')).toEqual({ types: ['device'], exit: 0 });
     expect(await json('list')).toEqual({ types: ['list'], exit: 0 });
     expect((await json('list', 'latest')).types.slice(-2)).toEqual(['file', 'summary']);
