@@ -271,15 +271,23 @@ export function sizesAfter(before: Sizes | undefined, { payload, metadataGrown }
   };
 }
 
-/** A version of this store that no other has the id of. */
-export function newVersion(ctx: StoreContext, head: Head, date: number, facts: VersionFacts): VersionRecord {
-  const taken = new Set([...head.chain.map(({ id }) => id), head.current?.id]);
+/**
+ * A version of this store that no other has the id of.
+ * @param told what is known of it; its id counts where it is free
+ */
+export function newVersion(
+  ctx: StoreContext,
+  head: Head,
+  date: number,
+  facts: VersionFacts,
+  told: Partial<VersionRecord> = {},
+): VersionRecord {
+  const taken = new Set([...head.chain, ...head.edits, head.current].map((kept) => kept?.id));
   const remnants = new Set((ctx.fs.list(ctx.layout.inOwn('versions')) ?? []).map(({ name }) => name));
-  for (;;) {
-    const id = versionId(date, ctx.newShortId());
-    if (taken.has(id) || remnants.has(id)) continue;
-    return { id, date, complete: true, origin: 'ibk', pinned: false, hidden: false, tags: [], note: '', facts };
-  }
+  let id = told.id ?? versionId(date, ctx.newShortId());
+  while (taken.has(id) || remnants.has(id)) id = versionId(date, ctx.newShortId());
+  const plain = { complete: true, origin: 'ibk', pinned: false, hidden: false, tags: [], note: '' } as const;
+  return { ...plain, ...told, id, date, facts };
 }
 
 /** Drops what an interrupted run had received. */

@@ -1,5 +1,6 @@
 /** A backup to be looked through, wherever it lies: a version of a store, or a folder that ibk has not taken in. */
 import { basename, dirname } from 'node:path';
+import type { FileIdentity } from './change-list.js';
 import type { StoreContext } from './context.js';
 import { DiskFileSystem } from './disk-file-system.js';
 import { type Located, placeOf, type ReadableFile, readWhole, type StoreFileSystem } from './file-system.js';
@@ -15,6 +16,8 @@ export interface BackupSource {
   locate?(paths: readonly string[]): Located | undefined;
   /** SHA-256 of files as they lie there, which were taken when they came; undefined where nobody takes any. */
   checksums?(paths: readonly string[]): readonly (string | null)[];
+  /** What was recorded of a file when it was received; undefined: nobody did. */
+  identity?(path: string): FileIdentity | undefined;
   /** Why `open` gave nothing. `lost`: it was there, and another program overwrote it. `irregular`: a link, a pipe, a device or a folder is in its place. */
   whyNot(path: string): 'absent' | 'lost' | 'irregular';
   /** Every file of the backup, there or missing, in order of their paths (bytes). */
@@ -32,6 +35,7 @@ export function versionSource(ctx: StoreContext, reader: VersionReader, version:
     },
     locate: (paths) => reader.locate(version, paths),
     checksums: (paths) => reader.checksums(version, paths),
+    identity: (path) => reader.identityOf(version, path),
     whyNot: (path) => {
       const reading = reader.open(version, path);
       if (reading.state === 'found') reading.file.close();

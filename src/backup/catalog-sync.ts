@@ -81,8 +81,25 @@ export function hasLines(catalog: Catalog, head: Head): boolean {
   if (last !== undefined && pending !== undefined && last.id === pending.out && last.delta === pending.list) rows.pop();
   if (op?.t === 'promote' && last?.id === current?.id && last?.delta === op.list) rows.pop();
   return (
-    rows.length === chain.length && rows.every((row, at) => row.id === chain[at]?.id && row.delta === chain[at]?.delta)
+    rows.length === chain.length &&
+    rows.every((row, at) => row.id === chain[at]?.id && row.delta === chain[at]?.delta) &&
+    hasEdits(catalog, head)
   );
+}
+
+function hasEdits(catalog: Catalog, { edits }: Head): boolean {
+  const rows = catalog.edits();
+  return (
+    rows.length === edits.length && rows.every(({ id, delta }) => edits.some((e) => e.id === id && e.delta === delta))
+  );
+}
+
+/** The lines of edited copies that are missing are read, those of forgotten ones dropped. */
+async function syncEdits(ctx: StoreContext, catalog: Catalog, { edits }: Head): Promise<void> {
+  for (const { seq, id, delta } of catalog.edits())
+    if (!edits.some((edit) => edit.id === id && edit.delta === delta)) catalog.dropVersion(seq);
+  for (const edit of edits)
+    if (catalog.version(edit.id) === undefined) await readLines(ctx, catalog, catalog.nextEdit(), edit);
 }
 
 /** Only some lists changed, or the catalog stands at an earlier version: reads what is missing. False: it is of no use. */
@@ -90,7 +107,11 @@ async function rollForward(ctx: StoreContext, catalog: Catalog, head: Head): Pro
   const { chain, current, op } = head;
   if (current === null) return false;
   const place = new Map(chain.map((entry, at) => [entry.id, at]));
-  let before = -1;
+  const rows = catalog.versions().filter(({ id }) => place.has(id));
+  // What was taken in at the bottom of the chain comes before all that is known.
+  const [first] = rows;
+  const below = first === undefined ? 0 : (place.get(first.id) ?? 0);
+  let before = below - 1;
   const known = new Map<string, { seq: number; delta: string }>();
   for (const row of catalog.versions()) {
     const at = place.get(row.id);
@@ -101,7 +122,7 @@ async function rollForward(ctx: StoreContext, catalog: Catalog, head: Head): Pro
       before = at;
     }
   }
-  let seq = 0;
+  let seq = (first?.seq ?? 1) - below - 1;
   for (const entry of chain) {
     const row = known.get(entry.id);
     seq = row?.seq ?? seq + 1;
@@ -109,6 +130,7 @@ async function rollForward(ctx: StoreContext, catalog: Catalog, head: Head): Pro
     if (row !== undefined) catalog.dropVersion(row.seq);
     await readLines(ctx, catalog, seq, entry);
   }
+  await syncEdits(ctx, catalog, head);
   const cur = catalog.current;
   if (cur === current.id) return true;
   if ((op?.t === 'commit' || op?.t === 'adopt') && cur === op.next.id) return false;
@@ -127,6 +149,7 @@ export async function rebuild(ctx: StoreContext, catalog: Catalog, head: Head, h
     seq += 1;
     await readLines(ctx, catalog, seq, entry);
   }
+  await syncEdits(ctx, catalog, head);
   const { current, op } = head;
   if (current === null) return;
   if (how === 'scan') await takeFolderAsFound(ctx, catalog, head);
@@ -162,6 +185,18 @@ async function readLines(ctx: StoreContext, catalog: Catalog, seq: number, entry
   for (const line of readChangeList(ctx.fs, listPath(ctx, entry), entry.listSha256)) {
     catalog.addLine(seq, line);
     await ctx.pause();
+  }
+}
+
+/** The lines of a version that came into being beside the others, in one transaction. */
+export async function applyLines(ctx: StoreContext, catalog: Catalog, seq: number, entry: ChainEntry): Promise<void> {
+  catalog.begin();
+  try {
+    await readLines(ctx, catalog, seq, entry);
+    catalog.commit();
+  } catch (error) {
+    catalog.rollback();
+    throw error;
   }
 }
 

@@ -3,7 +3,7 @@
  *
  * ```sql
  * meta(key PRIMARY KEY, value)                      -- cur: the version whose state `cur_file` describes
- * version(seq PRIMARY KEY, id UNIQUE, delta)        -- seq: order in the chain, oldest lowest
+ * version(seq PRIMARY KEY, id UNIQUE, delta)        -- seq: order in the chain, oldest lowest; edited copies, in no order, from FIRST_EDIT on
  * line(path, seq, kind, at, size, mtime, sha256)    -- kind 1: stored at `at`, 0: absent
  * cur_file(path PRIMARY KEY, size, mtime, sha256)   -- mtime in microseconds
  * ```
@@ -31,10 +31,19 @@ CREATE TABLE cur_file(path TEXT PRIMARY KEY, size INTEGER, mtime INTEGER, sha256
 /** As text: SQLite's blobs become a buffer of their own each, which costs more than the digits. */
 const SHA256 = "nullif(lower(hex(sha256)), '') AS sha256";
 
+const FIRST_EDIT = 2 ** 40;
+const NO_SEQ = -(2 ** 50);
+
 interface IdentityRow {
   readonly size: number | null;
   readonly mtime: number | null;
   readonly sha256: string | null;
+}
+
+export interface VersionRow {
+  readonly seq: number;
+  readonly id: string;
+  readonly delta: string;
 }
 
 export interface CatalogLine {
@@ -152,11 +161,14 @@ export class Catalog {
     return this.#all<{ path: string }>(sql, from, end, limit).map(({ path }) => path);
   }
 
-  /** Paths that the folder or any list from `seq` on names, in order. */
-  pathsOfVersion(seq: number, after: string, limit: number): string[] {
-    const sql = `SELECT path FROM (SELECT path FROM cur_file WHERE path > ? UNION SELECT path FROM line WHERE path > ? AND seq >= ?)
-      ORDER BY path LIMIT ?`;
-    return this.#all<{ path: string }>(sql, after, after, seq, limit).map(({ path }) => path);
+  /**
+   * Paths that the folder or any list of the chain from `seq` on names, in order.
+   * @param own of an edited copy, whose base is at `seq`
+   */
+  pathsOfVersion(seq: number, after: string, limit: number, own = NO_SEQ): string[] {
+    const sql = `SELECT path FROM (SELECT path FROM cur_file WHERE path > ?
+      UNION SELECT path FROM line WHERE path > ? AND (seq = ? OR seq >= ? AND seq < ${FIRST_EDIT})) ORDER BY path LIMIT ?`;
+    return this.#all<{ path: string }>(sql, after, after, own, seq, limit).map(({ path }) => path);
   }
 
   /** Name of the list of a version whose lines are here, and its place in the order. */
@@ -164,8 +176,19 @@ export class Catalog {
     return this.#get<{ seq: number; delta: string }>('SELECT seq, delta FROM version WHERE id = ?', id);
   }
 
-  versions(): { readonly seq: number; readonly id: string; readonly delta: string }[] {
-    return this.#all('SELECT seq, id, delta FROM version ORDER BY seq');
+  /** Of the chain, oldest first. */
+  versions(): VersionRow[] {
+    return this.#all(`SELECT seq, id, delta FROM version WHERE seq < ${FIRST_EDIT} ORDER BY seq`);
+  }
+
+  /** Edited copies. */
+  edits(): VersionRow[] {
+    return this.#all(`SELECT seq, id, delta FROM version WHERE seq >= ${FIRST_EDIT} ORDER BY seq`);
+  }
+
+  /** For the lines of a new edited copy. */
+  nextEdit(): number {
+    return (this.edits().at(-1)?.seq ?? FIRST_EDIT) + 1;
   }
 
   /** The oldest line for `path` in the lists `from` to `to`: it decides. */

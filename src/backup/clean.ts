@@ -2,8 +2,9 @@
 import { dropIncoming } from './adopt.js';
 import { verifyChangeList } from './change-list.js';
 import type { StoreContext } from './context.js';
-import type { Head } from './head-record.js';
-import { isDeltaName } from './layout.js';
+import { removeTree } from './file-system.js';
+import type { ChainEntry, Head } from './head-record.js';
+import { BUILDING, isDeltaName } from './layout.js';
 import { isHashFolder } from './names.js';
 import { isVersionId } from './version-id.js';
 
@@ -11,11 +12,11 @@ import { isVersionId } from './version-id.js';
 export function hasLeftovers(ctx: StoreContext, head: Head): boolean {
   const { fs, layout } = ctx;
   if ((fs.list(layout.own) ?? []).some(({ name }) => name === 'incoming' || isDeltaName(name))) return true;
-  const known = new Map(head.chain.map(({ id, delta }) => [id, delta]));
+  const known = new Map([...head.chain, ...head.edits].map(({ id, delta }) => [id, delta]));
   // One look into each version's folder: a list that nobody names, or a folder that a killed run did not come to.
   return (fs.list(layout.inOwn('versions')) ?? []).some(({ name }) => {
     const inside = fs.list(layout.version(name)) ?? [];
-    if (inside.length === 0) return true;
+    if (inside.length === 0 || inside.some((entry) => entry.name === BUILDING)) return true;
     return inside.some((entry) =>
       entry.name === 'version.json' ? !known.has(name) : isDeltaName(entry.name) && known.get(name) !== entry.name,
     );
@@ -27,8 +28,10 @@ export async function cleanAll(ctx: StoreContext, head: Head): Promise<void> {
   dropPendingLists(ctx);
   const { fs, layout } = ctx;
   for (const { name, kind } of fs.list(layout.inOwn('versions')) ?? []) {
-    if (kind === 'directory' && isVersionId(name)) cleanVersion(ctx, head, name);
-    else
+    if (kind === 'directory' && isVersionId(name)) {
+      if (fs.stat(`${layout.version(name)}/${BUILDING}`) !== undefined) await endBuilding(ctx, head, name);
+      cleanVersion(ctx, head, name);
+    } else
       ctx.warn({
         kind: 'unknown_folder',
         message: 'There is something in the versions folder that ibk did not put there.',
@@ -52,7 +55,7 @@ export function dropPendingLists(ctx: StoreContext): void {
 function cleanVersion(ctx: StoreContext, head: Head, id: string): void {
   const { fs, layout } = ctx;
   const folder = layout.version(id);
-  const named = head.chain.find((entry) => entry.id === id);
+  const named = namedBy(head, id);
   const inside = fs.list(folder) ?? [];
   // With a list that stays, its description stays: both are what a head could be made from.
   const keeps = named === undefined && inside.some(({ name }) => isDeltaName(name)) && !mayDropList(ctx, head, id);
@@ -71,10 +74,29 @@ function cleanVersion(ctx: StoreContext, head: Head, id: string): void {
   fs.removeDirectory(folder);
 }
 
+function namedBy({ chain, edits }: Head, id: string): ChainEntry | undefined {
+  return [...chain, ...edits].find((entry) => entry.id === id);
+}
+
+/** A version that was being built when its run ended: the head names it, or nobody ever will. */
+async function endBuilding(ctx: StoreContext, head: Head, id: string): Promise<void> {
+  const { fs, layout } = ctx;
+  const folder = layout.version(id);
+  if (namedBy(head, id) === undefined) {
+    for (const { name, kind } of fs.list(folder) ?? []) {
+      if (kind === 'directory') removeTree(fs, `${folder}/${name}`);
+      else if (name !== BUILDING) fs.unlink(`${folder}/${name}`);
+    }
+    await fs.syncDirectories([folder]);
+  }
+  fs.unlink(`${folder}/${BUILDING}`);
+  await fs.syncDirectories([folder]);
+}
+
 /** A list that the head does not name: the current version has none; another's goes only where the one that counts is whole. */
 function mayDropList(ctx: StoreContext, head: Head, id: string): boolean {
   if (head.current?.id === id) return true;
-  const named = head.chain.find((entry) => entry.id === id);
+  const named = namedBy(head, id);
   if (named === undefined) return false;
   try {
     verifyChangeList(ctx.fs, `${ctx.layout.version(id)}/${named.delta}`, named.listSha256);

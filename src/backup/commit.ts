@@ -20,6 +20,8 @@ import { compareSeals, takeSeal } from './seal.js';
 export interface CommitFacts {
   /** Status.plist's date, milliseconds since 1970. */
   readonly date: number;
+  /** What the version is called and told of, where it comes from elsewhere. The id counts only where it is free. */
+  readonly record?: Partial<Pick<VersionRecord, 'id' | 'origin' | 'complete' | 'pinned' | 'tags' | 'note'>> | undefined;
 }
 
 export interface CommitResult {
@@ -52,7 +54,8 @@ export async function commitOverlay(
   }
   checkSeal(ctx, head);
   const { ios = null, encrypted = null } = ctx.describe(undefined, manifestOf(overlay));
-  const begun = newVersion(ctx, head, facts.date, { ios, encrypted, files: 0, bytes: 0, metadataBytes: 0 });
+  const empty = { ios, encrypted, files: 0, bytes: 0, metadataBytes: 0 };
+  const begun = newVersion(ctx, head, facts.date, empty, facts.record);
   const list = nextDelta(head);
   const path = ctx.layout.inOwn(list);
   const out = head.current?.id ?? null;

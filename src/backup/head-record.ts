@@ -54,8 +54,8 @@ export interface VersionRecord {
   readonly date: number;
   /** The device had finished. */
   readonly complete: boolean;
-  /** `foreign`: found in the folder, made by another program; no checksums. */
-  readonly origin: 'ibk' | 'foreign';
+  /** `foreign`: found in the folder, or taken in from elsewhere, made by another program. `edit`: changed by a person. */
+  readonly origin: 'ibk' | 'foreign' | 'edit';
   readonly pinned: boolean;
   readonly hidden: boolean;
   readonly tags: readonly string[];
@@ -68,6 +68,11 @@ export interface ChainEntry extends VersionRecord {
   readonly delta: string;
   readonly listSha256: string;
   readonly counts: ChangeCounts;
+}
+
+/** A changed copy of a version: its list says what it differs in from `base`, which stays as long as the copy does. Never part of the chain. */
+export interface EditEntry extends ChainEntry {
+  readonly base: string;
 }
 
 interface ListedOperation {
@@ -127,6 +132,7 @@ export interface Head {
   readonly current: VersionRecord | null;
   /** Oldest first. */
   readonly chain: readonly ChainEntry[];
+  readonly edits: readonly EditEntry[];
   readonly op: Operation | null;
   readonly seal: Seal | null;
   /** When the seal was taken, milliseconds since 1970. */
@@ -139,10 +145,12 @@ export function checkedHead(value: unknown, gen: number, udid: string): Head {
   const head = object(value, 'the head record');
   if (head['format'] !== HEAD_FORMAT) throw newer('the head record');
   if (head['udid'] !== udid || head['gen'] !== gen) throw bad('the head record is that of another store');
-  if (!Array.isArray(head['edits']) || head['edits'].length > 0) throw newer('the head record');
   const chain = array(head['chain'], 'chain').map(chainEntry);
+  const edits = array(head['edits'], 'edits').map(editEntry);
   const current = head['current'] === null ? null : checkedVersion(head['current']);
   const ids = [...chain.map(({ id }) => id), ...(current === null ? [] : [current.id])];
+  for (const { base } of edits) if (!ids.includes(base)) throw bad('an edited copy has no base');
+  ids.push(...edits.map(({ id }) => id));
   const op = head['op'] === null ? null : operation(head['op']);
   const isListed = op?.t === 'commit' || op?.t === 'adopt';
   if (isListed) ids.push(op.next.id);
@@ -157,6 +165,7 @@ export function checkedHead(value: unknown, gen: number, udid: string): Head {
     udid,
     current,
     chain,
+    edits,
     op,
     seal: head['seal'] === null ? null : seal(head['seal']),
     sealedAt: time(head['sealedAt'], 'sealedAt'),
@@ -229,13 +238,17 @@ function chainEntry(value: unknown): ChainEntry {
   };
 }
 
+function editEntry(value: unknown): EditEntry {
+  return { ...chainEntry(value), base: checkedVersionId(object(value, 'an edited copy')['base'], 'An edited copy') };
+}
+
 /** As it stands in a head and in version.json. @throws IbkError `damaged`, `incompatible` */
 export function checkedVersion(value: unknown): VersionRecord {
   const entry = object(value, 'a version');
   const { complete, origin, pinned, hidden, note } = entry;
   if (typeof complete !== 'boolean' || typeof pinned !== 'boolean' || typeof hidden !== 'boolean')
     throw bad('a version lacks a flag');
-  if (origin !== 'ibk' && origin !== 'foreign') throw newer('a version');
+  if (origin !== 'ibk' && origin !== 'foreign' && origin !== 'edit') throw newer('a version');
   const tags = array(entry['tags'], 'tags').map((tag) => {
     if (typeof tag !== 'string') throw bad('a tag is not text');
     return tag;

@@ -66,9 +66,9 @@ export async function putHead(
   const older = headGenerations(fs, layout);
   if (head !== undefined && older[0] !== head.gen) throw overtaken();
   const { udid } = layout;
-  const base = head ?? { current: null, chain: [], op: null, seal: null, sealedAt: 0, unsynced: null };
+  const base = head ?? { current: null, chain: [], edits: [], op: null, seal: null, sealedAt: 0, unsynced: null };
   const next: Head = { ...base, ...change, gen: Math.max((older[0] ?? 0) + 1, leastGeneration), udid };
-  const line = JSON.stringify({ format: HEAD_FORMAT, ...next, edits: [] });
+  const line = JSON.stringify({ format: HEAD_FORMAT, ...next });
   const path = headPath(layout, next.gen);
   writeNew(fs, path, Buffer.from(`${line}\n${digest(line)}\n`));
   await fs.syncDirectories([layout.own]);

@@ -11,6 +11,8 @@ import { compareSeals, takeSeal } from './seal.js';
 const MOST_TRIES = 10;
 
 export interface StoredVersion extends VersionRecord {
+  /** The version that this one is a changed copy of. */
+  readonly base: string | null;
   /** It lies in `<root>/<UDID>/` as an ordinary backup. */
   readonly current: boolean;
   /** What this version changed in the one before it; undefined for the oldest. */
@@ -29,7 +31,7 @@ export interface StoredVersion extends VersionRecord {
 export type FolderState = 'as_left' | 'touched' | 'replaced' | 'changing';
 
 export interface StoreHistory {
-  /** Newest first. */
+  /** The newest first, edited copies among them. Without those that were forgotten and that a copy still needs. */
   readonly versions: readonly StoredVersion[];
   /** Of the newest backup and of what the earlier ones keep for themselves. */
   readonly bytes: number;
@@ -57,10 +59,11 @@ export function readHistory(ctx: StoreContext): StoreHistory | undefined {
 }
 
 function historyOf(ctx: StoreContext, head: Head): StoreHistory {
-  const { chain, current } = head;
+  const { chain, current, edits } = head;
   const lost = lostOf(ctx, head);
   const versions: StoredVersion[] = chain.map((entry, at) => ({
     ...entry,
+    base: null,
     current: false,
     since: chain[at - 1]?.counts,
     lost: lost.get(entry.id)?.lost ?? null,
@@ -69,11 +72,30 @@ function historyOf(ctx: StoreContext, head: Head): StoreHistory {
   }));
   if (current !== null) {
     const damaged = damageOf(ctx, head, current.id).size;
-    versions.push({ ...current, current: true, since: chain.at(-1)?.counts, lost: null, unreadable: false, damaged });
+    versions.push({
+      ...current,
+      base: null,
+      current: true,
+      since: chain.at(-1)?.counts,
+      lost: null,
+      unreadable: false,
+      damaged,
+    });
+  }
+  for (const edit of edits) {
+    const base = versions.find(({ id }) => id === edit.base);
+    const { lost = null, unreadable = false } = base ?? {};
+    versions.push({ ...edit, current: false, since: undefined, lost, unreadable, damaged: 0 });
   }
   const newest = current === null ? 0 : current.facts.bytes + current.facts.metadataBytes;
-  const bytes = chain.reduce((sum, { counts }) => sum + counts.storedBytes, newest);
-  return { versions: versions.reverse(), bytes, pending: head.op?.t ?? null, folder: folderState(ctx, head) };
+  const bytes = [...chain, ...edits].reduce((sum, { counts }) => sum + counts.storedBytes, newest);
+  return { versions: inOrder(versions), bytes, pending: head.op?.t ?? null, folder: folderState(ctx, head) };
+}
+
+/** What lies in the folder first, then by their dates: the order of storage is another where an old backup was taken in. */
+function inOrder(versions: readonly StoredVersion[]): StoredVersion[] {
+  const shown = versions.filter(({ hidden }) => !hidden).reverse();
+  return shown.sort((a, b) => Number(b.current) - Number(a.current) || b.date - a.date);
 }
 
 function folderState(ctx: StoreContext, head: Head): FolderState {

@@ -12,6 +12,7 @@
  *    versions/<id>/delta.<g>     what differs in the next newer version
  *    versions/<id>/files/<path>  content put here when <id> was replaced
  *    versions/<id>/flat/<hh>/<n> the same, for payloads that lie flat in U
+ *    versions/<id>/building      this folder is being filled (import, edit): no version unless the head names it
  *    aside/<time>/               leftovers of other programs, taken out of U
  *    reading/<nonce>             who reads a version that must not be forgotten meanwhile
  *    catalog.db                  cache and index
@@ -31,6 +32,9 @@ const HEAD = /^head\.([0-9]{1,12})$/;
 
 /** Of all devices under the root (reserve.ts). */
 export const RESERVE = '.ibk/reserve';
+
+/** Lies in a version's folder while that is being filled. */
+export const BUILDING = 'building';
 
 export class StoreLayout {
   readonly udid: string;

@@ -6,44 +6,32 @@
 import { join } from 'node:path';
 import { IbkError } from '../errors.js';
 import { dropIncoming } from './adopt.js';
+import type { BackupSource } from './backup-source.js';
 import { adoptChecksums, type AdoptChecksumsOptions } from './adopt-checksums.js';
 import { type CommitFacts, type CommitResult, commitOverlay } from './commit.js';
 import type { StoreContext } from './context.js';
 import { diskFailure, onDisk, plain } from './disk-errors.js';
-import { makeDirectories, type ReadableFile, systemError } from './file-system.js';
+import { makeDirectories, systemError } from './file-system.js';
 import { headGenerations, putHead, readHead } from './head.js';
 import type { Head, VersionRecord } from './head-record.js';
+import { entryOf, interrupted, type LeaseEntry, type LeaseSink, type LeaseSource, sourceOf } from './lease-types.js';
 import type { StoreLock } from './lock.js';
-import { Overlay, type OverlayNode } from './overlay.js';
+import { Overlay } from './overlay.js';
 import { type Leftovers, pruneStore } from './prune.js';
 import { retireCurrent } from './promote.js';
 import { type OpenedStore, reseal, runPending } from './recovery.js';
 import { withReserve } from './reserve.js';
-import { retireVersion } from './retire.js';
+import { retireVersion, unneededBase } from './retire.js';
 import type { RepairPlan } from './repair-plan.js';
+import type { VersionChanges } from './edit-version.js';
+import type { TakeInOptions } from './take-in.js';
 import { pathInFolder } from './wire-path.js';
 
-const READ_BYTES = 256 * 1024;
+export type { LeaseEntry, LeaseSink, LeaseSource } from './lease-types.js';
 
-/** A promise means: wait for it before the next call. */
-export interface LeaseSink {
-  write(chunk: Buffer): Promise<void> | undefined;
-  /** The file is whole: it takes the place of what was there, at the latest with `settle`. */
-  commit(): Promise<void> | undefined;
-  /** Never throws: what it cannot remove goes away with the run. */
-  discard(): Promise<void> | undefined;
-}
-
-export interface LeaseSource {
-  read(): Promise<Buffer>;
-  close(): void;
-}
-
-export interface LeaseEntry {
-  readonly name: string;
-  readonly type: OverlayNode['type'];
-  readonly sizeBytes: number;
-  readonly modified: Date;
+export interface TakeInFacts extends CommitFacts {
+  readonly ios: string | null;
+  readonly encrypted: boolean | null;
 }
 
 export class StoreLease {
@@ -169,6 +157,36 @@ export class StoreLease {
   }
 
   /**
+   * Takes in another backup of the device: as the newest version, or, where it is older than the newest, as the oldest.
+   * @throws as `commit`; IbkError `damaged`: a file of it cannot be read
+   */
+  async takeIn(source: BackupSource, facts: TakeInFacts, options: TakeInOptions): Promise<VersionRecord> {
+    const { layOver, takeInBelow } = await import('./take-in.js');
+    const { head, catalog } = this.#opened;
+    if (head.current === null || facts.date >= head.current.date) {
+      await onDisk(() => layOver(this.#ctx, catalog, this.overlay, source, options));
+      return (await this.commit(facts)).version;
+    }
+    return onDisk(async () => {
+      this.#opened.head = await takeInBelow(this.#ctx, catalog, head, source, facts, options);
+      const [oldest] = this.#opened.head.chain;
+      if (oldest === undefined) throw new TypeError('a version that was taken in is not there');
+      return oldest;
+    });
+  }
+
+  /** A changed copy of a version, marked as edited. The version itself is not touched. @throws IbkError `not_found` */
+  edit(of: string, changes: VersionChanges): Promise<VersionRecord> {
+    return onDisk(async () => {
+      const { editVersion } = await import('./edit-version.js');
+      const { head, catalog } = this.#opened;
+      const done = await editVersion(this.#ctx, catalog, head, of, changes);
+      this.#opened.head = done.head;
+      return done.entry;
+    });
+  }
+
+  /**
    * Forgets a version. After the newest the one before it lies in the folder; after the only one the folder is gone.
    * @throws IbkError `not_found`; `usage`: it is pinned; `damaged`: the one that would take its place has lost files
    */
@@ -180,6 +198,8 @@ export class StoreLease {
         isCurrent ? retireCurrent(ctx, head) : retireVersion(ctx, head, version),
       );
       this.#opened.head = await withReserve(ctx, () => this.#complete(retired));
+      const base = unneededBase(this.#opened.head);
+      if (base !== undefined) await this.forget(base);
     });
   }
 
@@ -189,14 +209,15 @@ export class StoreLease {
     change: Partial<Pick<VersionRecord, 'pinned' | 'tags' | 'note'>>,
   ): Promise<VersionRecord> {
     return onDisk(async () => {
-      const { chain, current } = this.#opened.head;
-      const known = current?.id === version ? current : chain.find(({ id }) => id === version);
+      const { chain, current, edits } = this.#opened.head;
+      const known = [current, ...chain, ...edits].find((kept) => kept?.id === version) ?? undefined;
       if (known === undefined)
         throw new IbkError('not_found', `There is no version ${version}.`, { reason: 'version' });
       const changed = { ...known, ...change };
       const next = current?.id === version ? { current: { ...current, ...change } } : {};
-      const rest = chain.map((entry) => (entry.id === version ? { ...entry, ...change } : entry));
-      const write = () => putHead(this.#ctx, this.#opened.head, { chain: rest, ...next });
+      const told = <Entry extends VersionRecord>(entries: readonly Entry[]): Entry[] =>
+        entries.map((entry) => (entry.id === version ? { ...entry, ...change } : entry));
+      const write = () => putHead(this.#ctx, this.#opened.head, { chain: told(chain), edits: told(edits), ...next });
       this.#opened.head = await withReserve(this.#ctx, write);
       return changed;
     });
@@ -289,37 +310,4 @@ export class StoreLease {
   #inside(path: string): string {
     return pathInFolder(this.#ctx.layout.udid, path);
   }
-}
-
-/** @param cause what stopped the second half of a commit, which the next start completes */
-function interrupted(cause: unknown): unknown {
-  const failure = diskFailure(cause);
-  if (failure === undefined) return cause;
-  return new IbkError(
-    'destination',
-    `The backup is whole, but putting it in place stopped half way (${failure.errno}).`,
-    {
-      reason: 'commit_interrupted',
-      meaning: 'Nothing is lost: the next ibk backup to this folder completes it first.',
-      hint: 'See to the disk, then run: ibk backup',
-      cause,
-    },
-  );
-}
-
-function sourceOf(file: ReadableFile): LeaseSource {
-  let at = 0;
-  return {
-    read: async () => {
-      const into = Buffer.allocUnsafe(READ_BYTES);
-      const count = file.read(into, at);
-      at += count;
-      return into.subarray(0, count);
-    },
-    close: () => file.close(),
-  };
-}
-
-function entryOf({ name, type, sizeBytes, modifiedMs }: OverlayNode): LeaseEntry {
-  return { name, type, sizeBytes, modified: new Date(modifiedMs) };
 }

@@ -15,6 +15,7 @@ import { putHead } from './head.js';
 import type { ChainEntry, Head, PromoteOperation, RetireOperation } from './head-record.js';
 import { isHashFolder, isManagedName, isMetadata, METADATA_NAMES, STATUS_PLIST } from './names.js';
 import { othersChanged, takeSeal } from './seal.js';
+import { shortIdOf } from './version-id.js';
 
 const PAGE = 200;
 
@@ -27,6 +28,13 @@ export async function retireCurrent(ctx: StoreContext, head: Head): Promise<Head
   const previous = chain.at(-1);
   if (current === null) throw new IbkError('not_found', 'There is no backup to forget.', { reason: 'version' });
   if (current.pinned) throw new IbkError('usage', `Version ${current.id} is pinned.`, { reason: 'pinned' });
+  const copy = head.edits.find(({ base }) => base === current.id);
+  if (copy !== undefined)
+    throw new IbkError('usage', `The edited copy ${shortIdOf(copy.id)} is based on the newest backup.`, {
+      reason: 'base',
+      meaning: 'Nothing was changed.',
+      hint: `Forget that one first: ibk forget ${shortIdOf(copy.id)}`,
+    });
   if (previous === undefined) return putHead(ctx, head, { current: null, op: { t: 'drop' }, seal: null, sealedAt: 0 });
   await refuseLosses(ctx, previous);
   const { delta: list, listSha256, counts: _, ...record } = previous;

@@ -17,6 +17,16 @@ import type { Head } from './head-record.js';
 import { isSameFile } from './identity.js';
 import { STATUS_PLIST } from './names.js';
 import { compareSeals, takeSeal } from './seal.js';
+import {
+  baseOf,
+  decidingLine,
+  describesFolder,
+  expectedInFolder,
+  identityIn,
+  isKept,
+  type PendingFile,
+  type View,
+} from './view.js';
 
 const MOST_TRIES = 50;
 
@@ -26,24 +36,6 @@ export type Reading =
   | { readonly state: 'absent' }
   | { readonly state: 'lost' }
   | { readonly state: 'no_version' };
-
-/** What the records say at one generation. */
-interface View {
-  readonly head: Head;
-  /** Holds the lines of all lists: the store's catalog, or one made from the lists for this time. */
-  readonly lines: Catalog;
-  /** The store's catalog, when it knows all that the folder should hold. Else `lines` knows what a list names. */
-  readonly folder: Catalog | undefined;
-  /** What a commit, an adoption or a promotion under way changes: by path, what the version holds that goes out of the folder, or comes back to it. */
-  readonly pending: ReadonlyMap<string, PendingFile>;
-}
-
-interface PendingFile {
-  /** Null: nothing. */
-  readonly old: FileIdentity | null;
-  /** The version under which it lies while it is not in the folder. */
-  readonly at: string | null;
-}
 
 export class VersionReader {
   readonly #ctx: StoreContext;
@@ -81,20 +73,21 @@ export class VersionReader {
   hasChanged(one: string, other: string, path: string): boolean | undefined {
     const head = this.head();
     if (head === undefined || head.op !== null) return undefined;
-    const order = [...head.chain.map(({ id }) => id), head.current?.id];
-    const [from, to] = [order.indexOf(one), order.indexOf(other)].sort((a, b) => a - b);
-    const [older, newer] = [order[from ?? -1], order[to ?? -1]];
-    if (older === undefined || newer === undefined) return undefined;
+    if (!isKept(head, one) || !isKept(head, other)) return undefined;
     const view = this.#viewOf(head);
-    const line = decidingLine(view, older, path);
-    const next = decidingLine(view, newer, path);
-    if (line?.seq === next?.seq) return false;
-    const was = line?.old ?? null;
-    const is = next === undefined ? expectedInFolder(view, path) : next.old;
-    if (is === 'unknown') return undefined;
+    const [was, is] = [identityIn(view, one, path), identityIn(view, other, path)];
+    if (was === 'unknown' || is === 'unknown') return undefined;
     if (was === null || is === null) return was !== is;
     if (was.size !== is.size) return true;
     return was.sha256 === null || is.sha256 === null ? was.mtimeUs !== is.mtimeUs : was.sha256 !== is.sha256;
+  }
+
+  /** What was recorded of a file of a version; undefined where it has none, or that is not known now. */
+  identityOf(version: string, path: string): FileIdentity | undefined {
+    const head = this.head();
+    if (head === undefined || head.op !== null || !isKept(head, version)) return undefined;
+    const identity = identityIn(this.#viewOf(head), version, path);
+    return identity === 'unknown' || identity === null ? undefined : identity;
   }
 
   /** @throws IbkError `in_use`: the store changed all the time; `damaged`: its records cannot be read */
@@ -110,7 +103,7 @@ export class VersionReader {
   locate(version: string, paths: readonly string[]): Located | undefined {
     const head = this.head();
     if (head === undefined || head.op !== null) return undefined;
-    if (head.current?.id !== version && !head.chain.some(({ id }) => id === version)) return undefined;
+    if (!isKept(head, version)) return undefined;
     const view = this.#viewOf(head);
     const { folder } = view;
     if (folder === undefined || folder !== view.lines) return undefined;
@@ -150,7 +143,7 @@ export class VersionReader {
       yield;
       const head = this.head();
       if (head === undefined) return { state: 'no_version' };
-      if (head.current?.id !== version && !head.chain.some(({ id }) => id === version)) return { state: 'no_version' };
+      if (!isKept(head, version)) return { state: 'no_version' };
       let reading: Reading | 'again';
       try {
         reading = yield* this.#attempt(this.#viewOf(head), version, path);
@@ -204,7 +197,8 @@ export class VersionReader {
     here?.close();
     yield;
     // Of a promotion also where it was put since another program had taken its place.
-    const after = fs.open(target) ?? (op?.t === 'promote' ? fs.open(layout.slot(version, path)) : undefined);
+    const after =
+      fs.open(target) ?? (op?.t === 'promote' ? fs.open(layout.slot(baseOf(view, version), path)) : undefined);
     return after === undefined ? { state: 'lost' } : { state: 'found', file: after, expected: old };
   }
 
@@ -296,6 +290,12 @@ export class VersionReader {
         catalog.setFile(line.p, line.new);
       }
     }
+    for (const edit of head.edits) {
+      const own = catalog.nextEdit();
+      catalog.addVersion(own, edit.id, edit.delta);
+      for (const line of readChangeList(this.#ctx.fs, listPath(this.#ctx, edit), edit.listSha256))
+        catalog.addLine(own, line);
+    }
     return catalog;
   }
 
@@ -304,32 +304,6 @@ export class VersionReader {
     if (this.#view?.folder !== this.#view?.lines) this.#view?.folder?.close();
     this.#view = undefined;
   }
-}
-
-function decidingLine(view: View, version: string, path: string): CatalogLine | undefined {
-  const { lines, head } = view;
-  const newest = head.chain.at(-1);
-  if (version === head.current?.id || newest === undefined) return undefined;
-  const [from, to] = [lines.version(version), lines.version(newest.id)];
-  if (from === undefined || to === undefined) throw new Error('a version has no lines');
-  return lines.line(path, from.seq, to.seq);
-}
-
-/** What the folder should hold at `path`: null for nothing, `unknown` where only the lists are there to tell. */
-function expectedInFolder(view: View, path: string): FileIdentity | null | 'unknown' {
-  const changing = view.pending.get(path);
-  if (changing !== undefined) return changing.old;
-  const { head, folder, lines } = view;
-  if (folder !== undefined && describesFolder(folder, head)) return folder.file(path) ?? null;
-  return (folder === lines ? undefined : lines.file(path)) ?? 'unknown';
-}
-
-/** The state of the current version, or that which a running operation makes of it. */
-function describesFolder(catalog: Catalog, head: Head): boolean {
-  const { op, current } = head;
-  const next = op?.t === 'commit' || op?.t === 'adopt' ? op.next.id : op?.t === 'promote' ? op.out : undefined;
-  const cur = catalog.current;
-  return cur !== undefined && (cur === current?.id || cur === next);
 }
 
 /** Spills to a temporary file of SQLite's when it grows. */

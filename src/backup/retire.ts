@@ -12,15 +12,22 @@ import { listPath, syncCatalog } from './catalog-sync.js';
 import type { StoreContext } from './context.js';
 import { parentOf } from './file-system.js';
 import { nextDelta, putHead } from './head.js';
-import type { ChainEntry, Head, LostFiles, RetireOperation } from './head-record.js';
+import type { ChainEntry, EditEntry, Head, LostFiles, RetireOperation } from './head-record.js';
 import { ChangeTally } from './tally.js';
 
 /** Takes a version out of the chain; the head that is returned has the deletion to be run. @throws IbkError `not_found`, `usage` */
 export async function retireVersion(ctx: StoreContext, head: Head, id: string): Promise<Head> {
+  const edit = head.edits.find((copy) => copy.id === id);
+  if (edit !== undefined) return retireEdit(ctx, head, edit);
   const at = head.chain.findIndex((entry) => entry.id === id);
   const entry = head.chain[at];
   if (entry === undefined) throw new IbkError('not_found', `There is no earlier version ${id}.`, { reason: 'version' });
   if (entry.pinned) throw new IbkError('usage', `Version ${id} is pinned.`, { reason: 'pinned' });
+  if (head.edits.some(({ base }) => base === id)) {
+    // Its files are needed; it is listed no more, and goes with the last copy.
+    const chain = head.chain.map((other) => (other === entry ? { ...entry, hidden: true } : other));
+    return putHead(ctx, head, { chain });
+  }
   const rest = head.chain.filter((other) => other !== entry);
   const older = at === 0 ? undefined : head.chain[at - 1];
   if (older === undefined) {
@@ -29,6 +36,17 @@ export async function retireVersion(ctx: StoreContext, head: Head, id: string): 
   const merged = await writeMerged(ctx, head, older, entry);
   const chain = rest.map((other) => (other === older ? merged : other));
   return putHead(ctx, head, { chain, op: { t: 'rm', v: id, delta: entry.delta, u: older.id, du: older.delta } });
+}
+
+function retireEdit(ctx: StoreContext, head: Head, edit: EditEntry): Promise<Head> {
+  if (edit.pinned) throw new IbkError('usage', `Version ${edit.id} is pinned.`, { reason: 'pinned' });
+  const edits = head.edits.filter((other) => other !== edit);
+  return putHead(ctx, head, { edits, op: { t: 'rm', v: edit.id, delta: edit.delta, u: null, du: null } });
+}
+
+/** A version that was forgotten while an edited copy needed it, and that none needs any more. */
+export function unneededBase({ chain, edits }: Head): string | undefined {
+  return chain.find(({ id, hidden }) => hidden && !edits.some(({ base }) => base === id))?.id;
 }
 
 async function writeMerged(ctx: StoreContext, head: Head, older: ChainEntry, retired: ChainEntry): Promise<ChainEntry> {

@@ -205,7 +205,7 @@ export async function putListAway(
 }
 
 /** version.json: for people, and for making a head anew when all are lost. Written once; a torn one is written again. */
-function describeVersion(ctx: StoreContext, version: VersionRecord, next: string): void {
+export function describeVersion(ctx: StoreContext, version: VersionRecord, next: string | undefined): void {
   const { fs, layout } = ctx;
   const path = `${layout.version(version.id)}/version.json`;
   const text = Buffer.from(`${JSON.stringify({ format: 1, udid: layout.udid, ...version, next }, undefined, 2)}\n`);

@@ -6,6 +6,7 @@ import type { FileIdentity } from './change-list.js';
 import { type Damage, damageOf } from './damage.js';
 import { codeOf } from './disk-calls.js';
 import type { ReadableFile } from './file-system.js';
+import type { Head } from './head-record.js';
 import { sha256OfOpen } from './identity.js';
 import type { VersionReader } from './resolve.js';
 
@@ -82,7 +83,7 @@ export async function* examine(
   try {
     const head = reader.head();
     const damage = head === undefined ? NO_DAMAGE : damageOf(ctx, head, version);
-    for await (const path of pathsOf(ctx, catalog, version, damage)) {
+    for await (const path of pathsOf(ctx, catalog, head, version, damage)) {
       options.signal?.throwIfAborted();
       const found = await examineFile(ctx, reader, version, path, options);
       const fault = found?.fault ?? damage.get(path);
@@ -199,14 +200,17 @@ function sha256Of({ pause }: StoreContext, file: ReadableFile, { signal, onRead 
 async function* pathsOf(
   ctx: StoreContext,
   catalog: Catalog,
+  head: Head | undefined,
   version: string,
   damage: ReadonlyMap<string, Damage>,
 ): AsyncGenerator<string, void> {
-  const own = catalog.version(version)?.seq ?? Number.MAX_SAFE_INTEGER;
+  const edit = head?.edits.find(({ id }) => id === version);
+  const edited = edit === undefined ? undefined : catalog.version(edit.id)?.seq;
+  const own = catalog.version(edit?.base ?? version)?.seq ?? Number.MAX_SAFE_INTEGER;
   // The list before it names what it lacks.
   const seq = damage.size === 0 ? own : (catalog.versions().findLast((other) => other.seq < own)?.seq ?? own);
   for (let after = ''; ; ) {
-    const page = catalog.pathsOfVersion(seq, after, PAGE);
+    const page = catalog.pathsOfVersion(seq, after, PAGE, edited);
     for (const path of page) {
       const turn = ctx.pause();
       if (turn !== undefined) await turn;

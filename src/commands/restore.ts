@@ -1,6 +1,7 @@
 import { asIbkError, IbkError } from '../errors.js';
 import type { ChosenBackup } from '../operations/choose-backups.js';
 import { DEFAULT_RESTORE, restore, type RestoreOptions, type RestoreOutcome } from '../operations/restore/restore.js';
+import type { RestorePart } from '../operations/restore/part.js';
 import type { RestorePlan, RestoreSettings } from '../operations/restore/results.js';
 import { chooseView, tellsErrors, type ViewChoice } from '../ui/backup-options.js';
 import type { BackupView } from '../ui/backup-view.js';
@@ -15,6 +16,7 @@ import { type CommandSpec, DEVICE_CODES, type OwnOptions } from './command.js';
 import { password } from './password.js';
 import { backUpFirst, refuseOwnFolder } from './restore-backup-first.js';
 import { confirmRestore } from './restore-confirm.js';
+import { listOf } from './selection-options.js';
 import { operationContext, type Session } from './session.js';
 import { wholeBackup } from './whole-backup.js';
 
@@ -25,6 +27,8 @@ export const restoreCommand: CommandSpec = {
       'Put a backup back on an iPhone: checks everything, shows the plan, asks, then sends. Without BACKUP: the latest.',
     rows: [
       { flags: '--to PHONE', words: 'which device; repeat, or "all" (the same as -u)' },
+      { flags: '--only SEL', words: 'this alone: app:ID, type:messages, a domain; repeat' },
+      { flags: '--skip SEL', words: 'all but this; repeat' },
       { flags: '--verify MODE', words: 'structure (default), or full: read every file first' },
       { flags: '--backup-first', words: 'back up what is on the iPhone now, before it is replaced' },
       { flags: '--remove', words: 'erase what the backup does not have, too' },
@@ -68,7 +72,7 @@ export const restoreCommand: CommandSpec = {
     '--no-reboot',
     '--skip-apps',
   ],
-  repeatable: ['--to <PHONE>'],
+  repeatable: ['--to <PHONE>', '--only <SEL>', '--skip <SEL>'],
   mostArguments: 1,
   run: runRestore,
 };
@@ -77,7 +81,9 @@ async function runRestore(session: Session, options: OwnOptions, [typed]: readon
   const { config, terminal, clock, signal, log } = session;
   const { root } = config;
   const word = typed ?? text(options, 'source');
-  const settings = settingsOf(options);
+  const part = partOf(options);
+  const asked = settingsOf(options);
+  const settings = (part?.only.length ?? 0) > 0 ? { ...asked, keepSettings: true } : asked;
   const verify = verifyMode(options);
   let view: BackupView | undefined;
   const context = operationContext(session, (event) => view?.onEvent(event));
@@ -91,7 +97,7 @@ async function runRestore(session: Session, options: OwnOptions, [typed]: readon
   const progress = verifyView(terminal.err, clock, undefined, config.json || config.quiet);
   const command = `ibk restore${word === undefined ? '' : ` ${word}`}`;
   const request: RestoreOptions = {
-    ...{ chosen, devices, root, scratchRoot: root, settings, verify, command },
+    ...{ chosen, devices, root, scratchRoot: root, settings, part, verify, command },
     password: password(session),
     onVerified: (soFar) => progress.progress(soFar),
     decide: async (plans) => {
@@ -193,6 +199,17 @@ function settingsOf(options: OwnOptions): RestoreSettings {
     reboot: options['reboot'] !== false,
     skipApps: options['skipApps'] === true,
   };
+}
+
+/** Only and skip leave the rest of the phone as it is. @throws IbkError `usage` */
+function partOf(options: OwnOptions): RestorePart | undefined {
+  const [only, skip] = [listOf(options, 'only'), listOf(options, 'skip')];
+  if (only.length + skip.length === 0) return undefined;
+  if (options['remove'] === true)
+    throw new IbkError('usage', '--remove erases what is not restored, and --only and --skip leave it as it is.', {
+      hint: 'Leave one of them out.',
+    });
+  return { only, skip };
 }
 
 function verifyMode(options: OwnOptions): 'structure' | 'full' {

@@ -10,7 +10,7 @@ import { copyFile, type FileHandle, mkdtemp, open, rm, rmdir, unlink } from 'nod
 import { constants, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { openSqliteUnread, type SqliteDatabase } from './sqlite.js';
+import { openSqlite, openSqliteUnread, type SqliteDatabase } from './sqlite.js';
 
 /** Write and read version in SQLite's header: 2 is write-ahead logging, 1 a rollback journal (https://sqlite.org/fileformat2.html#the_database_header). */
 const VERSIONS_AT = [18, 19] as const;
@@ -55,6 +55,50 @@ export async function openNamelessDatabase(
     await file.close();
     file = undefined;
     return opened(db, sizeBytes, isNameless ? undefined : place);
+  } catch (error) {
+    db?.close();
+    await file?.close();
+    await rm(place, { recursive: true, force: true });
+    throw error;
+  }
+}
+
+/** As `NamelessDatabase`, to be changed; its bytes are read through a descriptor that no name leads to. */
+export interface WritableNamelessDatabase extends Disposable {
+  readonly db: SqliteDatabase;
+  /** What SQLite has written; 0 at the end. */
+  read(into: Buffer, position: number): Promise<number>;
+}
+
+/** @throws as `openNamelessDatabase` */
+export async function openNamelessForWriting(
+  content: AsyncIterable<Buffer>,
+  folder = tmpdir(),
+): Promise<WritableNamelessDatabase> {
+  const place = await mkdtemp(join(folder, 'ibk-'));
+  const path = join(place, 'database');
+  let file: FileHandle | undefined;
+  let db: SqliteDatabase | undefined;
+  try {
+    const handle = await open(path, 'wx+', 0o600);
+    file = handle;
+    db = openSqlite(path);
+    const isNameless = await loseName(place, path);
+    await write(handle, content);
+    await withoutLog(handle);
+    // A journal would have a name, and could not be found again: who is killed has changed nothing but this file.
+    db.pragma('journal_mode = MEMORY');
+    db.pragma('synchronous = OFF');
+    const opened = db;
+    return {
+      db: opened,
+      read: async (into, position) => (await handle.read(into, 0, into.length, position)).bytesRead,
+      [Symbol.dispose]: () => {
+        opened.close();
+        void handle.close().catch(() => undefined);
+        if (!isNameless) rmSync(place, { recursive: true, force: true });
+      },
+    };
   } catch (error) {
     db?.close();
     await file?.close();

@@ -100,11 +100,12 @@ function onlyDevice(backups: readonly ListedBackup[], { command }: ChoosingOptio
   throw new IbkError('ambiguous_device', message, { hint: `${command} -u "${only.name.replaceAll('"', '\\"')}"` });
 }
 
-/** Complete ones count; where there is none, all do. A store that somebody laid a trap in is not passed over for its folder. */
+/** Complete ones count; where there is none, all do. An edited copy never: it is named by its id. A store that somebody laid a trap in is not passed over for its folder. */
 function countingVersions({ versions, problem }: ListedBackup): readonly ListedVersion[] {
   if (problem?.code === 'unsafe') throw problem;
-  const complete = versions.filter((version) => version.complete);
-  return complete.length === 0 ? versions : complete;
+  const made = versions.filter(({ editedFrom }) => editedFrom === null);
+  const complete = made.filter((version) => version.complete);
+  return complete.length === 0 ? made : complete;
 }
 
 /** The newest that was made on that day, or in that minute, or before. */

@@ -38,7 +38,7 @@ const SCHEMA = `CREATE TABLE run(domain TEXT, path TEXT, first INTEGER, last INT
 
 /** @throws IbkError as `findFiles`; when no version can be read, what the first one said */
 export async function findInVersions(backup: ListedBackup, options: FindVersionsOptions): Promise<FoundInVersions> {
-  const versions = [...backup.versions].reverse();
+  const versions = backup.versions.filter(({ editedFrom }) => editedFrom === null).reverse();
   const next = passwordOfSeveral(options.password);
   const database = openTemporarySqlite();
   const problems: IbkError[] = [];

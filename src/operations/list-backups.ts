@@ -123,7 +123,9 @@ async function listHistory(
   const described = there ?? (await describeStored(store, current, name));
   const versions = byDate(history.versions).map((version) => storedRow(version, described?.madeBy, shares));
   if (there !== undefined) versions.unshift({ ...versionInFolder(there), foreign: true, madeBy: null });
-  const latest = versions.findIndex(({ complete, unreadable }) => complete && !unreadable);
+  const latest = versions.findIndex(
+    ({ complete, unreadable, editedFrom }) => complete && !unreadable && editedFrom === null,
+  );
   return {
     ...headingOf(described, folder, name),
     bytes: history.bytes,
@@ -196,6 +198,7 @@ function storedRow(version: StoredVersion, madeBy: string | undefined, shares: S
     onlyHereBytes: shares?.freedBy([id]) ?? null,
     note: version.note,
     foreign,
+    editedFrom: version.base === null ? null : shortIdOf(version.base),
     madeBy: foreign ? null : ((current ? madeBy : undefined) ?? 'ibk'),
     lost: lost === null ? null : { files: lost.files, at: new Date(lost.at) },
     unreadable: version.unreadable,
@@ -227,6 +230,7 @@ function versionInFolder({ madeAt, ios, encrypted, complete, madeBy }: BackupDes
     onlyHereBytes: null,
     note: '',
     foreign: madeBy === undefined,
+    editedFrom: null,
     madeBy: madeBy ?? null,
     lost: null,
     unreadable: false,

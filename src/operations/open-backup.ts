@@ -26,20 +26,27 @@ export interface WithBackupOptions {
  * @throws IbkError as `openBackup`; `destination`: the disk failed while it was opened; what `work` throws
  */
 export async function withBackup<T>(
-  { backup, version }: ChosenBackup,
+  chosen: ChosenBackup,
   options: WithBackupOptions,
   work: (opened: OpenedBackup, source: BackupSource) => Promise<T>,
 ): Promise<T> {
-  const { password, signal, word } = options;
-  const read = async (source: BackupSource): Promise<T> => {
+  const { root, password, signal, word } = options;
+  return withSource(chosen, root, async (source) => {
     await using opened = await onDisk(() => openBackup(source, { password, signal, word }));
     if (options.unlock === true) await opened.unlock();
     // Awaited: the backup is closed when this scope ends.
     return await work(opened, source);
-  };
-  const { id } = version;
-  if (id === null) return read(folderSource(backup.path));
-  return new BackupStore(options.root, backup.udid).reading((ctx, reader) => read(versionSource(ctx, reader, id)));
+  });
+}
+
+/** The files of a backup as they are stored, for as long as `work` runs; nothing is opened or decrypted. @throws what `work` throws */
+export async function withSource<T>(
+  { backup, version: { id } }: ChosenBackup,
+  root: string,
+  work: (source: BackupSource) => Promise<T>,
+): Promise<T> {
+  if (id === null) return work(folderSource(backup.path));
+  return new BackupStore(root, backup.udid).reading((ctx, reader) => work(versionSource(ctx, reader, id)));
 }
 
 export interface OpenBackupAtOptions extends WithBackupOptions {
@@ -110,6 +117,7 @@ function kept(opened: OpenedBackup, end: () => Promise<void>): OpenedBackup {
     content: (record) => opened.content(record),
     locate: (records) => opened.locate?.(records),
     stored: (record) => opened.stored(record),
+    editManifest: (signal) => opened.editManifest(signal),
     copyManifest: (path) => opened.copyManifest(path),
     [Symbol.asyncDispose]: end,
   };

@@ -175,6 +175,8 @@ export interface ListedVersion {
   readonly note: string;
   /** Made by another tool. */
   readonly foreign: boolean;
+  /** The version that it is a changed copy of; then it is never the latest. Null: it is none. */
+  readonly editedFrom: string | null;
   /** `ibk 1.0.0` or `ibk`; null when another tool made it. */
   readonly madeBy: string | null;
   /** What another program overwrote of it. */

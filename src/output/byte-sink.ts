@@ -1,7 +1,7 @@
 /** Where the bytes of an archive, or of one file, go: a file that gets its name at the end, or a stream that somebody reads. */
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
-import { closeSync, constants, fchmodSync, futimesSync, openSync, renameSync, rmSync } from 'node:fs';
+import { closeSync, constants, fchmodSync, fsyncSync, futimesSync, openSync, renameSync, rmSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import type { Writable } from 'node:stream';
 import { createGzip } from 'node:zlib';
@@ -32,6 +32,7 @@ export function fileSink(path: string): ByteSink {
       orPlaceError(() => {
         if (facts !== undefined) fchmodSync(fd, facts.mode);
         if (facts?.mtime != null) futimesSync(fd, facts.mtime, facts.mtime);
+        fsyncSync(fd);
         close();
         renameSync(temporary, path);
       }),

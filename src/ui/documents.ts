@@ -109,6 +109,7 @@ function versionRow(version: ListedVersion): Json {
     files_lost: lost === null ? 0 : lost.files,
     lost_at: lost === null ? null : formatUtc(lost.at),
     foreign: version.foreign,
+    edited_from: version.editedFrom,
     made_by: version.madeBy,
   };
 }

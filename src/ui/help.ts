@@ -29,7 +29,7 @@ export const COMMAND_GROUPS: readonly (readonly [group: string, commands: readon
   ['Everyday', ['backup', 'restore', 'list', 'find', 'extract', 'info', 'encrypt']],
   ['Trust it', ['verify', 'doctor', 'repair', 'unlock']],
   ['Your data', ['decrypt']],
-  ['History', ['diff', 'tag', 'forget', 'prune', 'stats']],
+  ['History', ['diff', 'tag', 'forget', 'prune', 'stats', 'copy', 'import', 'edit']],
   ['Connection', ['devices', 'pair', 'unpair', 'wifi', 'cloud', 'erase']],
   ['Automation', ['sim', 'idevicebackup2']],
 ];

@@ -130,6 +130,7 @@ function notesOf(version: ListedVersion, { versions }: ListedBackup, style: Scre
     ...(version.latest ? ['latest'] : []),
     ...(version.complete ? [] : [version.damaged > 0 ? 'damaged' : 'incomplete']),
     ...(version.unreadable ? ['unreadable'] : []),
+    ...(version.editedFrom === null ? [] : [`edited from ${version.editedFrom}`]),
     ...(version.foreign && version.damaged === 0 ? ['made by another tool'] : []),
     ...(differs ? [version.encrypted ? 'encrypted' : 'not encrypted'] : []),
     ...(version.pinned ? ['pinned'] : []),

@@ -62,9 +62,10 @@ function words(named: readonly { readonly words: string }[], dot: string): strin
   return named.map((each) => each.words).join(dot);
 }
 
-function erasedWords({ source, settings, device }: RestorePlan): string {
+function erasedWords({ source, settings, device, part }: RestorePlan): string {
   const noun = deviceNoun(device.productType);
   const since = source.madeAt === null ? 'since the backup' : `since ${formatDate(source.madeAt)}`;
+  if (part !== null) return `what changed on the ${noun} ${since} in these files; everything else stays`;
   const others = settings.remove
     ? 'and every file that the backup does not have (--remove)'
     : 'files the backup does not have stay (--remove: erased too)';

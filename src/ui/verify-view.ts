@@ -17,7 +17,13 @@ export interface VerifyView {
 }
 
 /** @param totalBytes what there is to read; undefined: nothing, or not known */
-export function verifyView(screen: Screen, clock: Clock, totalBytes: number | undefined, silent: boolean): VerifyView {
+export function verifyView(
+  screen: Screen,
+  clock: Clock,
+  totalBytes: number | undefined,
+  silent: boolean,
+  doing = 'Checking',
+): VerifyView {
   let files = 0;
   let bytesRead = 0;
   const begun = clock.monotonic();
@@ -33,7 +39,7 @@ export function verifyView(screen: Screen, clock: Clock, totalBytes: number | un
     const spinner = glyphs.spinner[frame % glyphs.spinner.length] ?? '';
     const columns = Math.min(78, (screen.width() ?? 80) - 1);
     const time = formatDuration((clock.monotonic() - begun) / 1000);
-    return [shorten(justify(`${spinner} Checking  ${words()}`, time, columns), columns, glyphs.more)];
+    return [shorten(justify(`${spinner} ${doing}  ${words()}`, time, columns), columns, glyphs.more)];
   });
   return {
     progress: (soFar) => {
@@ -42,7 +48,7 @@ export function verifyView(screen: Screen, clock: Clock, totalBytes: number | un
       if (live) area.start();
       if (live || silent || clock.monotonic() - spoke < LOG_EVERY_MS) return;
       spoke = clock.monotonic();
-      screen.line(`${formatTimeOfDay(new Date(clock.now()))} checking, ${words()}`);
+      screen.line(`${formatTimeOfDay(new Date(clock.now()))} ${doing.toLowerCase()}, ${words()}`);
     },
     close: () => area.close(),
   };

@@ -103,7 +103,7 @@ describeWithTools('decrypt', ['sqlite3', 'plistutil'], () => {
     expect([wrong.exit, existsSync(`${to}.partial`)]).toEqual([12, false]);
     mkdirSync(`${to}.partial`);
     expect((await runIbk(top, ['decrypt', from, '--to', to], { env })).exit).toBe(14);
-    writeFileSync(join(`${to}.partial`, '.ibk-decrypting'), '');
+    writeFileSync(join(`${to}.partial`, '.ibk-partial'), '');
     const ran = await runIbk(top, ['decrypt', from, '--to', to, '--json'], { env });
     expect(ran.exit).toBe(3);
     const lines = expectValidLines(ran.stdout);

@@ -56,6 +56,9 @@ export function fakeBackup(
     copyManifest: async () => {
       throw new Error('no manifest');
     },
+    editManifest: async () => {
+      throw new Error('no manifest');
+    },
     [Symbol.asyncDispose]: async () => undefined,
   };
 }

@@ -90,6 +90,7 @@ test('the newest at or before a day, a minute, a second', async () => {
       tags: [],
       files: null,
       bytes: null,
+      editedFrom: null,
       madeBy: null,
       lost: null,
       note: '',

@@ -5,7 +5,7 @@
 import { pbkdf2 } from 'node:crypto';
 import { promisify } from 'node:util';
 import { IbkError } from '../../errors.js';
-import { unwrapKey } from './key-wrap.js';
+import { unwrapKey, wrapKey } from './key-wrap.js';
 import { type Derivation, type Keybag, WRAPPED_KEY_BYTES } from './keybag.js';
 
 /** Apple's own is 10,000,000: seconds. A hostile keybag could ask for hours. */
@@ -64,6 +64,15 @@ export class ClassKeys {
     }
     if (tried === 0) throw damagedKeybag('no password opens any of its keys');
     return keys.size === 0 ? undefined : new ClassKeys(keys);
+  }
+
+  /** A key of 32 bytes as a record has it: `class u32le | wrapped key`. @throws IbkError `damaged`, reason `key`: that class does not open */
+  wrap(protectionClass: number, key: Buffer): Buffer {
+    const classKey = this.#keys.get(protectionClass);
+    if (classKey === undefined) throw damagedKey(`protection class ${protectionClass} does not open`);
+    const prefix = Buffer.alloc(CLASS_PREFIX_BYTES);
+    prefix.writeUInt32LE(protectionClass);
+    return Buffer.concat([prefix, wrapKey(classKey, key)]);
   }
 
   /** Of `class u32le | wrapped key (40 bytes)`. @throws IbkError `damaged`, reason `key` */

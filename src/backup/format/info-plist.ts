@@ -12,6 +12,9 @@ import { type PlistDict, type PlistValue, plistDict } from '../../plist/value.js
 /** Says that ibk made or continued the backup, and which: other tools write their own Info.plist, without it. */
 export const MADE_BY_KEY = 'ibk Version';
 
+/** Says that a person changed the backup, and which version it is a copy of. */
+export const EDITED_FROM_KEY = 'ibk Edited From';
+
 /** FileIDs that the manifest names and that the device could not send when the backup was made: missing, but no damage. */
 export const NOT_SENT_KEY = 'ibk Files Not Sent';
 

@@ -7,7 +7,8 @@ import { damagedRecord } from '../format/mbfile.js';
 import { contentOf, keyedPlace } from './content.js';
 import { isRecord, recordOf } from './database-record.js';
 import type { BackupKeys } from './keys.js';
-import { type ManifestImage, openManifestImage } from './manifest-image.js';
+import { editManifest, type ManifestEdit } from './manifest-edit.js';
+import { type ManifestImage, manifestPieces, openManifestImage } from './manifest-image.js';
 import { ManifestTable, type RawRow } from './manifest-table.js';
 import { copyDatabase, type ManifestCopy } from './manifest-copy.js';
 import { matchesQuery, type OpenedManifest } from './manifest.js';
@@ -97,6 +98,19 @@ export class DatabaseManifest implements OpenedManifest {
     await this.#table(undefined);
     if (this.#image === undefined) throw damagedRecord('the manifest is closed');
     return copyDatabase(this.#image.db, path, (text) => this.#openRecord(text));
+  }
+
+  async edit(signal?: AbortSignal): Promise<ManifestEdit> {
+    const { content, database } = this.#keys;
+    const table = await this.#table(signal);
+    await content?.unlock();
+    const key = content === undefined || database === undefined ? undefined : content.unwrap(database);
+    return editManifest({
+      content: manifestPieces(this.#source, key, signal),
+      key,
+      hasEncryptedRecords: content !== undefined && database === undefined && table.property('salt') !== undefined,
+      newKey: (protectionClass) => content?.newKey(protectionClass),
+    });
   }
 
   close(): void {

@@ -1,5 +1,5 @@
 /** The keys of an encrypted backup (iOS 4 and later): locked until the password was asked for, once. */
-import { createDecipheriv, createHash } from 'node:crypto';
+import { createDecipheriv, createHash, randomBytes } from 'node:crypto';
 import { IbkError } from '../../errors.js';
 import { ClassKeys, deriveKek } from '../format/class-keys.js';
 import { parseKeybag } from '../format/keybag.js';
@@ -54,6 +54,13 @@ export class BackupKeys {
   unwrap(prefixed: Buffer): Buffer {
     if (this.#classKeys === undefined) throw locked();
     return this.#classKeys.unwrap(prefixed);
+  }
+
+  /** A key for new content, and the same wrapped. @throws IbkError `password`: not unlocked; `damaged`, reason `key`: that class does not open */
+  newKey(protectionClass: number): { readonly key: Buffer; readonly wrapped: Buffer } {
+    if (this.#classKeys === undefined) throw locked();
+    const key = randomBytes(32);
+    return { key, wrapped: this.#classKeys.wrap(protectionClass, key) };
   }
 
   /** The record in a text of base64, as iOS 10.0 writes it in encrypted backups. @throws IbkError `password`: not unlocked; `damaged`, reason `record` */

@@ -59,6 +59,29 @@ export async function openManifestImage(
   }
 }
 
+/** All bytes of the database, decrypted; for who writes a copy of his own. @throws IbkError `damaged`, reason `manifest`; `incompatible`: it has a log beside it */
+export async function* manifestPieces(
+  source: BackupSource,
+  key: Buffer | undefined,
+  signal?: AbortSignal,
+): AsyncGenerator<Buffer, void> {
+  const log = source.open(`${NAME}-wal`);
+  const hasLog = log !== undefined && log.stat().sizeBytes > 0;
+  log?.close();
+  if (hasLog)
+    throw new IbkError('incompatible', `Beside ${NAME} lies a log that another program did not finish.`, {
+      reason: 'manifest',
+      hint: 'A copy in which all is in its place: ibk decrypt, or a new ibk backup',
+    });
+  const file = source.open(NAME);
+  if (file === undefined) throw new IbkError('damaged', `There is no ${NAME}.`, { reason: 'manifest' });
+  try {
+    yield* key === undefined ? storedPieces(file, signal) : decrypted(file, key, signal);
+  } finally {
+    file.close();
+  }
+}
+
 /** SQLite's own words for a database that is none become ours. */
 export function asDamaged(error: unknown): unknown {
   const code = error instanceof Error && 'code' in error ? String(error.code) : '';

@@ -1,4 +1,5 @@
 /** What the generations of the format differ in, seen from an opened backup. */
+import type { ManifestEdit } from './manifest-edit.js';
 import type { ManifestCopy } from './manifest-copy.js';
 import type {
   BackupEra,
@@ -23,12 +24,17 @@ export interface OpenedManifest {
   content(record: FileRecord): FileContent | undefined;
   locate?(records: readonly FileRecord[]): LocatedContent | undefined;
   stored(record: FileRecord): StoredFile | undefined;
+  /** As of `OpenedBackup`. */
+  edit?(signal?: AbortSignal): Promise<ManifestEdit>;
   copyTo(path: string): Promise<ManifestCopy>;
   close(): void;
 }
 
 /** Does a record belong to the answer? Also where an index already saw to it: a database may lie. */
-export function matchesQuery({ domains, below, matches }: RecordQuery, record: FileRecord): boolean {
+export function matchesQuery(
+  { domains, below, matches }: RecordQuery,
+  record: Pick<FileRecord, 'domain' | 'relativePath'>,
+): boolean {
   const { domain, relativePath } = record;
   if (domains !== undefined && !domains.includes(domain)) return false;
   if (below !== undefined && !isBelow(below, relativePath)) return false;

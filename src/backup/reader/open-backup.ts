@@ -9,6 +9,7 @@ import { authDataOf } from '../format/mdinfo.js';
 import { BackupKeys } from './keys.js';
 import { MbdbManifest } from './mbdb-manifest.js';
 import { MdKeys, MdManifest } from './md-manifest.js';
+import type { ManifestEdit } from './manifest-edit.js';
 import type { ManifestCopy } from './manifest-copy.js';
 import type { OpenedManifest } from './manifest.js';
 import { isManifestPlain } from './manifest-image.js';
@@ -139,6 +140,16 @@ class Opened implements OpenedBackup {
 
   stored(record: FileRecord): StoredFile | undefined {
     return record.kind === 'file' ? this.#manifest.stored(record) : undefined;
+  }
+
+  async editManifest(signal?: AbortSignal): Promise<ManifestEdit> {
+    const edit = this.#manifest.edit?.(signal);
+    if (edit !== undefined) return edit;
+    throw new IbkError('incompatible', 'A backup of iOS 9 or before cannot be changed.', {
+      reason: 'era',
+      meaning: 'Nothing was changed.',
+      hint: 'Its files: ibk extract',
+    });
   }
 
   copyManifest(path: string): Promise<ManifestCopy> {

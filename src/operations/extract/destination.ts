@@ -112,7 +112,7 @@ function inTheWay(what: string, why: string, hint: string): IbkError {
   return new IbkError('usage', `${what} ${why}`, { reason: 'in_the_way', hint, meaning: 'Nothing was written.' });
 }
 
-function formatOf(to: string): ArchiveFormat | undefined {
+export function formatOf(to: string): ArchiveFormat | undefined {
   return SUFFIXES.find(([suffix]) => suffix.test(to))?.[1];
 }
 

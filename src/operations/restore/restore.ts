@@ -7,6 +7,7 @@
  */
 import { markReading } from '../../backup/reading-marks.js';
 import type { AskPassword } from '../../backup/reader/password.js';
+import type { OpenedBackup } from '../../backup/reader/types.js';
 import { asIbkError, type ErrorCode, ERROR_CATALOG, IbkError } from '../../errors.js';
 import type { SeveralSummary } from '../../events.js';
 import { commonResult } from '../backup-several.js';
@@ -15,7 +16,8 @@ import type { OperationContext } from '../context.js';
 import { withBackup } from '../open-backup.js';
 import type { RestorePlan, RestoreSettings } from './results.js';
 import type { SelectedDevice } from '../select-device.js';
-import { inspectSource, KeptPassword } from './source.js';
+import { type RestorePart, restrictTo } from './part.js';
+import { inspectSource, type InspectedBackup, KeptPassword } from './source.js';
 import { RestoreTarget } from './target.js';
 
 export interface RestoreOptions {
@@ -27,6 +29,8 @@ export interface RestoreOptions {
   readonly scratchRoot: string;
   readonly password?: AskPassword | undefined;
   readonly settings: RestoreSettings;
+  /** Of the backup this alone; the rest of the phone stays as it is. Default: all of it. */
+  readonly part?: RestorePart | undefined;
   /** `full` reads every file of the backup first. */
   readonly verify: 'structure' | 'full';
   /** Called once with a plan for each phone; nothing is sent unless it gives true. Not called when a check failed. */
@@ -71,7 +75,8 @@ export async function restore(ctx: OperationContext, options: RestoreOptions): P
       const views = targets.map((target) => target.prepare(source));
       const onProgress = options.onVerified;
       const inspecting = { full: verify === 'full', password, views, signal, onProgress };
-      const inspected = await inspectSource(chosen, opened, source, inspecting);
+      const whole = await inspectSource(chosen, opened, source, inspecting);
+      const inspected = await partOf(whole, opened, targets, options, signal);
       const plans = await Promise.all(targets.map((target) => target.plan(inspected)));
       const refusal = firstFailure(plans);
       if (refusal !== undefined) return { plans, state: 'refused', code: refusal, exit: ERROR_CATALOG[refusal].exit };
@@ -87,6 +92,20 @@ export async function restore(ctx: OperationContext, options: RestoreOptions): P
     password.wipe();
     for (const target of targets) target.close();
   }
+}
+
+/** A backup that does not open or is damaged is refused as a whole. */
+async function partOf(
+  whole: InspectedBackup,
+  opened: OpenedBackup,
+  targets: readonly RestoreTarget[],
+  { part }: RestoreOptions,
+  signal: AbortSignal | undefined,
+): Promise<InspectedBackup> {
+  if (part === undefined || whole.passwordProblem !== undefined || whole.verified.faults.length > 0) return whole;
+  const { files, bytes, applications } = await restrictTo(part, opened, targets, whole.applications, signal);
+  const apps = applications === undefined ? null : Object.keys(applications).length;
+  return { ...whole, applications, facts: { ...whole.facts, files, bytes, apps } };
 }
 
 /** All failures are shown; the exit status is that of the first. */

@@ -2,6 +2,7 @@
 import type { ErrorCode } from '../../errors.js';
 import type { DeviceFacts, Link } from '../../events.js';
 import type { CheckState } from '../results.js';
+import type { RestorePart } from './part.js';
 
 /** One thing that must be right before a restore; `skipped`: nobody can tell. */
 export interface RestoreCheck {
@@ -43,6 +44,8 @@ export interface RestorePlan {
   readonly link: Link;
   readonly checks: readonly RestoreCheck[];
   readonly settings: RestoreSettings;
+  /** Null: all of the backup. */
+  readonly part: RestorePart | null;
 }
 
 export interface RestoreSettings {

@@ -16,6 +16,12 @@ import type { InspectedBackup, KeptPassword } from './source.js';
 import { RestoreView } from './view.js';
 import { explainRestoreFailure } from './words.js';
 
+export interface OwnFile {
+  write(piece: Buffer): void;
+  commit(): void;
+  discard(): void;
+}
+
 export class RestoreTarget {
   readonly #ctx: OperationContext;
   readonly #options: RestoreOptions;
@@ -38,6 +44,32 @@ export class RestoreTarget {
     return this.#view;
   }
 
+  /** What the phone sees. */
+  get view(): RestoreView {
+    if (this.#view === undefined) throw new TypeError('a target that was not prepared');
+    return this.#view;
+  }
+
+  /** A file of our own making, which the phone sees instead of that of the backup. */
+  async writeOwn(path: string): Promise<OwnFile> {
+    const { blob, file } = await this.#scratch.create();
+    let sizeBytes = 0;
+    return {
+      write: (piece) => {
+        file.write([piece]);
+        sizeBytes += piece.length;
+      },
+      commit: () => {
+        file.close();
+        this.view.place(path, blob, sizeBytes, this.#ctx.clock.now());
+      },
+      discard: () => {
+        file.close();
+        this.#scratch.remove(blob);
+      },
+    };
+  }
+
   /** @throws IbkError when the phone cannot be talked to at all */
   async plan(inspected: InspectedBackup): Promise<RestorePlan> {
     const { ctx, device } = { ctx: this.#ctx, device: this.device };
@@ -50,7 +82,9 @@ export class RestoreTarget {
       ...(await checkDevice(held.device, source)),
     ];
     const { settings } = this.#options;
-    return { source, udid: device.udid, device: this.#facts(held.device), link: device.entry.link, checks, settings };
+    const { link } = device.entry;
+    const part = this.#options.part ?? null;
+    return { source, udid: device.udid, device: this.#facts(held.device), link, checks, settings, part };
   }
 
   /** @throws IbkError in words that say in what state the phone is */
@@ -69,9 +103,7 @@ export class RestoreTarget {
       const facts = this.#facts(device);
       const { encrypted } = source;
       ctx.onEvent({ type: 'start', udid, command: 'restore', kind: null, encrypted, link: entry.link, device: facts });
-      const view = this.#view;
-      if (view === undefined) throw new TypeError('a target that was not prepared');
-      const host = new RestoreHost(source.udid, view, this.#scratch, () => ctx.clock.now());
+      const host = new RestoreHost(source.udid, this.view, this.#scratch, () => ctx.clock.now());
       const { settings } = this.#options;
       await sendBackup(ctx, { device, host, source: source.udid, applications, settings, password: secret, reporter });
       ctx.onEvent({

@@ -91,6 +91,12 @@ export class RestoreView {
     return file;
   }
 
+  /** Of a file; undefined where there is none. */
+  sizeOf(path: string): number | undefined {
+    const row = this.#row(path);
+    return row?.kind === 'file' ? row.size : undefined;
+  }
+
   /** None for what is no folder. */
   list(folder: string): ViewEntry[] {
     return this.#children.all(folder).map(({ path, kind, size, mtime }) => ({

@@ -16,7 +16,9 @@ export interface ForgetPlan {
 
 /** @throws IbkError `not_found`, `damaged` */
 export async function planPolicy(root: string, backup: ListedBackup, policy: RetentionPolicy): Promise<ForgetPlan> {
-  return planned(root, backup, decide(backup.versions, policy));
+  // An edited copy is nobody's backup of a day: it goes by its name alone.
+  const made = backup.versions.filter(({ editedFrom }) => editedFrom === null);
+  return planned(root, backup, decide(made, policy));
 }
 
 /** @throws IbkError `usage`: pinned; `not_found`, `damaged` */

@@ -1,0 +1,90 @@
+/**
+ * Manifest.db to be changed: a copy in a file that has no name, decrypted where it was encrypted, and given out again as it was stored: encrypted under the same
+ * key. What is removed is wiped from it. Nothing is written into the backup, and nothing decrypted has a name at any time.
+ */
+import { createCipheriv } from 'node:crypto';
+import { openNamelessForWriting } from '../../io/nameless-database.js';
+import type { SqliteDatabase } from '../../io/sqlite.js';
+
+const PIECE_BYTES = 1024 * 1024;
+const ZERO_VECTOR = Buffer.alloc(16);
+
+/** A file of the table. `flags`: 1 a file, 2 a folder. */
+export interface EditedRow {
+  readonly fileId: string;
+  readonly domain: string;
+  readonly relativePath: string;
+  readonly flags: 1 | 2;
+  readonly archive: Buffer;
+}
+
+export interface ManifestEdit extends Disposable {
+  /** Is content to be encrypted, and records as well (iOS 10.0)? */
+  readonly hasEncryptedRecords: boolean;
+  /** As stored; undefined where there is none, or it is no archive. */
+  archive(fileId: string): Buffer | undefined;
+  remove(fileId: string): void;
+  put(row: EditedRow): void;
+  /** A new key for a file, and the same wrapped for its record; undefined where content is plain. @throws IbkError `damaged`: that class does not open */
+  newKey(protectionClass: number): { readonly key: Buffer; readonly wrapped: Buffer } | undefined;
+  /** All of it, as it is to be stored. To be called once, after the changes. */
+  pieces(): AsyncGenerator<Buffer, void>;
+}
+
+export interface ManifestEditOptions {
+  readonly content: AsyncIterable<Buffer>;
+  /** Of the database, where it is encrypted. */
+  readonly key: Buffer | undefined;
+  readonly hasEncryptedRecords: boolean;
+  readonly newKey: ManifestEdit['newKey'];
+}
+
+/** @throws as `openNamelessForWriting` */
+export async function editManifest(options: ManifestEditOptions): Promise<ManifestEdit> {
+  const { content, key, hasEncryptedRecords, newKey } = options;
+  const image = await openNamelessForWriting(content);
+  const { db } = image;
+  try {
+    db.pragma('trusted_schema = OFF');
+    db.pragma('secure_delete = ON');
+    db.exec('BEGIN');
+    const read = db.prepare<unknown[], unknown>('SELECT file FROM Files WHERE fileID = ?').pluck();
+    const remove = db.prepare('DELETE FROM Files WHERE fileID = ?');
+    const put = db.prepare(
+      'INSERT OR REPLACE INTO Files (fileID, domain, relativePath, flags, file) VALUES (?, ?, ?, ?, ?)',
+    );
+    return {
+      hasEncryptedRecords,
+      newKey,
+      archive: (fileId) => {
+        const stored = read.get(fileId);
+        return Buffer.isBuffer(stored) ? stored : undefined;
+      },
+      remove: (fileId) => void remove.run(fileId),
+      put: ({ fileId, domain, relativePath, flags, archive }) =>
+        void put.run(fileId, domain, relativePath, flags, archive),
+      pieces: () => piecesOf(db, image.read, key),
+      [Symbol.dispose]: () => image[Symbol.dispose](),
+    };
+  } catch (error) {
+    image[Symbol.dispose]();
+    throw error;
+  }
+}
+
+async function* piecesOf(
+  db: SqliteDatabase,
+  read: (into: Buffer, position: number) => Promise<number>,
+  key: Buffer | undefined,
+): AsyncGenerator<Buffer, void> {
+  db.exec('COMMIT');
+  const cipher = key === undefined ? undefined : createCipheriv('aes-256-cbc', key, ZERO_VECTOR);
+  for (let at = 0; ; ) {
+    const piece = Buffer.allocUnsafe(PIECE_BYTES);
+    const count = await read(piece, at);
+    if (count === 0) break;
+    at += count;
+    yield cipher === undefined ? piece.subarray(0, count) : cipher.update(piece.subarray(0, count));
+  }
+  if (cipher !== undefined) yield cipher.final();
+}

@@ -1,0 +1,116 @@
+/** `ibk import`: takes a backup in: the folder of another program, or a copy, becomes a version under a root, with checksums from now on. */
+import { basename } from 'node:path';
+import type { BackupSource } from '../backup/backup-source.js';
+import { folderSource } from '../backup/backup-source.js';
+import { describeBackup } from '../backup/describe.js';
+import { onDisk } from '../backup/disk-errors.js';
+import { udidOfFolder } from '../backup/layout.js';
+import type { AskPassword } from '../backup/reader/password.js';
+import { BackupStore, type StoreOptions } from '../backup/store.js';
+import { verifyBackup } from '../backup/verify-backup.js';
+import { shortIdOf } from '../backup/version-id.js';
+import { IbkError } from '../errors.js';
+import { countOf, formatDate } from '../figures.js';
+import type { Clock } from '../io/clock.js';
+
+export interface ImportOptions extends Pick<StoreOptions, 'beforeChange' | 'onWarning'> {
+  /** Absolute path of a folder in Apple's layout. */
+  readonly folder: string;
+  readonly root: string;
+  readonly dryRun: boolean;
+  readonly clock: Clock;
+  readonly signal?: AbortSignal | undefined;
+  /** Of an encrypted backup: with it every file that the manifest names is looked for. */
+  readonly password?: AskPassword | undefined;
+  readonly onFile?: ((bytes: number, kept: boolean) => void) | undefined;
+}
+
+export interface ImportableBackup {
+  readonly udid: string;
+  readonly name: string;
+  readonly madeAt: Date | null;
+  readonly encrypted: boolean;
+  readonly ios: string | null;
+  readonly madeBy: string | null;
+  readonly files: number;
+  readonly bytes: number;
+}
+
+export interface Imported {
+  /** The short id; null for a rehearsal. */
+  readonly version: string | null;
+  /** It is the newest now. */
+  readonly isNewest: boolean;
+}
+
+/**
+ * Looks whether it is one, and whole. @throws IbkError `not_found`: no backup is there; `damaged`: unfinished, or files are missing; `unsafe`: it gives itself
+ * a name that is no UDID
+ */
+export async function lookAtImport(options: Pick<ImportOptions, 'folder' | 'signal'>): Promise<ImportableBackup> {
+  const { folder, signal } = options;
+  const name = basename(folder);
+  const found = await onDisk(() => describeBackup(folder, name));
+  if (found === undefined)
+    throw new IbkError('not_found', 'That folder holds no backup.', { reason: 'no_backup', hint: 'ibk import --help' });
+  const { udid } = found;
+  if (udidOfFolder(udid) !== udid)
+    throw new IbkError('unsafe', 'Refused: this backup does not say which device it is of.', {
+      reason: 'udid',
+      meaning: 'Its Info.plist and Manifest.plist name no UDID, and neither does its folder.',
+      hint: 'Give the folder the UDID as its name.',
+    });
+  const checked = await verifyBackup(folderSource(folder), { signal });
+  const [first] = checked.faults;
+  if (first !== undefined)
+    throw new IbkError('damaged', `This backup is not whole: ${countOf(checked.faults.length, 'problem')}.`, {
+      reason: 'incomplete',
+      meaning: 'Nothing was taken in.',
+      hint: `ibk verify ${folder}`,
+      details: { first: first.path },
+    });
+  return {
+    udid,
+    name: found.name ?? udid,
+    madeAt: found.madeAt ?? null,
+    encrypted: found.encrypted === true,
+    ios: found.ios ?? null,
+    madeBy: found.madeBy ?? null,
+    files: checked.present,
+    bytes: checked.bytes,
+  };
+}
+
+/**
+ * As the newest version where it is newer than all, else as the oldest. A killed run leaves what was there as it was, and the next start mends the rest.
+ * @throws IbkError `usage`: it is there already; as `lease`
+ */
+export async function importBackup(found: ImportableBackup, options: ImportOptions): Promise<Imported> {
+  const { folder, root, clock, signal, dryRun, beforeChange, onWarning } = options;
+  const store = new BackupStore(root, found.udid, {
+    clock,
+    beforeChange,
+    ...(onWarning === undefined ? {} : { onWarning }),
+  });
+  const date = found.madeAt?.getTime() ?? clock.now();
+  const versions = store.versions();
+  const there = versions.find((version) => version.date === date && version.base === null);
+  if (there !== undefined)
+    throw new IbkError('usage', `This backup is there already, as ${shortIdOf(there.id)}.`, {
+      reason: 'already_there',
+      hint: 'ibk list',
+    });
+  const current = versions.find((version) => version.current);
+  const isNewest = current === undefined || date >= current.date;
+  if (dryRun) return { version: null, isNewest };
+  using lease = await store.lease({ command: 'ibk import', signal });
+  const source: BackupSource = folderSource(folder);
+  const origin = found.madeBy === null ? 'foreign' : 'ibk';
+  const facts = { date, ios: found.ios, encrypted: found.encrypted, record: { origin } } as const;
+  const version = await lease.takeIn(source, facts, { signal, onFile: options.onFile });
+  return { version: shortIdOf(version.id), isNewest };
+}
+
+/** `Anna's iPhone, 2026-11-01 08:31` */
+export const importedName = ({ name, madeAt }: ImportableBackup): string =>
+  madeAt === null ? name : `${name}, ${formatDate(madeAt)}`;
