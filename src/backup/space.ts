@@ -20,23 +20,33 @@ interface Run {
 export class SpaceShares {
   readonly #order: ReadonlyMap<string, number>;
   readonly #runs: readonly Run[];
+  /** What an edited copy keeps for itself. */
+  readonly #edits: ReadonlyMap<string, number>;
   /** Bytes of the manifests of all versions. */
   readonly manifestBytes: number;
 
-  constructor(ids: readonly string[], runs: readonly Run[], manifestBytes: number) {
+  constructor(
+    ids: readonly string[],
+    runs: readonly Run[],
+    manifestBytes: number,
+    edits: ReadonlyMap<string, number> = new Map(),
+  ) {
     this.#order = new Map(ids.map((id, at) => [id, at]));
     this.#runs = runs;
+    this.#edits = edits;
     this.manifestBytes = manifestBytes;
   }
 
   /** Bytes that go when all of these versions are forgotten, and no other. */
   freedBy(versions: Iterable<string>): number {
-    const going = new Set([...versions].map((id) => this.#order.get(id)));
+    const forgotten = [...versions];
+    const going = new Set(forgotten.map((id) => this.#order.get(id)));
+    const ofEdits = forgotten.reduce((sum, id) => sum + (this.#edits.get(id) ?? 0), 0);
     const all = (from: number, to: number): boolean => {
       for (let at = from; at <= to; at++) if (!going.has(at)) return false;
       return true;
     };
-    return this.#runs.reduce((sum, { from, to, bytes }) => sum + (all(from, to) ? bytes : 0), 0);
+    return this.#runs.reduce((sum, { from, to, bytes }) => sum + (all(from, to) ? bytes : 0), ofEdits);
   }
 }
 
@@ -74,7 +84,8 @@ export async function readSpace(ctx: StoreContext, reader: VersionReader): Promi
     const { current } = head;
     if (current !== null) tally.add(0, newest, Math.max(0, current.facts.bytes + current.facts.metadataBytes - shared));
     const ids = [...head.chain.map(({ id }) => id), ...(current === null ? [] : [current.id])];
-    return new SpaceShares(ids, tally.runs(), manifestBytes);
+    const edits = new Map(head.edits.map(({ id, counts }) => [id, counts.storedBytes]));
+    return new SpaceShares(ids, tally.runs(), manifestBytes, edits);
   } finally {
     catalog.close();
   }

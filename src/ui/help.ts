@@ -27,9 +27,9 @@ export interface CommandHelp {
 
 export const COMMAND_GROUPS: readonly (readonly [group: string, commands: readonly string[]])[] = [
   ['Everyday', ['backup', 'restore', 'list', 'find', 'extract', 'info', 'encrypt']],
-  ['Trust it', ['verify', 'doctor', 'repair', 'unlock']],
+  ['Trust it', ['verify', 'diff', 'stats', 'doctor', 'repair', 'unlock']],
   ['Your data', ['decrypt']],
-  ['History', ['diff', 'tag', 'forget', 'prune', 'stats', 'copy', 'import', 'edit']],
+  ['History', ['tag', 'forget', 'prune', 'copy', 'import', 'edit']],
   ['Connection', ['devices', 'pair', 'unpair', 'wifi', 'cloud', 'erase']],
   ['Automation', ['sim', 'idevicebackup2']],
 ];
