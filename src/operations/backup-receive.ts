@@ -1,7 +1,7 @@
 /** The part of a backup that needs the phone: services, sync lock, Info.plist, the request, and serving the phone until its final answer. */
 import type { StoreLease } from '../backup/lease.js';
 import { fileIdOf } from '../backup/names.js';
-import { IbkError } from '../errors.js';
+import type { IbkError } from '../errors.js';
 import type { LinkEvents } from '../protocol/devicelink/serve.js';
 import { errnoName } from '../protocol/devicelink/status.js';
 import type { FailedUpload } from '../protocol/devicelink/uploads.js';
@@ -16,6 +16,7 @@ import { BackupWatch } from './backup-watch.js';
 import { noSpaceError } from './backup-words.js';
 import type { OperationContext } from './context.js';
 import { shownDevicePath, shownReason } from './device-domains.js';
+import { lostConnection } from './lost-connection.js';
 import { StoreHost } from './store-host.js';
 
 export interface ReceiveOptions {
@@ -69,29 +70,11 @@ export async function receiveBackup(options: ReceiveOptions): Promise<ReceivedBa
   } catch (error) {
     // After this the watch has heard everything that the phone had said, however its connections ended.
     await session.release(true);
-    throw watch.cancelled ?? (await lost(ctx, entry, error));
+    throw watch.cancelled ?? (await lostConnection(ctx, entry, error));
   } finally {
     await watch.end();
     reporter.end();
   }
-}
-
-/**
- * The end of the stream without an answer: the link is gone, or the phone gave up while it is still there. The muxer knows; it has dropped a device by the
- * time its connections end.
- */
-async function lost(ctx: OperationContext, { deviceId }: MuxDevice, error: unknown): Promise<unknown> {
-  if (!(error instanceof IbkError) || error.code !== 'connection_lost' || error.reason === 'detached') return error;
-  // Plugged in again at once it has another number.
-  const there = await ctx.muxer.listDevices().then(
-    (devices) => devices.some((each) => each.deviceId === deviceId),
-    () => false,
-  );
-  if (!there) return new IbkError('connection_lost', error.message, { reason: 'detached', cause: error });
-  return new IbkError('device_error', 'The iPhone ended the conversation without an answer.', {
-    reason: 'no_answer',
-    cause: error,
-  });
 }
 
 /** What happened while the phone was served, and what it means together with its final answer. */

@@ -20,12 +20,14 @@ test('killed when the phone had nearly everything: phone and backup are as they 
   const root = join(home, 'killed');
   const content = { files: 30, bytes: 300_000 };
   let held: Record<string, unknown> = {};
+  let folder = '';
   {
     await using sim = await startSimulator({ ...content, scenarios: ['paired'] });
     await tryBackup({ listen: sim.listen, root });
+    folder = join(root, sim.phones[0]?.udid ?? '');
     held = (await sim.phones[0]?.content.tree(false)) ?? {};
   }
-  const before = treeHash(root);
+  const before = treeHash(folder);
   {
     // Before its last answer it says nothing for a while.
     await using sim = await startSimulator({ files: 5, bytes: 5000, scenarios: ['paired', 'silent=finish:120'] });
@@ -41,14 +43,14 @@ test('killed when the phone had nearly everything: phone and backup are as they 
     }
     expect((await child).signal).toBe('SIGKILL');
     expect(await sim.phones[0]?.content.tree(false)).toEqual(own);
-    expect(treeHash(root)).toBe(before);
+    expect(treeHash(folder)).toBe(before);
   }
   await using sim = await startSimulator({ files: 5, bytes: 5000, scenarios: ['paired'] });
   const back = restartOf(sim);
   expect((await tryRestore({ listen: sim.listen, root, settings: { remove: true } })).error).toBeUndefined();
   await back;
   expect(await sim.phones[0]?.content.tree(false)).toEqual(held);
-  expect(treeHash(root)).toBe(before);
+  expect(treeHash(folder)).toBe(before);
 });
 
 test('--backup-first keeps what the restore replaces, and restores the version that was chosen before', async () => {
@@ -83,4 +85,25 @@ test('--backup-first: a backup that fails is the end of it', async () => {
   expect([exit, stderr]).toEqual([23, expect.stringContaining('Nothing was restored.')]);
   expect(phone.sim.phones[0]?.backupStats.requests).toEqual({ Backup: 1 });
   expect(await phone.sim.phones[0]?.content.tree(false)).toEqual(held);
+});
+
+test.each([
+  ['no-response', 25, /ended the restore without an answer/, /had everything, and did not say that it accepts it/],
+  ['cut=finish', 24, /The cable came out during the restore/, /had everything, and did not say that it accepts it/],
+  ['final=100:finish', 25, /stopped the restore .* with error 100/, /it is as it was, and drops what it had received/],
+])('%s: what is known of the phone, and no more', async (scenario, exit, message, meaning) => {
+  const root = join(home, scenario.replaceAll(/\W/g, '-'));
+  const content = { files: 5, bytes: 5000 };
+  {
+    await using sim = await startSimulator({ ...content, scenarios: ['paired'] });
+    await tryBackup({ listen: sim.listen, root });
+  }
+  const before = treeHash(root);
+  await using sim = await startSimulator({ ...content, scenarios: ['paired', scenario] });
+  const { error } = await tryRestore({ listen: sim.listen, root });
+  expect([error?.exit, error?.message, error?.meaning]).toEqual([
+    ...[exit, expect.stringMatching(message), expect.stringMatching(meaning)],
+  ]);
+  expect(error?.meaning).toContain('The backup is untouched.');
+  expect(treeHash(root)).toBe(before);
 });

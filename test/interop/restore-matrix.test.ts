@@ -33,7 +33,6 @@ const WHOLE: readonly (readonly [IosId, Maker, string | undefined])[] = VERSIONS
 const QUICK: typeof WHOLE = [
   ['9', 'idevicebackup2', undefined],
   ['15', 'decrypt', PASSWORD],
-  ['17', 'idevicebackup2', PASSWORD],
   ['26', 'ibk', PASSWORD],
 ];
 

@@ -1,6 +1,6 @@
 /**
  * Debian's idevicebackup2 restores to the simulated iPhone, changes its backup password and has it describe a backup; the phone then holds exactly what it held
- * when it was backed up, or refuses as a real one does. Run side by side: idevicebackup2 spends most of its time asleep.
+ * when it was backed up, or refuses as a real one does. Run side by side: idevicebackup2 spends most of its time asleep. IBK_TEST_RESTORE=all: every iOS.
  */
 import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -10,6 +10,8 @@ import { treeHash } from '../support/tree-hash.js';
 import { type DebianBench, restarted, withPhone } from '../support/debian-phone.js';
 import { describeWithTools } from '../support/tools.js';
 
+const EVERY = process.env['IBK_TEST_RESTORE'] === 'all';
+const MODERN = ['12', '15', '17', '26'] as const satisfies readonly IosId[];
 const ALL_OF_IT = ['--system', '--settings', '--remove', '--copy', '--skip-apps'];
 
 async function backedUp(options: SimulatorOptions, work: (bench: DebianBench) => Promise<void>): Promise<void> {
@@ -30,13 +32,17 @@ function messages({ root, phone }: DebianBench): string {
 }
 
 describeWithTools('idevicebackup2 restores to the simulated iPhone', ['idevicebackup2', 'idevicepair'], () => {
-  const phones = [
+  const quick: readonly (readonly [IosId, string | undefined])[] = [
     ['9', undefined],
     ['9', 'correct horse'],
     ['17', undefined],
     ['26', 'correct horse'],
-  ] as const satisfies readonly (readonly [IosId, string | undefined])[];
-  for (const [ios, password] of phones) {
+  ];
+  const every = (['9', ...MODERN] as const).flatMap((ios) => [
+    [ios, undefined] as const,
+    [ios, 'correct horse'] as const,
+  ]);
+  for (const [ios, password] of EVERY ? every : quick) {
     test.concurrent(`iOS ${ios}, ${password === undefined ? 'plain' : 'encrypted'}: all that it held, and no more`, async () => {
       await backedUp({ ios: [ios], ...(password === undefined ? {} : { encryption: { password } }) }, async (bench) => {
         const { phone, root, sim } = bench;
@@ -122,20 +128,23 @@ describeWithTools(
   'idevicebackup2 changes the password and asks about a backup',
   ['idevicebackup2', 'idevicepair'],
   () => {
-    test.concurrent('encryption on, backup, another password, off', async () => {
-      await backedUp({ ios: ['26'] }, async ({ run, root, phone, sim }) => {
-        const on = await run('idevicebackup2', 'encryption', 'on', 'first', root);
-        expect(on.text).toContain('has been enabled successfully');
-        expect(phone.encryption?.password).toBe('first');
-        expect((await run('idevicebackup2', 'backup', root)).exit).toBe(0);
-        expect((await run('idevicebackup2', 'changepw', 'guess', 'second', root)).exit).toBe(256 - 207);
-        expect((await run('idevicebackup2', 'changepw', 'first', 'second', root)).exit).toBe(0);
-        expect((await run('idevicebackup2', 'backup', root)).exit).toBe(0);
-        expect((await run('idevicebackup2', 'encryption', 'off', 'second', root)).exit).toBe(0);
-        expect(phone.encryption).toBeUndefined();
-        expect(sim.violations).toEqual([]);
-      });
-    });
+    test.concurrent.each<IosId>(EVERY ? ['9', ...MODERN] : ['26'])(
+      'iOS %s: encryption on, backup, another password, off',
+      async (ios) => {
+        await backedUp({ ios: [ios] }, async ({ run, root, phone, sim }) => {
+          const on = await run('idevicebackup2', 'encryption', 'on', 'first', root);
+          expect(on.text).toContain('has been enabled successfully');
+          expect(phone.encryption?.password).toBe('first');
+          expect((await run('idevicebackup2', 'backup', root)).exit).toBe(0);
+          expect((await run('idevicebackup2', 'changepw', 'guess', 'second', root)).exit).toBe(256 - 207);
+          expect((await run('idevicebackup2', 'changepw', 'first', 'second', root)).exit).toBe(0);
+          expect((await run('idevicebackup2', 'backup', root)).exit).toBe(0);
+          expect((await run('idevicebackup2', 'encryption', 'off', 'second', root)).exit).toBe(0);
+          expect(phone.encryption).toBeUndefined();
+          expect(sim.violations).toEqual([]);
+        });
+      },
+    );
 
     test.concurrent('management that wants encryption refuses to turn it off', async () => {
       const options = { scenarios: ['requires-encryption'], encryption: { password: 'word' } };
@@ -145,15 +154,18 @@ describeWithTools(
       });
     });
 
-    test.concurrent('iOS 17 describes a backup, and cannot list or unpack it', async () => {
-      await backedUp({}, async ({ run, root }) => {
-        expect((await run('idevicebackup2', 'info', root)).text).toMatch(
-          /<MBStatus: version=3\.3, .*snapshotState=finished/,
-        );
-        expect((await run('idevicebackup2', 'list', root)).text).toContain('ErrorCode 205');
-        expect((await run('idevicebackup2', 'unback', root)).exit).toBe(256 - 205);
-      });
-    });
+    test.concurrent.each<IosId>(EVERY ? MODERN : ['17'])(
+      'iOS %s describes a backup, and cannot list or unpack it',
+      async (ios) => {
+        await backedUp({ ios: [ios] }, async ({ run, root }) => {
+          expect((await run('idevicebackup2', 'info', root)).text).toMatch(
+            /<MBStatus: version=3\.3, .*snapshotState=finished/,
+          );
+          expect((await run('idevicebackup2', 'list', root)).text).toContain('ErrorCode 205');
+          expect((await run('idevicebackup2', 'unback', root)).exit).toBe(256 - 205);
+        });
+      },
+    );
 
     test.concurrent('iOS 9 describes, lists and unpacks it', async () => {
       await backedUp({ ios: ['9'] }, async ({ run, root, phone, sim }) => {

@@ -8,9 +8,10 @@ import { listBackups } from '../../operations/list-backups.js';
 import { withBackup } from '../../operations/open-backup.js';
 import type { ListedBackup } from '../../operations/results.js';
 import { udidOfFolder } from '../../backup/layout.js';
-import type { OpenedBackup } from '../../backup/reader/types.js';
+import type { FileRecord, OpenedBackup } from '../../backup/reader/types.js';
 import { field } from '../../plist/fields.js';
 import type { PlistDict, PlistValue } from '../../plist/value.js';
+import { LineWriter } from '../../ui/line-writer.js';
 import { printable } from '../../ui/text.js';
 import { runExtract } from '../extract-run.js';
 import { backupOf, contextOf, type DropIn, firstDevice, requireDirectory, requireValid } from './drop-in.js';
@@ -34,15 +35,28 @@ export async function runList(drop: DropIn): Promise<void> {
   const { session } = drop;
   const { out } = session.terminal;
   await reading(drop, udid, 'Manifest.db', async (opened) => {
-    out.line('"Path","Size","FileID"');
+    const writer = new LineWriter(out, session.signal);
+    writer.line('"Path","Size","FileID"');
     for await (const page of opened.records({}, session.signal)) {
       for (const record of page) {
         if (record.kind !== 'file') continue;
         const path = printable(`${record.domain}-${record.relativePath}`).replaceAll('"', '""');
-        out.line(`"${path}",${record.details().sizeBytes},${record.fileId}`);
+        writer.line(`"${path}",${sizeOf(record)},${record.fileId}`);
       }
+      await writer.flush();
     }
+    await writer.flush();
   });
+}
+
+/** Empty where the record is damaged: one of them hides no other. */
+function sizeOf(record: FileRecord): string {
+  try {
+    return String(record.details().sizeBytes);
+  } catch (error) {
+    if (error instanceof IbkError && error.code === 'damaged') return '';
+    throw error;
+  }
 }
 
 /** Over what an earlier one left there. @throws IbkError as `runExtract` */

@@ -5,11 +5,13 @@ import { buildXmlPlist } from '../../plist/codec.js';
 import { isPlistDict, type PlistDict } from '../../plist/value.js';
 import type { OpenedDevice } from '../../protocol/lockdown/device.js';
 import { answerError } from '../../protocol/mobilebackup2/errors.js';
+import type { MuxDevice } from '../../protocol/usbmux/messages.js';
 import { AFC_MODE, AFC_STATUS } from '../../protocol/services/afc-packets.js';
 import { type Afc, AfcError } from '../../protocol/services/afc.js';
 import { BackupSession } from '../backup-session.js';
 import { BackupWatch } from '../backup-watch.js';
 import type { OperationContext } from '../context.js';
+import { lostConnection } from '../lost-connection.js';
 import type { RestoreSettings } from './results.js';
 import type { RestoreHost } from './host.js';
 import type { RestoreReporter } from './reporter.js';
@@ -21,6 +23,8 @@ const AFC_PIECE_BYTES = 32 * 1024;
 
 export interface SendOptions {
   readonly device: OpenedDevice;
+  /** The muxer's entry of the connection that is used. */
+  readonly entry: MuxDevice;
   readonly host: RestoreHost;
   /** Names the backup in the phone's paths. */
   readonly source: string;
@@ -76,7 +80,7 @@ export async function sendBackup(outer: OperationContext, options: SendOptions):
       await session.release(false);
     } catch (error) {
       await session.release(true);
-      throw watch.cancelled ?? error;
+      throw watch.cancelled ?? (await lostConnection(ctx, options.entry, error));
     } finally {
       await watch.end();
     }

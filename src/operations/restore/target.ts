@@ -105,7 +105,16 @@ export class RestoreTarget {
       ctx.onEvent({ type: 'start', udid, command: 'restore', kind: null, encrypted, link: entry.link, device: facts });
       const host = new RestoreHost(source.udid, this.view, this.#scratch, () => ctx.clock.now());
       const { settings } = this.#options;
-      await sendBackup(ctx, { device, host, source: source.udid, applications, settings, password: secret, reporter });
+      await sendBackup(ctx, {
+        device,
+        entry,
+        host,
+        source: source.udid,
+        applications,
+        settings,
+        password: secret,
+        reporter,
+      });
       ctx.onEvent({
         type: 'restored',
         udid,
@@ -122,6 +131,7 @@ export class RestoreTarget {
     } catch (error) {
       throw explainRestoreFailure(error, {
         ...{ noun, link: entry.link, phase: reporter.phase, percent: reporter.percent, bytes: reporter.bytes },
+        hasEverything: reporter.bytes >= source.bytes,
         elapsedSeconds: reporter.elapsedSeconds(),
         stallMs: ctx.timeouts.stallMs,
         again: this.#options.command,

@@ -11,6 +11,8 @@ export interface RestoreCircumstances {
   readonly phase: Phase;
   readonly percent: number | null;
   readonly bytes: number;
+  /** Every byte of the backup had been sent. */
+  readonly hasEverything: boolean;
   readonly elapsedSeconds: number;
   readonly stallMs: number;
   /** The command that begins it again: `ibk restore m2xq8d04`. */
@@ -26,14 +28,16 @@ export function explainRestoreFailure(error: unknown, now: RestoreCircumstances)
     return new IbkError('destination', `${failure.words} while the backup was read.`, {
       reason: failure.reason,
       phase: now.phase,
-      meaning: stateOfPhone(now),
+      meaning: stateOfPhone(now, false),
       hint: `See to the disk, then: ${now.again}`,
       cause: error,
     });
   }
   if (!(error instanceof IbkError)) return error;
   const said = retold(error, now);
-  const meaning = [said.meaning, stateOfPhone(now), UNTOUCHED].filter((text) => text !== undefined && text !== '');
+  const meaning = [said.meaning, stateOfPhone(now, isOpenEnd(error)), UNTOUCHED].filter(
+    (text) => text !== undefined && text !== '',
+  );
   return new IbkError(error.code, (said.message ?? error.message).replaceAll('iPhone', now.noun), {
     ...initOf(error),
     phase: error.phase ?? now.phase,
@@ -42,10 +46,18 @@ export function explainRestoreFailure(error: unknown, now: RestoreCircumstances)
   });
 }
 
+/** Ended without the phone's last word; it may have said it to nobody (clients tell of links that drop with the restart). */
+function isOpenEnd({ code, reason, deviceErrorCode }: IbkError): boolean {
+  if (deviceErrorCode !== undefined) return false;
+  return reason === 'no_answer' || ['connection_lost', 'timeout', 'interrupted', 'terminated'].includes(code);
+}
+
 /** A phone puts what it has received in place when it restarts, and not before (seen). */
-function stateOfPhone({ noun, phase, bytes }: RestoreCircumstances): string {
+function stateOfPhone({ noun, phase, bytes, hasEverything }: RestoreCircumstances, isOpen: boolean): string {
   if (phase !== 'send' && phase !== 'finish') return `Nothing was sent to the ${noun}.`;
   if (bytes === 0) return `The ${noun} is as it was.`;
+  if (isOpen && hasEverything)
+    return `The ${noun} had everything, and did not say that it accepts it: if it restarts by itself now, with a bar, it is restoring; if not, it is as it was.`;
   return `The ${noun} puts nothing in place before a restore is complete: it is as it was, and drops what it had received when it restarts.`;
 }
 
@@ -61,6 +73,9 @@ function retold(error: IbkError, now: RestoreCircumstances): { message?: string;
         hint: `Plug it in, restart the ${now.noun}, then: ${now.again}`,
       };
     }
+    case 'device_error':
+      if (error.reason !== 'no_answer') return deviceWords(error, now, at, restart);
+      return { message: `The ${now.noun} ended the restore without an answer${at}.`, hint: restart };
     case 'timeout':
       if (error.reason !== 'stall') return {};
       return {
