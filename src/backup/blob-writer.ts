@@ -1,5 +1,5 @@
 /** The bytes of one file on their way into `incoming/`: into a piece that it shares with other small files, or piece by piece into a file of its own. */
-import type { LargeFile, Piece } from './content-writer.js';
+import { copyInto, type LargeFile, type Piece } from './content-writer.js';
 import {
   type Filling,
   type Incoming,
@@ -25,7 +25,7 @@ export class BlobWriter {
   write(chunk: Buffer): Promise<void> | undefined {
     const { piece } = this.#filling ?? this.#begin();
     if (this.#end + chunk.length > PIECE_BYTES) return this.#writeLong(chunk);
-    chunk.copy(piece.bytes, this.#end);
+    copyInto(piece, chunk, this.#end);
     this.#end += chunk.length;
     return undefined;
   }
@@ -72,9 +72,10 @@ export class BlobWriter {
     for (let at = 0; at < chunk.length; ) {
       if (this.#end === PIECE_BYTES) await this.#flush();
       const { piece } = this.#filling ?? this.#takeFresh();
-      const copied = chunk.copy(piece.bytes, this.#end, at);
-      at += copied;
-      this.#end += copied;
+      const part = chunk.subarray(at, at + PIECE_BYTES - this.#end);
+      copyInto(piece, part, this.#end);
+      at += part.length;
+      this.#end += part.length;
     }
   }
 
@@ -84,7 +85,8 @@ export class BlobWriter {
     if (left === undefined || left.files.length === 0) return undefined;
     const end = this.#end;
     const { piece } = this.#takeFresh();
-    this.#end = left.piece.bytes.copy(piece.bytes, 0, left.filled, end);
+    copyInto(piece, left.piece.bytes.subarray(left.filled, end), 0);
+    this.#end = end - left.filled;
     return this.#incoming.write(left);
   }
 

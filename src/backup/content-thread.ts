@@ -1,8 +1,8 @@
 /**
  * A thread that makes files of what is received, and takes their SHA-256, while the next bytes arrive.
  *
- * Pieces of memory are handed over and come back with the answer. Shared memory would save that, but V8 copies into it byte by byte, eight times slower.
- * A message for each small file would cost as much as writing it, so they come in batches.
+ * The thread is shown each piece of memory once: a message with a SharedArrayBuffer costs half a millisecond. A message for each small file would cost as much
+ * as writing it, so they come in batches.
  *
  * The thread's program is text, not a module: it must run the same from the sources, the built package and a bundle.
  */
@@ -28,6 +28,7 @@ const { parentPort } = require('node:worker_threads');
 const fs = require('node:fs');
 const { createHash, hash } = require('node:crypto');
 const { O_WRONLY, O_CREAT, O_EXCL } = fs.constants;
+const pieces = [];
 const hashes = new Map();
 
 const plain = ({ code, syscall, message }) => ({ code, syscall, message });
@@ -47,13 +48,13 @@ function make(path, bytes) {
   }
 }
 
-function makeAll({ memory, places, paths }) {
+function makeAll({ piece, places, paths }) {
   const stats = new Float64Array(places.length);
   const failures = [];
   let sums = '';
   paths.split('\\0').forEach((path, index) => {
     const [at, length] = [places[index * 2], places[index * 2 + 1]];
-    const bytes = new Uint8Array(memory, at, length);
+    const bytes = pieces[piece].subarray(at, at + length);
     try {
       stats.set(make(path, bytes), index * 2);
     } catch (error) {
@@ -64,10 +65,10 @@ function makeAll({ memory, places, paths }) {
   return { stats, sums, failures };
 }
 
-function append({ id, fd, memory, length, position }) {
+function append({ id, fd, piece, length, position }) {
   let digest = hashes.get(id);
   if (digest === undefined) hashes.set(id, (digest = createHash('sha256')));
-  const bytes = new Uint8Array(memory, 0, length);
+  const bytes = pieces[piece].subarray(0, length);
   write(fd, bytes, position);
   digest.update(bytes);
 }
@@ -81,12 +82,14 @@ function end({ id }) {
 const WORK = { makeAll, append, end };
 
 parentPort.on('message', (message) => {
-  const { memory } = message;
-  const back = memory === undefined ? [] : [memory];
+  if (message instanceof SharedArrayBuffer) {
+    pieces.push(new Uint8Array(message));
+    return;
+  }
   try {
-    parentPort.postMessage({ answer: WORK[message.work](message), memory }, back);
+    parentPort.postMessage({ answer: WORK[message.work](message) });
   } catch (error) {
-    parentPort.postMessage({ failure: plain(error), memory }, back);
+    parentPort.postMessage({ failure: plain(error) });
   }
 });
 `;
@@ -112,7 +115,6 @@ interface Failure {
 interface Answer {
   readonly answer?: unknown;
   readonly failure?: Failure;
-  readonly memory?: ArrayBuffer;
 }
 
 /** What became of a batch. */
@@ -138,6 +140,8 @@ export class ThreadContentWriter implements ContentWriter {
   #worker: Worker | undefined;
   /** In the order in which they were asked, which is that of the answers. */
   readonly #waiting: Waiting[] = [];
+  /** Numbers of the pieces that the thread has been shown. */
+  readonly #shown = new Map<SharedArrayBuffer, number>();
   #next = 0;
   #death: Error | undefined;
 
@@ -165,7 +169,7 @@ export class ThreadContentWriter implements ContentWriter {
         this.#disk.change('write');
         const position = end;
         end += length;
-        await this.#ask({ work: 'append', id, fd, length, position }, piece);
+        await this.#ask({ work: 'append', id, fd, piece: this.#show(piece), length, position });
       },
       finish: async () => {
         try {
@@ -210,7 +214,10 @@ export class ThreadContentWriter implements ContentWriter {
     const places = files.flatMap(({ at, length }) => [at, length]);
     // One text: many small ones cost more to hand over. No path has a NUL.
     const paths = files.map(({ place }) => place).join('\0');
-    const { stats, sums, failures } = (await this.#ask({ work: 'makeAll', places, paths }, piece)) as Made;
+    const { stats, sums, failures } = (await this.#ask({
+      ...{ work: 'makeAll', places, paths },
+      piece: this.#show(piece),
+    })) as Made;
     const written: Written[] = files.map((_, index) => {
       const [size = 0, mtimeMs = 0] = stats.subarray(index * 2, index * 2 + 2);
       const sha256 = sums.slice(index * SHA256_DIGITS, (index + 1) * SHA256_DIGITS);
@@ -220,24 +227,29 @@ export class ThreadContentWriter implements ContentWriter {
     return written;
   }
 
-  async #ask(message: object, piece?: Piece): Promise<unknown> {
-    const memory = piece?.bytes.buffer;
+  #show({ shared }: Piece): number {
+    const shown = this.#shown.get(shared);
+    if (shown !== undefined) return shown;
+    this.#thread().postMessage(shared);
+    this.#shown.set(shared, this.#shown.size);
+    return this.#shown.size - 1;
+  }
+
+  async #ask(message: object): Promise<unknown> {
     if (this.#death !== undefined) throw this.#death;
-    const answered = await new Promise<Answer>((resolve, reject) => {
+    const { answer, failure } = await new Promise<Answer>((resolve, reject) => {
       this.#waiting.push({ resolve, reject });
       // The process does not end before it has answered, and does not wait for it afterwards.
       if (this.#waiting.length === 1) this.#thread().ref();
-      if (memory instanceof ArrayBuffer) this.#thread().postMessage({ ...message, memory }, [memory]);
-      else this.#thread().postMessage(message);
+      this.#thread().postMessage(message);
     });
-    if (piece !== undefined && answered.memory !== undefined) piece.bytes = Buffer.from(answered.memory);
-    if (answered.failure !== undefined) throw this.#disk.failureOf(systemErrorOf(answered.failure));
-    return answered.answer;
+    if (failure !== undefined) throw this.#disk.failureOf(systemErrorOf(failure));
+    return answer;
   }
 
   #thread(): Worker {
     if (this.#worker !== undefined) return this.#worker;
-    const resourceLimits = { maxOldGenerationSizeMb: 16, maxYoungGenerationSizeMb: 4 };
+    const resourceLimits = { maxOldGenerationSizeMb: 16, maxYoungGenerationSizeMb: 8 };
     const worker = new Worker(PROGRAM, { eval: true, env: {}, resourceLimits });
     worker.on('message', (answer: Answer) => {
       this.#waiting.shift()?.resolve(answer);

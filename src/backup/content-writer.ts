@@ -7,14 +7,22 @@ import { createHash, hash } from 'node:crypto';
 import type { FileIdentity } from './change-list.js';
 import type { FileStat, StoreFileSystem, WritableFile } from './file-system.js';
 
+/**
+ * Memory that a thread may read. It is shared, not handed over: V8 counts what is handed over as new memory, and collects garbage over it again and again.
+ */
 export interface Piece {
-  /** While the writer has it, and for good if its thread dies: empty. */
-  bytes: Buffer;
+  readonly shared: SharedArrayBuffer;
+  readonly bytes: Buffer;
 }
 
-/** Memory of its own, which can be handed to a thread and back. */
 export function newPiece(length: number): Piece {
-  return { bytes: Buffer.from(new ArrayBuffer(length)) };
+  const shared = new SharedArrayBuffer(length);
+  return { shared, bytes: Buffer.from(shared) };
+}
+
+/** By `fill`, since V8 copies into shared memory byte by byte: twenty times slower. */
+export function copyInto({ bytes }: Piece, chunk: Buffer, at: number): void {
+  if (chunk.length > 0) bytes.fill(chunk, at, at + chunk.length);
 }
 
 /** A new file whose content lies whole in one piece. */

@@ -125,7 +125,7 @@ export class Incoming {
   }
 
   givePiece(piece: Piece): void {
-    if (piece.bytes.length === PIECE_BYTES) this.#spare.push(piece);
+    this.#spare.push(piece);
   }
 
   /** Where the next bytes go, behind the small files that wait to be written: for one writer, until it gives it back. */

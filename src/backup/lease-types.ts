@@ -44,11 +44,13 @@ export function interrupted(cause: unknown): unknown {
 }
 
 export function sourceOf(file: ReadableFile): LeaseSource {
+  const { sizeBytes } = file.stat();
   let at = 0;
   return {
     read: async () => {
-      const into = Buffer.allocUnsafe(READ_BYTES);
-      const count = file.read(into, at);
+      // Of the size that is needed: memory that was never used costs more to get than a small file to read.
+      const into = Buffer.allocUnsafe(Math.min(READ_BYTES, sizeBytes - at));
+      const count = into.length === 0 ? 0 : file.read(into, at);
       at += count;
       return into.subarray(0, count);
     },

@@ -4,7 +4,7 @@
  *
  *   --rounds N   measurements of each (default 3; the median is shown)
  *   --dir DIR    where the backups go (default: the temp folder)
- *   --only NAME  one case: large, small, changed, million; reading: what reads backups (reading.js has more choices)
+ *   --only NAME  one case: large, small, changed, million; restore: the way back; reading: what reads backups (reading.js has more choices)
  *   --quick      a tenth of the size
  */
 import { spawnSync } from 'node:child_process';
@@ -17,6 +17,7 @@ import { measure, usageOf } from './measure.js';
 import { changeFiles, startPhone } from './phone.js';
 import { PROGRAMS } from './programs.js';
 import { stepTable } from './report.js';
+import { runRestores } from './restoring.js';
 
 const { values: flags } = parseArgs({
   options: {
@@ -82,7 +83,9 @@ const folder = mkdtempSync(join(flags.dir, 'ibk-bench-'));
 try {
   const { version } = process;
   process.stdout.write(`${cpus().length} cores, Node ${version}, in ${flags.dir}, median of ${flags.rounds}\n`);
-  for (const theCase of casesOf(flags.only, flags.quick ? 10 : 1)) await runCase(theCase, folder);
+  const scale = flags.quick ? 10 : 1;
+  for (const theCase of casesOf(flags.only, scale)) await runCase(theCase, folder);
+  if (flags.only === undefined || flags.only === 'restore') await runRestores(folder, Number(flags.rounds), scale);
 } finally {
   rmSync(folder, { recursive: true, force: true });
 }

@@ -18,6 +18,8 @@ import { type HostStatus, statusOf } from './status.js';
 import { BLOCK } from './uploads.js';
 
 const BLOCK_BYTES = 32 * 1024;
+/** Small files are sent together: each write is encrypted and handed to the system on its own. */
+const WRITE_BYTES = 128 * 1024;
 const DATA_HEAD = blockHead(BLOCK.data, BLOCK_BYTES);
 const SUCCESS = blockHead(BLOCK.success, 0);
 const END = Buffer.alloc(4);
@@ -49,17 +51,53 @@ export async function sendDownloads(
   paths: readonly string[],
 ): Promise<ReadonlyMap<string, HostStatus>> {
   const failed = new Map<string, HostStatus>();
+  const outgoing = new Outgoing(context);
   context.place.inStream = true;
   for (const path of paths) {
     const name = Buffer.from(path, 'utf8');
     const head = Buffer.allocUnsafe(4);
     head.writeUInt32BE(name.length, 0);
-    const outcome = await sendFile(context, path, [head, name]);
+    outgoing.add([head, name]);
+    const outcome = await sendFile(context, outgoing, path);
     if (outcome !== undefined) failed.set(path, outcome);
   }
-  await context.write([END], context.signal);
+  outgoing.add([END]);
+  await outgoing.send(false);
   context.place.inStream = false;
   return failed;
+}
+
+/** What is to be written next. */
+class Outgoing {
+  readonly #context: DownloadContext;
+  #pieces: Buffer[] = [];
+  #bytes = 0;
+
+  constructor(context: DownloadContext) {
+    this.#context = context;
+  }
+
+  get isFull(): boolean {
+    return this.#bytes >= WRITE_BYTES;
+  }
+
+  add(pieces: readonly Buffer[]): void {
+    for (const piece of pieces) {
+      this.#pieces.push(piece);
+      this.#bytes += piece.length;
+    }
+  }
+
+  /** @param inFile the file in flight goes on */
+  async send(inFile: boolean): Promise<void> {
+    const { write, signal, place } = this.#context;
+    const pieces = this.#pieces;
+    this.#pieces = [];
+    this.#bytes = 0;
+    const sending = write(pieces, signal);
+    place.inFile = inFile;
+    await sending;
+  }
 }
 
 /** What ends a stream that was stopped at `place`: the file in flight fails, and no other follows. */
@@ -68,15 +106,17 @@ export function streamEnding(place: StreamPlace): Buffer[] {
   return place.inFile ? [...failureBlock('Stopped'), END] : [END];
 }
 
-async function sendFile(context: DownloadContext, path: string, head: Buffer[]): Promise<HostStatus | undefined> {
-  const { write, signal, log } = context;
+async function sendFile(
+  { host, log }: DownloadContext,
+  outgoing: Outgoing,
+  path: string,
+): Promise<HostStatus | undefined> {
   let source: FileSource | undefined;
   let failure: HostStatus | undefined;
   let bytes = 0;
-  let pending = head;
   try {
     try {
-      source = await context.host.open(path);
+      source = await host.open(path);
     } catch (error) {
       failure = refusal(error);
     }
@@ -91,16 +131,11 @@ async function sendFile(context: DownloadContext, path: string, head: Buffer[]):
       }
       if (data.length === 0) break;
       bytes += data.length;
-      appendBlocks(pending, data);
-      const sending = write(pending, signal);
-      context.place.inFile = true;
-      await sending;
-      pending = [];
+      outgoing.add(blocksOf(data));
+      if (outgoing.isFull) await outgoing.send(true);
     }
-    if (failure === undefined) pending.push(SUCCESS);
-    else pending.push(...failureBlock(failure.text));
-    await write(pending, signal);
-    context.place.inFile = false;
+    outgoing.add(failure === undefined ? [SUCCESS] : failureBlock(failure.text));
+    if (outgoing.isFull) await outgoing.send(false);
   } finally {
     await source?.close();
   }
@@ -116,11 +151,13 @@ function refusal(error: unknown): HostStatus {
   return statusOf(error);
 }
 
-function appendBlocks(pieces: Buffer[], data: Buffer): void {
+function blocksOf(data: Buffer): Buffer[] {
+  const pieces: Buffer[] = [];
   for (let start = 0; start < data.length; start += BLOCK_BYTES) {
     const block = data.subarray(start, start + BLOCK_BYTES);
     pieces.push(block.length === BLOCK_BYTES ? DATA_HEAD : blockHead(BLOCK.data, block.length), block);
   }
+  return pieces;
 }
 
 function failureBlock(text: string): Buffer[] {
