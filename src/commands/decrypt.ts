@@ -26,7 +26,7 @@ export const decryptCommand: CommandSpec = {
       ['ibk decrypt latest~2 --to plain', 'an earlier version'],
       ['ibk verify ./plain --read-data', 'is the copy whole'],
     ],
-    note: 'The backup is only read. The copy is readable to whoever can read the folder; it is made in DIR.partial and gets its name at the end. What a run that was stopped left there, the next one to the same folder removes. Keychain items stay protected by keys of the iPhone.',
+    note: 'The backup is only read. The copy is readable to whoever can read the folder; it is made in DIR.partial and gets its name at the end. What a run that was killed left there, the next one to the same folder removes. Keychain items stay protected by keys of the iPhone.',
     codes: ['partial', 'timeout', ...BACKUP_CODES],
   },
   mostArguments: 1,

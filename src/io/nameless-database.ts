@@ -11,6 +11,7 @@ import { constants, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { openSqlite, openSqliteUnread, type SqliteDatabase } from './sqlite.js';
+import { workIn } from './write-ahead-log.js';
 
 /** Write and read version in SQLite's header: 2 is write-ahead logging, 1 a rollback journal (https://sqlite.org/fileformat2.html#the_database_header). */
 const VERSIONS_AT = [18, 19] as const;
@@ -36,9 +37,42 @@ export interface DatabaseFile {
  * @param folder where the file lies while it is open; needs room for all of it
  * @throws what `content` throws, system errors of the disk; then nothing is left
  */
-export async function openNamelessDatabase(
+export function openNamelessDatabase(
   content: AsyncIterable<Buffer> | DatabaseFile,
   folder = tmpdir(),
+): Promise<NamelessDatabase> {
+  return openFilled(folder, async (file, isNameless) => {
+    if (!('path' in content)) await write(file, content);
+    else if (!isNameless || !(await clone(file, content))) await write(file, content.pieces);
+  });
+}
+
+/** The same with what stands in its write-ahead log alone. */
+export function openWithLog(
+  content: AsyncIterable<Buffer>,
+  log: AsyncIterable<Buffer>,
+  folder = tmpdir(),
+): Promise<NamelessDatabase> {
+  return openFilled(folder, async (file) => {
+    await write(file, content);
+    const place = await mkdtemp(join(folder, 'ibk-'));
+    let scratch: FileHandle | undefined;
+    try {
+      const path = join(place, 'log');
+      scratch = await open(path, 'wx+', 0o600);
+      await loseName(place, path);
+      await write(scratch, log);
+      await workIn(file, scratch);
+    } finally {
+      await scratch?.close();
+      await rm(place, { recursive: true, force: true });
+    }
+  });
+}
+
+async function openFilled(
+  folder: string,
+  fill: (file: FileHandle, isNameless: boolean) => Promise<void>,
 ): Promise<NamelessDatabase> {
   const place = await mkdtemp(join(folder, 'ibk-'));
   const path = join(place, 'database');
@@ -48,8 +82,7 @@ export async function openNamelessDatabase(
     file = await open(path, 'wx+', 0o600);
     db = openSqliteUnread(path);
     const isNameless = await loseName(place, path);
-    if (!('path' in content)) await write(file, content);
-    else if (!isNameless || !(await clone(file, content))) await write(file, content.pieces);
+    await fill(file, isNameless);
     await withoutLog(file);
     const { size: sizeBytes } = await file.stat();
     await file.close();

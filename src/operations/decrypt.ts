@@ -15,7 +15,7 @@ export interface DecryptBackupOptions
   readonly dryRun: boolean;
 }
 
-/** @throws IbkError `usage`: not encrypted; `password`; `destination`; as `withBackup`. What was begun lies in `<to>.partial` */
+/** @throws IbkError `usage`: not encrypted; `password`; `destination`; as `withBackup`. What was begun is taken away; only a kill leaves `<to>.partial` */
 export function decrypt(chosen: ChosenBackup, options: DecryptBackupOptions): Promise<Decrypted | undefined> {
   const { to, dryRun } = options;
   return withBackup(chosen, { ...options, unlock: true }, async (opened, source) => {

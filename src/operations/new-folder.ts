@@ -22,7 +22,7 @@ export interface NewFolderOptions {
 const MARK = '.ibk-partial';
 
 /**
- * @returns what `work` gave; undefined for a rehearsal. What a failed run has made stays in `<to>.partial`
+ * @returns what `work` gave; undefined for a rehearsal. What a failed run has made is taken away; only a kill leaves `<to>.partial`
  * @throws IbkError `usage`, `destination`; system errors of the disk; what `work` throws
  */
 export async function inNewFolder<T>(
@@ -37,13 +37,19 @@ export async function inNewFolder<T>(
   await clearPartial(partial);
   await makePrivateFolder(dirname(to));
   await mkdir(partial, { mode: 0o700 });
-  await writeFile(join(partial, MARK), '', { mode: 0o600, flag: 'wx' });
-  const done = await work(partial);
-  await rm(join(partial, MARK));
-  await rmdir(to).catch(() => undefined);
-  await rename(partial, to);
-  await syncFolder(dirname(to));
-  return done;
+  try {
+    await writeFile(join(partial, MARK), '', { mode: 0o600, flag: 'wx' });
+    const done = await work(partial);
+    await rm(join(partial, MARK));
+    await rmdir(to).catch(() => undefined);
+    await rename(partial, to);
+    await syncFolder(dirname(to));
+    return done;
+  } catch (error) {
+    // No run goes on with it, and it may be decrypted.
+    await rm(partial, { recursive: true, force: true }).catch(() => undefined);
+    throw error;
+  }
 }
 
 async function refuseTaken({ to, backup, command }: NewFolderOptions): Promise<void> {

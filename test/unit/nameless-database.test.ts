@@ -3,8 +3,8 @@ import { existsSync, readdirSync, readFileSync, readlinkSync, statSync, writeFil
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, expect, test } from 'vitest';
-import { openNamelessDatabase } from '../../src/io/nameless-database.js';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { openNamelessDatabase, openWithLog } from '../../src/io/nameless-database.js';
 
 let place: string;
 beforeEach(async () => {
@@ -66,6 +66,56 @@ test('a database in write-ahead mode is read without files beside it', async () 
   using copy = await openNamelessDatabase(inPieces(bytes), place);
   expect(copy.db.prepare('SELECT count(*) AS n FROM t').get()).toEqual({ n: 2000 });
   expect(readdirSync(place)).toEqual([]);
+});
+
+describe('with its log', () => {
+  const fill = (from: number, to: number) =>
+    `WITH RECURSIVE n(i) AS (SELECT ${from} UNION ALL SELECT i+1 FROM n WHERE i < ${to}) INSERT INTO t SELECT i, hex(randomblob(40)) FROM n;`;
+  const histories: readonly (readonly [name: string, sql: string])[] = [
+    ['grown', fill(1, 400)],
+    ['pages of 512 bytes', `PRAGMA page_size=512; ${fill(1, 200)}`],
+    ['pages of 65536 bytes', `PRAGMA page_size=65536; ${fill(1, 200)} UPDATE t SET a = a + 1;`],
+    ['shrunk', `${fill(1, 600)} PRAGMA wal_checkpoint(TRUNCATE); DELETE FROM t WHERE a > 20; VACUUM;`],
+    ['begun anew over an old one', `${fill(1, 400)} PRAGMA wal_checkpoint(RESTART); ${fill(401, 403)}`],
+    ['with a transaction that was given up', `${fill(1, 20)} PRAGMA cache_size=2; BEGIN; ${fill(21, 900)} ROLLBACK;`],
+  ];
+
+  test.each(histories)('%s: as SQLite reads the two, whole, cut off and damaged', async (_name, sql) => {
+    const from = await mkdtemp(join(tmpdir(), 'ibk-logged-'));
+    try {
+      // Copied from under the program, which would work the log in when it ends.
+      const [, pageSize = ''] = /^(PRAGMA page_size=\d+;)/.exec(sql) ?? [];
+      const begin = `${pageSize} CREATE TABLE t(a, b); PRAGMA journal_mode=WAL; PRAGMA wal_autocheckpoint=0;`;
+      const copy = `.shell cp '${from}/live' '${from}/db'; cp '${from}/live-wal' '${from}/db-wal'`;
+      execFileSync('sqlite3', [join(from, 'live')], { input: `${begin}\n${sql}\n${copy}\n`, stdio: 'pipe' });
+      const [bytes, log] = [readFileSync(join(from, 'db')), readFileSync(join(from, 'db-wal'))];
+      const flipped = Buffer.from(log);
+      flipped[log.length >> 1] = (flipped[log.length >> 1] ?? 0) ^ 1;
+      const wrongHeader = Buffer.from(log);
+      wrongHeader[9] = (wrongHeader[9] ?? 0) ^ 1;
+      const cuts = [31, 33, log.length >> 1, log.length - 1].map((length) => log.subarray(0, length));
+      for (const each of [log, flipped, wrongHeader, Buffer.alloc(0), ...cuts]) {
+        writeFileSync(join(from, 'x'), bytes);
+        writeFileSync(join(from, 'x-wal'), each);
+        const ask = `SELECT count(*), sum(a), group_concat(b) FROM t`;
+        const expected = execFileSync('sqlite3', ['-separator', ' ', join(from, 'x'), ask], {
+          stdio: 'pipe',
+          encoding: 'utf8',
+        });
+        using found = await openWithLog(inPieces(bytes), inPieces(each), place);
+        expect(
+          Object.values(found.db.prepare(ask).get() ?? {})
+            .join(' ')
+            .trimEnd(),
+        ).toBe(expected.trimEnd());
+        expect(found.db.pragma('integrity_check(1)', { simple: true })).toBe('ok');
+        expect(readdirSync(place)).toEqual([]);
+        for (const name of ['x', 'x-wal', 'x-shm']) await rm(join(from, name), { force: true });
+      }
+    } finally {
+      await rm(from, { recursive: true, force: true });
+    }
+  });
 });
 
 test('a file of the disk is copied as it is, unless another has its name by now', async () => {

@@ -10,8 +10,7 @@
  */
 import { lstatSync } from 'node:fs';
 import { IbkError } from '../../errors.js';
-import { openWithLog } from '../../io/logged-database.js';
-import { type DatabaseFile, openNamelessDatabase } from '../../io/nameless-database.js';
+import { type DatabaseFile, openNamelessDatabase, openWithLog } from '../../io/nameless-database.js';
 import { openSqliteReadOnly, type SqliteDatabase } from '../../io/sqlite.js';
 import type { BackupSource } from '../backup-source.js';
 import type { ReadableFile } from '../file-system.js';

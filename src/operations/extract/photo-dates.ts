@@ -7,8 +7,7 @@
 import type { FileContent, FileRecord, OpenedBackup } from '../../backup/reader/types.js';
 import { IbkError } from '../../errors.js';
 import { throwIfAborted } from '../../io/abort.js';
-import { openWithLog } from '../../io/logged-database.js';
-import { openNamelessDatabase } from '../../io/nameless-database.js';
+import { openNamelessDatabase, openWithLog } from '../../io/nameless-database.js';
 import type { SqliteDatabase } from '../../io/sqlite.js';
 
 const DOMAIN = 'CameraRollDomain';
