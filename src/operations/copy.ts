@@ -19,7 +19,7 @@ export interface CopyOptions extends CopyBackupOptions {
 
 /**
  * A folder that is not there yet, or empty, becomes the backup.
- * @returns undefined for a rehearsal. What was begun lies in `<to>.partial`
+ * @returns undefined for a rehearsal. What was begun is taken away; only a kill leaves `<to>.partial`
  * @throws IbkError `usage`, `destination`; the signal's reason
  */
 export function copyToFolder(
