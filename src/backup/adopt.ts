@@ -21,6 +21,7 @@ import type { AdoptOperation, ChangeCounts, Head, VersionFacts, VersionRecord } 
 import { isExactly, isSame, sha256OfPath } from './identity.js';
 import { STATUS_PLIST } from './names.js';
 import { applyToCatalog, putListAway } from './run-commit.js';
+import { fromShadow } from './shadow.js';
 import { type ScanFinding, scanFolder } from './scan.js';
 import { ChangeTally } from './tally.js';
 import { versionId } from './version-id.js';
@@ -163,7 +164,7 @@ class AdoptionList {
   add(finding: Extract<ScanFinding, { kind: 'changed' }>): void {
     const { was, is, path } = finding;
     this.#damage.add(path, was, is);
-    const src = was === null ? null : this.#rescue(was);
+    const src = was === null ? null : (this.#rescue(was) ?? fromShadow(this.#ctx, path, was));
     const isLost = was !== null && src === null && !this.#isKept(path, was);
     this.#tally.add({ p: path, old: was, new: is }, isLost);
     this.#writer ??= this.#begin();

@@ -15,6 +15,7 @@ import { createHash } from 'node:crypto';
 import { IbkError } from '../errors.js';
 import type { StoreFileSystem, WritableFile } from './file-system.js';
 import { isBlobName } from './layout.js';
+import { isShadowName } from './shadow.js';
 import { comparePaths, isSafePath } from './names.js';
 import { isVersionId } from './version-id.js';
 
@@ -229,7 +230,8 @@ function checkedLine(path: string, value: Record<string, unknown>): ChangeLine {
   if (k !== 'stored' && k !== 'absent') throw damaged(path, 'an unknown kind of line');
   if (at !== null && (typeof at !== 'string' || !isVersionId(at))) throw damaged(path, 'a wrong place');
   if (k === 'stored' && at === null) throw damaged(path, 'a wrong place');
-  if (src !== null && (typeof src !== 'string' || !isBlobName(src))) throw damaged(path, 'a wrong source');
+  if (src !== null && (typeof src !== 'string' || !(isBlobName(src) || isShadowName(src))))
+    throw damaged(path, 'a wrong source');
   const [old, next] = [checkedIdentity(path, value['old']), checkedIdentity(path, value['new'])];
   if ((k === 'stored') !== (old !== null)) throw damaged(path, 'a line without its file');
   return { p, k, at, src, old, new: next };

@@ -37,3 +37,22 @@ function copyBytes(source: string, target: string): void {
     fs.closeSync(from);
   }
 }
+
+/** A clone, else a second name of the same file; false where the disk has neither. @throws EEXIST, ENOENT, ENOSPC */
+export function secondName(source: string, target: string): boolean {
+  try {
+    fs.copyFileSync(source, target, fs.constants.COPYFILE_EXCL | fs.constants.COPYFILE_FICLONE_FORCE);
+    setMode(target, FILE_MODE);
+    return true;
+  } catch (error) {
+    if (['EEXIST', 'ENOENT', 'ENOSPC'].includes(codeOf(error) ?? '')) throw error;
+    fs.rmSync(target, { force: true });
+  }
+  try {
+    fs.linkSync(source, target);
+    return true;
+  } catch (error) {
+    if (['EEXIST', 'ENOENT', 'ENOSPC'].includes(codeOf(error) ?? '')) throw error;
+    return false;
+  }
+}

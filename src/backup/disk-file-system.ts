@@ -11,7 +11,7 @@ import { dirname } from 'node:path';
 import { openSqlite, openSqliteReadOnly, withSmallCache } from '../io/sqlite.js';
 import { ThreadContentWriter } from './content-thread.js';
 import type { ContentWriter } from './content-writer.js';
-import { copyFile } from './copy-file.js';
+import { copyFile, secondName } from './copy-file.js';
 import { codeOf, isMissing, kindOf, missingIsNothing, retriedWhileHeld, toStat, writeAll } from './disk-calls.js';
 import { FILE_MODE, FOLDER_MODE, setMode } from './disk-modes.js';
 import { isOnDisk } from './store-place.js';
@@ -203,6 +203,12 @@ export class DiskFileSystem implements StoreFileSystem {
     if (!fs.lstatSync(source).isFile()) throw systemError('EINVAL', from);
     this.#change('copy');
     copyFile(source, target);
+  }
+
+  secondName(from: string, to: string): boolean {
+    const [source, target] = [this.#at(from), this.#at(to)];
+    this.#change('link');
+    return secondName(source, target);
   }
 
   syncFile(path: string): void {

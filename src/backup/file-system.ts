@@ -107,6 +107,8 @@ export interface StoreFileSystem {
   removeDirectory(path: string): void;
   /** A new file with the content of another: a clone where the disk can, which costs nothing. @throws EEXIST */
   copy(from: string, to: string): void;
+  /** The same file under a second name, or a clone of it: neither costs room. False, with nothing done, where the disk has neither. */
+  secondName(from: string, to: string): boolean;
   /** The file's bytes are durable. A missing file is success. */
   syncFile(path: string): void;
   /** The names in each of these folders are durable. A missing one is success: it is durable with its parent. */

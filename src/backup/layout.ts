@@ -14,6 +14,7 @@
  *    versions/<id>/flat/<hh>/<n> the same, for payloads that lie flat in U
  *    versions/<id>/building      this folder is being filled (import, edit): no version unless the head names it
  *    aside/<time>/               leftovers of other programs, taken out of U
+ *    shadow/<name>               a second home of what describes the backup in U
  *    reading/<nonce>             who reads a version that must not be forgotten meanwhile
  *    catalog.db                  cache and index
  *    lock, holder.json           one writer at a time

@@ -58,10 +58,16 @@ export async function pruneStore(
 }
 
 function oldAsides({ fs, layout, now }: StoreContext): string[] {
-  const before = (now() - ASIDE_DAYS * 86_400_000) * 1000;
+  const before = now() - ASIDE_DAYS * 86_400_000;
   return (fs.list(layout.inOwn('aside')) ?? [])
-    .map(({ name }) => `aside/${name}`)
-    .filter((name) => (fs.stat(layout.inOwn(name))?.mtimeUs ?? Number.POSITIVE_INFINITY) < before);
+    .filter(({ name }) => setAsideAt(name) < before)
+    .map(({ name }) => `aside/${name}`);
+}
+
+/** By its name: the folder's own time is that of the last prune that was stopped in it. */
+function setAsideAt(name: string): number {
+  const [, year, month, day] = /^(\d{4})(\d\d)(\d\d)-\d{6}(?:-\d+)?$/.exec(name)?.map(Number) ?? [];
+  return year === undefined || month === undefined || day === undefined ? Infinity : Date.UTC(year, month - 1, day);
 }
 
 /** Content below `versions/` that no list names. */

@@ -16,6 +16,7 @@ import { runDrop, runPromote } from './promote.js';
 import { retireVersion, runRetire } from './retire.js';
 import { runCommit } from './run-commit.js';
 import { compareSeals, type SealDifference, takeSeal } from './seal.js';
+import { keepShadow } from './shadow.js';
 import { settleUnsynced } from './unsynced.js';
 
 /** A store that is ready to be changed: no operation pending, the folder as the catalog says. */
@@ -101,7 +102,9 @@ async function adoptChanges(
 }
 
 export async function reseal(ctx: StoreContext, head: Head): Promise<Head> {
-  return putHead(ctx, head, { seal: takeSeal(ctx), sealedAt: ctx.now() });
+  const sealed = await putHead(ctx, head, { seal: takeSeal(ctx), sealedAt: ctx.now() });
+  keepShadow(ctx);
+  return sealed;
 }
 
 /** After a commit: what was received and dropped, the lists of the operation, and foreign states that never were a backup. */

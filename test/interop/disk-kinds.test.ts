@@ -93,7 +93,7 @@ async function cycle(disk: Disk): Promise<void> {
     readdirSync(join(root, '.ibk', udid))
       .map((name) => name.replace(/\d+$/, 'N'))
       .sort(),
-  ).toEqual(['catalog.db', 'head.N', 'lock', 'versions']);
+  ).toEqual(['catalog.db', 'head.N', 'lock', 'shadow', 'versions']);
 }
 
 /** What another user could look into: folders that are not 0700, files that are not 0600. */

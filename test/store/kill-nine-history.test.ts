@@ -74,7 +74,7 @@ test(`${KILLS} kills while versions are forgotten lose none that is kept`, { tim
       const kept = await checkKept(root, attempt.going, random);
       expect(kept).toEqual([...ten.states.keys()].filter((id) => !attempt.going.has(id)));
       expect(contentBytes(root, ten.udid)).toBe(idealBytes(stored, kept));
-      expect(namesOf(root)).toEqual(['catalog.db', 'head.N', 'lock', ...(kept.length > 1 ? ['versions'] : [])]);
+      expect(namesOf(root)).toEqual(['catalog.db', 'head.N', 'lock', 'shadow', 'versions']);
     } catch (error) {
       throw new Error(`seed ${SEED}, round ${round}: ${attempt.args.join(' ')}`, { cause: error });
     }

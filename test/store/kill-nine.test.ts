@@ -116,7 +116,7 @@ function readAll(store: BackupStore, version: string, path: string): Buffer {
 
 function nothingLeftOver(): void {
   const own = readdirSync(join(root, '.ibk', UDID)).map((name) => name.replace(/\d+$/, 'N'));
-  expect(own.sort()).toEqual(['catalog.db', 'head.N', 'lock', 'versions']);
+  expect(own.sort()).toEqual(['catalog.db', 'head.N', 'lock', 'shadow', 'versions']);
   const at = join(root, UDID);
   expect(statSync(at).mode & 0o777).toBe(0o700);
 }

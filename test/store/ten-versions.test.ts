@@ -80,7 +80,10 @@ function drawn(ids: readonly string[], most: number): string[] {
 }
 
 async function restored(root: string, id: string): Promise<void> {
-  const sim = await lastPhone(place);
+  const folder = `${root}-phone`;
+  // What is restored to a phone is not undone: each time it is one that has just made its last backup.
+  copyRoot(join(place, 'phone'), folder);
+  const sim = await lastPhone(folder);
   try {
     const [phone] = sim.phones;
     if (phone === undefined) throw new Error('no phone');

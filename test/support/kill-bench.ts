@@ -209,7 +209,7 @@ function inventory(root: string, layout: StoreLayout): Inventory {
   }
   const there = filesBelow(join(root, layout.own));
   return {
-    unnamed: there.filter((path) => !named.has(path)),
+    unnamed: there.filter((path) => !named.has(path) && !path.startsWith('shadow/')),
     files: filesBelow(join(root, layout.folder)).map((p) => `${p} ${statSync(join(root, layout.folder, p)).size}`),
     versions,
   };

@@ -204,6 +204,16 @@ export class MemoryFileSystem implements StoreFileSystem {
     file.write([source.bytes]);
   }
 
+  secondName(from: string, to: string): boolean {
+    const source = this.#node(from);
+    if (!(source instanceof MemoryFile)) throw systemError('ENOENT', from);
+    const [parent, name] = this.#parent(to);
+    if (parent.entries.has(name)) throw systemError('EEXIST', to);
+    this.#step(BLOCK);
+    this.#set(parent, name, source, ++this.#serial);
+    return true;
+  }
+
   syncFile(path: string): void {
     const node = this.#node(path);
     if (node instanceof MemoryFile) this.#syncNode(node);

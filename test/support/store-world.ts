@@ -546,8 +546,9 @@ export class StoreWorld {
         if (k === 'stored' && at !== null) named.add(layout.slot(at, p));
       }
     }
-    const aside = `${layout.own}/aside/`;
-    const extra = fs.filesBelow(layout.own).filter((path) => !named.has(path) && !path.startsWith(aside));
+    const kept = /^(?:aside|shadow)\//;
+    const isKept = (path: string) => named.has(path) || kept.test(path.slice(layout.own.length + 1));
+    const extra = fs.filesBelow(layout.own).filter((path) => !isKept(path));
     if (extra.length > 0) throw new Violation(`left over: ${extra.join()}`);
   }
 

@@ -24,11 +24,11 @@ export interface TenVersions {
   readonly states: ReadonlyMap<string, PhoneState>;
 }
 
-/** The phone as it is in the end. */
-export function lastPhone(place: string): Promise<Simulator> {
+/** The phone as it is in the end. @param folder what it keeps between runs */
+export function lastPhone(folder: string): Promise<Simulator> {
   const encryption = { password: PASSWORD };
   const scenarios = ['paired', 'product-version=17.7.1'];
-  return startSimulator({ ...OPTIONS, stateFolder: join(place, 'phone'), encryption, scenarios });
+  return startSimulator({ ...OPTIONS, stateFolder: folder, encryption, scenarios });
 }
 
 export async function makeTenVersions(place: string): Promise<TenVersions> {
@@ -51,7 +51,7 @@ export async function makeTenVersions(place: string): Promise<TenVersions> {
   };
   await backups(await startSimulator({ ...OPTIONS, stateFolder }), 5);
   await backups(await startSimulator({ ...OPTIONS, stateFolder, encryption: { password: PASSWORD } }), 3);
-  await backups(await lastPhone(place), 2);
+  await backups(await lastPhone(stateFolder), 2);
   return { root, udid, states };
 }
 
