@@ -21,6 +21,7 @@ const OPERATIONS: Readonly<
   'a backup': { before: 3, run: (world) => world.backup() },
   'a backup over files that were overwritten': { before: 3, run: (world) => world.meetOverwritten() },
   'forgetting a version': { before: 4, run: (world) => world.forget() },
+  'forgetting the newest': { before: 3, run: (world) => world.forget('newest') },
   'adopting what another program did': { before: 3, run: (world) => world.meetForeign() },
 };
 

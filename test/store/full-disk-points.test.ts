@@ -16,6 +16,7 @@ const OPERATIONS: Readonly<
   'the first backup': { before: 0, run: (world) => world.backup() },
   'a backup': { before: 3, run: (world) => world.backup() },
   'forgetting a version': { before: 4, run: (world) => world.forget() },
+  'forgetting the newest': { before: 3, run: (world) => world.forget('newest') },
   'adopting what another program did': { before: 3, run: (world) => world.meetForeign() },
 };
 

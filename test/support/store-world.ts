@@ -211,14 +211,15 @@ export class StoreWorld {
     }
   }
 
-  async forget(): Promise<void> {
+  /** @param which one by chance */
+  async forget(which?: 'newest'): Promise<void> {
     const ctx = this.context();
     const opened = await this.#engine.recovery.recoverStore(ctx);
     try {
       const { chain, current } = opened.head;
       const ids = [...chain.map((entry) => entry.id), ...(current === null ? [] : [current.id])];
       if (ids.length === 0) return;
-      const id = this.random.choice(ids);
+      const id = which === undefined ? this.random.choice(ids) : (ids.at(-1) ?? '');
       this.trace.push(`forget ${ids.indexOf(id)} of ${ids.length}`);
       this.#pending = { t: 'forget', id };
       this.#visible.delete(id);
