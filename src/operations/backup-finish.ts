@@ -45,7 +45,7 @@ export async function finishBackup(options: FinishOptions): Promise<FinishedBack
   const checked = await checkReceived(lease, failedIds);
   throwIfDamaged(checked, failedIds);
   const failures = named(options, checked);
-  recordNotSent(lease, checked, failedIds);
+  await recordNotSent(lease, checked, failedIds);
   // The last moment at which stopping leaves everything as it was.
   ctx.signal.throwIfAborted();
   reporter.enter('commit');
@@ -65,14 +65,14 @@ export async function finishBackup(options: FinishOptions): Promise<FinishedBack
 }
 
 /** Kept with the backup, so that `verify` does not take them for damage later. */
-function recordNotSent(lease: StoreLease, checked: CheckedBackup, failedIds: ReadonlySet<string>): void {
+async function recordNotSent(lease: StoreLease, checked: CheckedBackup, failedIds: ReadonlySet<string>): Promise<void> {
   const isAbsent = (fileId: string) =>
     lease.overlay.typeOf(fileId) === undefined && lease.overlay.typeOf(`${fileId.slice(0, 2)}/${fileId}`) === undefined;
   const notSent = [...failedIds].filter(
     (fileId) => FILE_ID.test(fileId) && checked.named?.has(fileId) !== false && isAbsent(fileId),
   );
   if (notSent.length === 0) return;
-  lease.write('Info.plist', withFilesNotSent(lease.readWhole('Info.plist', INFO_LIMIT), notSent.sort()));
+  await lease.write('Info.plist', withFilesNotSent(lease.readWhole('Info.plist', INFO_LIMIT), notSent.sort()));
 }
 
 /** Files that the phone said it could not read are not damage; others that its manifest names are. */
