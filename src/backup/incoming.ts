@@ -15,6 +15,7 @@ import {
   type SmallFile,
   type Written,
 } from './content-writer.js';
+import { codeOf } from './disk-calls.js';
 import { makeDirectories, parentOf, type StoreFileSystem } from './file-system.js';
 import type { StoreLayout } from './layout.js';
 import { identityOfStat } from './scan.js';
@@ -191,7 +192,8 @@ export class Incoming {
         onReceived({ number, identity: result.identity });
       } catch (error) {
         failure ??= { error };
-        this.removeQuietly(number);
+        // What was there before is not ours.
+        if (codeOf(error) !== 'EEXIST') this.removeQuietly(number);
       }
     }
     return failure;
