@@ -1,11 +1,11 @@
 /** Known answers (fixtures/formats/vectors.json tells where they come from). */
-import { createHash } from 'node:crypto';
+import { createDecipheriv, createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { ClassKeys, deriveKek } from '../../src/backup/format/class-keys.js';
 import { unwrapKey } from '../../src/backup/format/key-wrap.js';
 import { parseKeybag } from '../../src/backup/format/keybag.js';
-import { fileIdFor, readMbdb } from '../../src/backup/format/mbdb.js';
+import { fileIdFor, parseMbdbRecord, readMbdb } from '../../src/backup/format/mbdb.js';
 import { parseMbFile } from '../../src/backup/format/mbfile.js';
 import { openAuthData } from '../../src/backup/format/mdinfo.js';
 import { EncryptedContent } from '../../src/backup/reader/content.js';
@@ -112,6 +112,33 @@ test('an mbdb', () => {
       attributes: [[vectors.mbdb.propertyName, hex(vectors.mbdb.propertyValue)]],
     },
   ]);
+});
+
+test('an mbdx: the index that iOS 4 writes says of each record what the mbdb says itself', () => {
+  const index = hex(vectors.mbdx);
+  expect(index.subarray(0, 6).toString('latin1')).toBe('mbdx\x02\x00');
+  expect([index.readUInt32BE(6), index.length]).toEqual([1, 10 + 26]);
+  // Of each: the fileID, where the record begins behind the six bytes of the start, the mode.
+  const { record, end } = parseMbdbRecord(hex(vectors.mbdb.bytes), 6 + index.readUInt32BE(30)) ?? {};
+  expect(fileIdFor(record?.domain ?? '', record?.relativePath ?? '')).toBe(index.toString('hex', 10, 30));
+  expect([record?.mode, end]).toEqual([index.readUInt16BE(34), vectors.mbdb.bytes.length / 2]);
+});
+
+test('an item of the keychain: its key unwraps with the class keys of the bag', async () => {
+  const { data, key, plain } = vectors.keychainItem;
+  const item = hex(data);
+  const [version, protectionClass, length] = [0, 4, 8].map((at) => item.readUInt32LE(at));
+  expect([version, protectionClass, length]).toEqual([3, 6, 40]);
+  const bag = parseKeybag(hex(vectors.keybag.bytes));
+  const keys = ClassKeys.open(bag, await deriveKek(Buffer.from(vectors.keybag.password), bag))!;
+  // A key of a file has its class in the same four bytes, and then the wrapped key.
+  const unwrapped = keys.unwrap(Buffer.concat([item.subarray(4, 8), item.subarray(12, 52)]));
+  expect(unwrapped.toString('hex')).toBe(key);
+  // GCM with a vector of no bytes: its counter begins at one. OpenSSL knows no such vector, so without the tag.
+  const counter = Buffer.alloc(16);
+  counter.writeUInt8(1, 15);
+  const opened = createDecipheriv('aes-256-ctr', unwrapped, counter).update(item.subarray(52, -16));
+  expect(opened.toString()).toBe(plain);
 });
 
 test('a record of iOS 10.0', () => {

@@ -17,7 +17,7 @@ import {
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { execa } from 'execa';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { BackupStore } from '../../src/backup/store.js';
 import { Secret } from '../../src/io/secret.js';
 import { chooseBackup } from '../../src/operations/backup-word.js';
@@ -28,10 +28,11 @@ import { type SimulatorOptions, startSimulator } from '../../src/sim/index.js';
 import { readBackup } from '../support/backup-reader.js';
 import { tryBackup } from '../support/ibk-backup.js';
 import { change, type PhoneState, readBack, stateOf } from '../support/phone-history.js';
-import { runIbk, tempHome, transcript } from '../support/run-ibk.js';
+import { KILL, runIbk, tempHome, transcript } from '../support/run-ibk.js';
 import { describeWithTools } from '../support/tools.js';
 
 const PHONE: SimulatorOptions = { scenarios: ['paired'], ios: ['17'], files: 15, bytes: 60_000 };
+const PASSWORD = 'correct horse';
 const NOW = Date.UTC(2026, 10, 21, 7, 6, 0);
 const ASIDE = '.aside-20261121T070600Z';
 const home = tempHome();
@@ -207,6 +208,65 @@ describeWithTools('repair', ['idevicebackup2'], () => {
     symlinkSync('/etc/passwd', join(at.folder, 'Manifest.mbdb'));
     await expect((await plan(at)).run(NOW)).rejects.toMatchObject({ code: 'unsafe' });
     expect(readdirSync(at.root)).toEqual(['phone']);
+  });
+
+  describe.each([
+    ['17, encrypted', { ios: ['17'], encryption: { password: PASSWORD } }],
+    ['9', { ios: ['9'] }],
+    ['9, encrypted', { ios: ['9'], encryption: { password: PASSWORD } }],
+  ] satisfies [string, SimulatorOptions][])('iOS %s', (name, options) => {
+    const folder = join(top, name, 'phone');
+    const password = 'encryption' in options ? PASSWORD : undefined;
+    const isFlat = name.startsWith('9');
+    const orphan = isFlat ? 'ab'.repeat(20) : `ab/${'ab'.repeat(20)}`;
+    beforeAll(async () => {
+      await using sim = await startSimulator({ ...PHONE, ...options });
+      const at = join(top, name, 'root');
+      mkdirSync(at, { recursive: true });
+      const env = { USBMUXD_SOCKET_ADDRESS: sim.listen };
+      await execa('idevicebackup2', ['backup', at], { env, timeout: 50_000 });
+      renameSync(join(at, sim.phones[0]?.udid ?? ''), folder);
+      mkdirSync(dirname(join(folder, orphan)), { recursive: true });
+      writeFileSync(join(folder, orphan), 'orphan');
+      mkdirSync(join(folder, 'Snapshot'));
+      writeFileSync(join(folder, 'Snapshot/Status.plist'), 'half');
+    });
+    const at = { root: top, folder };
+
+    test('without the password nobody knows what an encrypted manifest names', async () => {
+      const { plan: found } = await plan(at);
+      expect(found.orphans.paths).toEqual(name === '17, encrypted' ? [] : [orphan]);
+    });
+
+    test('orphans and the Snapshot go aside, all else is as it was', async () => {
+      const files = below(folder).filter((path) => path !== orphan && !path.startsWith('Snapshot/'));
+      const planned = await plan(at, password);
+      expect(planned.plan).toMatchObject({ orphans: { paths: [orphan] }, snapshot: { action: 'set_aside' } });
+      const { aside, after: now } = await planned.run(NOW);
+      expect(now.verified).toMatchObject({ faults: [], warnings: [] });
+      expect(below(folder)).toEqual(files);
+      expect(below(aside ?? '').sort()).toEqual(['Snapshot/Status.plist', orphan].sort());
+      expect(readBackup(folder, password).problems).toEqual([]);
+      expect((await plan(at, password)).nothing).toBe(true);
+    });
+  });
+
+  test.each([false, true])('killed at any change, the next repair goes on with it; under a root: %j', async (kept) => {
+    // The same folder all along: each run gets a change further than the one before, the last to the end.
+    const at = copy(kept);
+    say(at.folder, 'moving');
+    moveUp(at.folder, 2);
+    const seen: (number | undefined)[] = [];
+    for (const change of ['any:2', 'any:5', 'any:9', undefined]) {
+      const during = change === undefined ? {} : { during: { at: change, run: KILL } };
+      const word = kept ? ['-o', at.root] : [at.folder];
+      const ran = await runIbk(home, ['repair', ...word, '--yes'], during);
+      seen.push(ran.exit);
+    }
+    expect(seen.slice(0, 2), 'it was killed').toEqual([undefined, undefined]);
+    expect(seen.at(-1)).toBe(0);
+    expect(hashes(at.folder)).toEqual(after);
+    expect((await plan(at)).nothing).toBe(true);
   });
 
   test('as people see it', async () => {
