@@ -29,7 +29,7 @@ export async function runScript(
     const clean = cleanEnvironment(home);
     const env = { ...clean, PATH: `${home}:${clean['PATH']}`, ROOT: root, USBMUXD_SOCKET_ADDRESS: listen };
     const { all } = await execa('sh', ['-c', steps.join('\n')], {
-      ...{ env, extendEnv: false, reject: false, all: true, input: '', timeout: 150_000 },
+      ...{ env, extendEnv: false, reject: false, all: true, input: '', timeout: 170_000 },
     });
     const statuses = [...all.matchAll(/^exit (\d+)$/gm)].map((match) => match[1]);
     return { exits: lines.map((line, index) => `${line}: ${statuses[index]}`), text: all };

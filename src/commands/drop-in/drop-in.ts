@@ -54,7 +54,11 @@ export function contextOf({ session }: DropIn, onEvent: EventSink): OperationCon
 /** What overwrites or changes a device is not done to one that nobody named. @throws IbkError `no_device`, `ambiguous_device`, `usbmuxd` */
 export async function chosenDevice(drop: DropIn, ctx: OperationContext): Promise<SelectedDevice> {
   const { udids, link } = drop.session.config;
-  const [device] = await selectDevices(ctx, { udids, link, command: 'ibk idevicebackup2' });
+  const [device] = await selectDevices(ctx, { udids, link }).catch((error: unknown) => {
+    if (error instanceof IbkError && error.code === 'ambiguous_device')
+      throw error.with({ hint: 'Choose one with -u UDID.' });
+    throw error;
+  });
   if (device === undefined) throw new IbkError('no_device', 'No device found.');
   return device;
 }
