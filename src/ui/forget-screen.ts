@@ -33,7 +33,10 @@ export function forgetPlanLines({ backup, decisions }: ForgetPlan, screen: Scree
 /** `Would keep 10, forget 3, and free 1.9 GB. Nothing was changed.` */
 export function rehearsedLine({ decisions, freedBytes }: ForgetPlan): string {
   const going = goingOf(decisions);
-  if (going === 0) return `Would keep all ${groupThousands(decisions.length)}. Nothing was changed.`;
+  if (going === 0) {
+    const all = decisions.length === 1 ? 'the only version' : `all ${groupThousands(decisions.length)}`;
+    return `Would keep ${all}. Nothing was changed.`;
+  }
   const kept = decisions.length - going;
   return `Would keep ${groupThousands(kept)}, forget ${groupThousands(going)}, and free ${formatBytes(freedBytes)}. Nothing was changed.`;
 }
@@ -60,7 +63,9 @@ export function forgottenWords({ backup, decisions, freedBytes }: ForgetPlan): s
 }
 
 export function nothingToForget({ backup, decisions }: ForgetPlan): string {
-  return `All ${countOf(decisions.length, 'version')} of ${printable(backup.name)} are kept.`;
+  return decisions.length === 1
+    ? `The only version of ${printable(backup.name)} is kept.`
+    : `All ${countOf(decisions.length, 'version')} of ${printable(backup.name)} are kept.`;
 }
 
 const goingOf = (decisions: readonly Decision[]): number =>

@@ -81,7 +81,11 @@ describeWithTools('in a terminal', ['tmux'], () => {
       // The newest stands first in the list.
       'backup -u "Sim iPhone"',
       'list',
+      'list -u "Sim iPhone 2"',
       'diff latest~1 latest --stat -u "Sim iPhone"',
+      'stats',
+      'stats -u "Sim iPhone 2"',
+      'forget --keep-last 1 -n',
       'devices',
     ];
     const root = `-o '${home}/at-${columns}'`;
