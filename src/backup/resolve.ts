@@ -117,7 +117,7 @@ export class VersionReader {
   /** Of the bytes that lie there. Null: nobody took one, or the records cannot tell just now. */
   checksums(version: string, paths: readonly string[]): readonly (string | null)[] {
     const head = this.head();
-    const known = head !== undefined && (head.current?.id === version || head.chain.some(({ id }) => id === version));
+    const known = head !== undefined && isKept(head, version);
     const view = known && head.op === null ? this.#viewOf(head) : undefined;
     const folder = view?.folder;
     if (view === undefined || folder === undefined) return paths.map(() => null);

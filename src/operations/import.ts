@@ -93,6 +93,19 @@ export async function importBackup(found: ImportableBackup, options: ImportOptio
     ...(onWarning === undefined ? {} : { onWarning }),
   });
   const date = found.madeAt?.getTime() ?? clock.now();
+  if (dryRun) return { version: null, isNewest: isNewestIn(store, date) };
+  using lease = await store.lease({ command: 'ibk import', signal });
+  // Under the lock: what an earlier run had decided is in its place now.
+  const isNewest = isNewestIn(store, date);
+  const source: BackupSource = folderSource(folder);
+  const origin = found.madeBy === null ? 'foreign' : 'ibk';
+  const facts = { date, ios: found.ios, encrypted: found.encrypted, record: { origin } } as const;
+  const version = await lease.takeIn(source, facts, { signal, onFile: options.onFile });
+  return { version: shortIdOf(version.id), isNewest };
+}
+
+/** @throws IbkError `usage`: it is there already */
+function isNewestIn(store: BackupStore, date: number): boolean {
   const versions = store.versions();
   const there = versions.find((version) => version.date === date && version.base === null);
   if (there !== undefined)
@@ -101,14 +114,7 @@ export async function importBackup(found: ImportableBackup, options: ImportOptio
       hint: 'ibk list',
     });
   const current = versions.find((version) => version.current);
-  const isNewest = current === undefined || date >= current.date;
-  if (dryRun) return { version: null, isNewest };
-  using lease = await store.lease({ command: 'ibk import', signal });
-  const source: BackupSource = folderSource(folder);
-  const origin = found.madeBy === null ? 'foreign' : 'ibk';
-  const facts = { date, ios: found.ios, encrypted: found.encrypted, record: { origin } } as const;
-  const version = await lease.takeIn(source, facts, { signal, onFile: options.onFile });
-  return { version: shortIdOf(version.id), isNewest };
+  return current === undefined || date >= current.date;
 }
 
 /** `Anna's iPhone, 2026-11-01 08:31` */

@@ -1,6 +1,5 @@
 /** Copies, taking in, changed copies and parts of a backup, with the built ibk and simulated phones. What a phone holds afterwards is told by the phone. */
-import { createHash } from 'node:crypto';
-import { cpSync, lstatSync, mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { execa } from 'execa';
 import { afterAll, expect, test } from 'vitest';
@@ -9,7 +8,7 @@ import { type Phone, plugIn } from '../support/phone.js';
 import { tempHome, transcript } from '../support/run-ibk.js';
 import { expectValidLines } from '../support/schemas.js';
 import { describeWithTools } from '../support/tools.js';
-import { treeHash } from '../support/tree-hash.js';
+import { filesHash, treeHash } from '../support/tree-hash.js';
 
 const home = tempHome();
 afterAll(() => rmSync(home, { recursive: true, force: true }));
@@ -42,18 +41,6 @@ function session(phone: Phone, name: string) {
         .replaceAll(home, '~')
         .replace(/(?<=as |restore |verify )[g-hj-km-np-tv-z][0-9a-z]{7}\b/g, 'v0123456'),
   };
-}
-
-/** Names and bytes of the files: a folder that the phone emptied is no part of a backup. */
-function filesHash(folder: string): string {
-  const hash = createHash('sha256');
-  for (const name of readdirSync(folder, { recursive: true, encoding: 'utf8' }).sort())
-    if (lstatSync(join(folder, name)).isFile())
-      hash
-        .update(name)
-        .update('\0')
-        .update(readFileSync(join(folder, name)));
-  return hash.digest('hex');
 }
 
 const isOfApp = (path: string, id: string) => new RegExp(`^AppDomain(?:Group|Plugin)?-(?:group\\.)?${id}`).test(path);

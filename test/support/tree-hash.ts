@@ -15,3 +15,14 @@ export function treeHash(folder: string): string {
   }
   return hash.digest('hex');
 }
+
+/** The same over files alone: a folder that holds nothing is no part of a backup. */
+export function filesHash(folder: string): string {
+  const hash = createHash('sha256');
+  for (const name of readdirSync(folder, { recursive: true, encoding: 'utf8' }).sort()) {
+    const path = join(folder, name);
+    if (lstatSync(path).isFile())
+      hash.update(`${name}\0`).update(createHash('sha256').update(readFileSync(path)).digest());
+  }
+  return hash.digest('hex');
+}

@@ -1,0 +1,129 @@
+/**
+ * `kill -9` of the built ibk while it takes in a backup, as the newest and as the oldest version, and while it makes a changed copy. What was there reads back after each kill,
+ * and the same line run again does it; nothing of the killed run is left. `npm run kill-nine` for 200 kills; IBK_STORE_KILLS=n, IBK_STORE_SEED=n.
+ */
+import { cpSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { execa } from 'execa';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { KILL_POINT_VARIABLE } from '../../src/backup/kill-point.js';
+import { BackupStore } from '../../src/backup/store.js';
+import { buildBinaryPlist, parsePlist } from '../../src/plist/codec.js';
+import { asDict } from '../../src/plist/fields.js';
+import { plistDict } from '../../src/plist/value.js';
+import { makeBackup, type MadeFile } from '../support/made-backup.js';
+import { Random } from '../support/random.js';
+import { cleanEnvironment, IBK, tempHome } from '../support/run-ibk.js';
+import { filesHash } from '../support/tree-hash.js';
+
+const KILLS = Number(process.env['IBK_STORE_KILLS'] ?? 6);
+const SEED = Number(process.env['IBK_STORE_SEED'] ?? 1);
+const UDID = '0'.repeat(40);
+const place = tempHome();
+const base = join(place, 'base');
+
+/** A phone on a day: 12 files, a third of which are other ones each day. */
+function filesOf(day: number): MadeFile[] {
+  return Array.from({ length: 12 }, (_, number) => {
+    const name = number % 3 === 0 ? `of-day-${day}-${number}` : `file-${number}`;
+    const content = Buffer.alloc(200 + number * 40, `${name} ${number % 3 === 1 ? day : ''}`);
+    return { domain: number < 6 ? 'AppDomain-com.example.chat' : 'HomeDomain', relativePath: name, content };
+  });
+}
+
+function made(name: string, day: number): string {
+  const folder = join(place, name, UDID);
+  mkdirSync(folder, { recursive: true });
+  makeBackup(folder, { era: 'db', files: filesOf(day) });
+  const status = join(folder, 'Status.plist');
+  const dict = asDict(parsePlist(readFileSync(status), 'Status.plist'), 'Status.plist');
+  writeFileSync(status, buildBinaryPlist(plistDict({ ...dict, Date: new Date(Date.UTC(2026, 10, day)) })));
+  return folder;
+}
+
+const attempts: { readonly name: string; readonly args: readonly string[] }[] = [];
+
+async function ibk(root: string, args: readonly string[], killAt?: number) {
+  const env = killAt === undefined ? {} : { [KILL_POINT_VARIABLE]: `${killAt}` };
+  return execa(process.execPath, [IBK, ...args, '-q', '-o', root], {
+    env: { ...cleanEnvironment(place), ...env },
+    extendEnv: false,
+    reject: false,
+  });
+}
+
+beforeAll(async () => {
+  for (const day of [10, 12]) expect((await ibk(base, ['import', made(`day-${day}`, day)])).exitCode).toBe(0);
+  writeFileSync(join(place, 'mine.txt'), 'put by a person');
+  const put = ['put', join(place, 'mine.txt'), 'HomeDomain/new/mine.txt', 'rm', 'app:com.example.chat'];
+  attempts.push({ name: 'newest', args: ['import', made('day-14', 14)] });
+  attempts.push({ name: 'oldest', args: ['import', made('day-5', 5)] });
+  attempts.push({ name: 'edit', args: ['edit', 'latest', ...put] });
+}, 120_000);
+afterAll(() => rmSync(place, { recursive: true, force: true }));
+
+test(`${KILLS} kills while backups are taken in and edited lose nothing`, { timeout: 4 * 3600_000 }, async () => {
+  const random = new Random(SEED);
+  const extents = new Map<string, number>();
+  const where: Record<string, number> = {};
+  const ids = new BackupStore(base, UDID).versions().map(({ id }) => id);
+  for (let round = 0, kills = 0; kills < KILLS; round++) {
+    const attempt = attempts[round % attempts.length];
+    if (attempt === undefined) throw new Error('no attempt');
+    const { name, args } = attempt;
+    const root = join(place, `copy-${round}`);
+    cpSync(base, root, { recursive: true, preserveTimestamps: true });
+    const folder = filesHash(join(root, UDID));
+    for (let inRound = 1; ; inRound++) {
+      const at = 1 + random.below(extents.get(name) ?? 150);
+      const ran = await ibk(root, args, at);
+      if (ran.signal !== 'SIGKILL') {
+        extents.set(name, at);
+        // Killed after it was decided, the start of the second run completes it: the backup is there already.
+        expect([0, 2], ran.stderr).toContain(ran.exitCode);
+        break;
+      }
+      kills += 1;
+      where[name] = (where[name] ?? 0) + 1;
+      await expectKept(root, ids, name);
+      if (name !== 'newest') expect(filesHash(join(root, UDID))).toBe(folder);
+      if (random.chance(0.6) || inRound >= 2 || kills >= KILLS) {
+        const again = await ibk(root, args);
+        expect([0, 2], again.stderr).toContain(again.exitCode);
+        break;
+      }
+    }
+    const found = await expectKept(root, ids, name);
+    if (name !== 'edit') expect(found).toHaveLength(ids.length + 1);
+    expectNothingLeft(root);
+    rmSync(root, { recursive: true });
+  }
+  console.log(JSON.stringify({ kills: KILLS, where }));
+});
+
+/** Each version reads back with its checksums, those that were there and those that came. */
+async function expectKept(root: string, ids: readonly string[], name: string): Promise<readonly string[]> {
+  const store = new BackupStore(root, UDID);
+  const found = store.versions().map(({ id }) => id);
+  for (const id of ids) expect(found, name).toContain(id);
+  for (const id of found) {
+    const { problems, files, withoutChecksum } = await store.verify(id, { readData: true });
+    expect({ problems, withoutChecksum }, `${name} ${id}`).toEqual({ problems: [], withoutChecksum: 0 });
+    expect(files).toBeGreaterThan(6);
+  }
+  return found;
+}
+
+function expectNothingLeft(root: string): void {
+  const own = join(root, '.ibk', UDID);
+  expect(
+    readdirSync(own)
+      .map((name) => name.replace(/\d+$/, 'N'))
+      .sort(),
+  ).toEqual(['catalog.db', 'head.N', 'lock', 'versions']);
+  const known = new BackupStore(root, UDID).versions().map(({ id }) => id);
+  for (const id of readdirSync(join(own, 'versions'))) {
+    expect(known).toContain(id);
+    expect(readdirSync(join(own, 'versions', id))).not.toContain('building');
+  }
+}
