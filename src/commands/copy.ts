@@ -1,13 +1,15 @@
 import { statSync } from 'node:fs';
 import { join, resolve } from 'node:path';
+import { KILL_POINT_VARIABLE, killPoint } from '../backup/kill-point.js';
 import { IbkError } from '../errors.js';
-import { formatBytes, formatDate } from '../figures.js';
+import { countOf, formatBytes, formatDate } from '../figures.js';
 import type { ChosenBackup } from '../operations/choose-backups.js';
 import { copyToArchive, copyToFolder } from '../operations/copy.js';
+import { copyHistory } from '../operations/copy-history.js';
 import { type ArchiveFormat, formatOf } from '../operations/extract/destination.js';
 import { freeName, outputName } from '../operations/extract/output-name.js';
 import { movedReport } from '../ui/moved-report.js';
-import { shellWord } from '../ui/paths.js';
+import { displayPath, shellWord } from '../ui/paths.js';
 import { printable } from '../ui/text.js';
 import { BACKUP_CODES, type CommandSpec, type OwnOptions } from './command.js';
 import type { Session } from './session.js';
@@ -22,22 +24,72 @@ export const copyCommand: CommandSpec = {
       { flags: 'BACKUP', words: 'latest, latest~2, a version id, a device, a folder' },
       { flags: '--to DIR', words: 'a folder that is not there yet' },
       { flags: '--to FILE', words: 'an archive, by its name: .tar, .tar.gz or .zip' },
+      { flags: '--to ROOT', words: 'another backup root: the versions that it lacks' },
+      { flags: '--history', words: 'DIR is to become such a root' },
       { flags: '--link', words: 'content as second names of the same files' },
     ],
     examples: [
       ['ibk copy latest~2 --to old/00008120-000A1D2E0C88401E', ''],
       ['ibk copy m2xq8d04 --to phone.tar.gz', 'one file'],
+      ['ibk copy --history --to /mnt/second', 'all versions; again: the new ones'],
     ],
     note: 'idevicebackup2 restores a folder that has the UDID as its name. No password is needed: what is encrypted stays so. The copy is made in DIR.partial and gets its name when all of it is on the disk; nothing is ever replaced. On disks that can (APFS, Btrfs, XFS) it takes no room until one of the two changes. --link takes none on any disk with links, but a program that writes into the copy in place then writes into the backup too: only for copies that are read.',
     codes: ['partial', ...BACKUP_CODES],
   },
   mostArguments: 1,
-  options: ['--to <PATH>', '--link'],
+  options: ['--to <PATH>', '--link', '--history'],
   run: async (session, options, [word]) => {
     const { chosen } = await wholeBackup(session, word, { command: 'ibk copy' });
-    return copyTo(session, options, chosen);
+    const other = otherRoot(options);
+    return other === undefined ? copyTo(session, options, chosen) : copyVersions(session, chosen, other);
   },
 };
+
+/** A folder that ibk has backups in, or that is to have some. */
+function otherRoot(options: OwnOptions): string | undefined {
+  const { to } = options;
+  if (typeof to !== 'string' || to === '') {
+    if (options['history'] !== true) return undefined;
+    throw new IbkError('usage', '--history needs the other root.', { hint: 'ibk copy --history --to DIR' });
+  }
+  const path = resolve(process.cwd(), to);
+  const isRoot = statSync(join(path, '.ibk'), { throwIfNoEntry: false })?.isDirectory() === true;
+  return isRoot || options['history'] === true ? path : undefined;
+}
+
+async function copyVersions(session: Session, { backup, version }: ChosenBackup, to: string): Promise<number> {
+  const { config, terminal, clock, signal, env } = session;
+  const { root, dryRun, json } = config;
+  if (to === resolve(root)) throw new IbkError('usage', 'That is the root itself.', { hint: 'ibk copy --help' });
+  const report = movedReport(terminal, clock, config, {
+    ...{ command: 'copy', done: 'Copied', doing: 'Copying', udid: backup.udid, name: backup.name },
+    version: { ...version, madeAt: null, bytes: null },
+  });
+  const sum = { files: 0, bytes: 0, kept: 0 };
+  const onFile = (bytes: number, kept: boolean) => {
+    report.file(bytes);
+    if (kept) sum.kept += 1;
+    else {
+      sum.files += 1;
+      sum.bytes += bytes;
+    }
+  };
+  try {
+    report.start();
+    const beforeChange = killPoint(env[KILL_POINT_VARIABLE]);
+    const { versions, left } = await copyHistory(backup, { root, to, dryRun, clock, signal, beforeChange, onFile });
+    const what = countOf(versions.length, 'version');
+    const shown = `${what}, into ${displayPath(to, terminal.home)}`;
+    if (dryRun) {
+      if (!json) terminal.out.line(`Would copy ${printable(backup.name)}: ${shown}. Nothing was changed.`);
+      return 0;
+    }
+    for (const id of left) report.failed(id.slice(-8), 'lost');
+    return await report.end({ ...sum, failed: left.length, path: to, shown, next: `ibk list -o ${shellWord(to)}` });
+  } finally {
+    await report.close();
+  }
+}
 
 type Place =
   | { readonly kind: 'folder'; readonly path: string; readonly shown: string }

@@ -132,14 +132,14 @@ test.each([
 
 test('copies go into another root and come back as versions, whatever the order', async () => {
   await using phone = await plugIn(home, { scenarios: ['paired'] });
-  const { root, ok, say, text } = session(phone, 'from');
+  const { root, ok, say, json, text } = session(phone, 'from');
   const trees: string[] = [];
   for (let round = 0; round < 3; round++) {
     await ok('backup', '-q');
     trees.push(filesHash(join(root, phoneOf(phone).udid)));
     await controlSimulator(phone.sim.listen, 'mutate', { Add: 2, Change: 3, Remove: 1 });
   }
-  await ok('copy', 'latest~2', '--to', 'oldest');
+  await ok('copy', 'latest~2', '--to', 'oldest', '-q');
   await ok('copy', 'latest~1', '--to', 'middle');
   await ok('copy', 'latest', '--to', 'newest', '--link');
   expect(['oldest', 'middle', 'newest'].map((name) => filesHash(join(home, name)))).toEqual(trees);
@@ -153,6 +153,16 @@ test('copies go into another root and come back as versions, whatever the order'
   // The phone goes on where the taken-in backup ends.
   await other.ok('backup', '-q');
   await other.ok('verify', '--read-data', '-q');
+  // With their history, and later only what is new.
+  const second = session(phone, 'second');
+  await ok('copy', '--history', '--to', second.root, '-q');
+  await controlSimulator(phone.sim.listen, 'mutate', { Add: 1, Change: 2, Remove: 1 });
+  await ok('backup', '-q');
+  await say('copy', '--to', 'second');
+  const [here, copied] = (await Promise.all([json('list'), second.json('list')])).map(([list]) => list);
+  expect(versionsIn(copied)).toEqual(versionsIn(here));
+  for (const step of [0, 2]) await second.ok('verify', `latest~${step}`, '--read-data', '-q');
+  await say('copy', '--to', 'second', '-n');
   await say('copy', 'latest~1', '--to', 'said');
   await say('copy', 'latest~1', '--to', 'said');
   await say('copy', 'latest', '--to', 'said.tar');
@@ -201,4 +211,12 @@ describeWithTools('copies, to other programs', ['idevicebackup2', 'idevicepair',
 function mkdir(name: string): string {
   mkdirSync(join(home, name));
   return join(home, name);
+}
+
+/** What is told of each version of a list. */
+function versionsIn(list: Record<string, unknown> | undefined): unknown {
+  const { devices } = list as { devices: { versions: Record<string, unknown>[] }[] };
+  return devices[0]?.versions.map(({ version, made_at, files, bytes, files_added, files_changed, files_removed }) => ({
+    ...{ version, made_at, files, bytes, files_added, files_changed, files_removed },
+  }));
 }
