@@ -31,7 +31,7 @@ export const copyCommand: CommandSpec = {
     examples: [
       ['ibk copy latest~2 --to old/00008120-000A1D2E0C88401E', ''],
       ['ibk copy m2xq8d04 --to phone.tar.gz', 'one file'],
-      ['ibk copy --history --to /mnt/second', 'all versions; again: the new ones'],
+      ['ibk copy --history --to /mnt/second', 'all versions'],
     ],
     note: 'idevicebackup2 restores a folder that has the UDID as its name. No password is needed: what is encrypted stays so. The copy is made in DIR.partial and gets its name when all of it is on the disk; nothing is ever replaced. On disks that can (APFS, Btrfs, XFS) it takes no room until one of the two changes. --link takes none on any disk with links, but a program that writes into the copy in place then writes into the backup too: only for copies that are read.',
     codes: ['partial', ...BACKUP_CODES],
