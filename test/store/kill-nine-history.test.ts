@@ -52,7 +52,7 @@ test(`${KILLS} kills while versions are forgotten lose none that is kept`, { tim
     addLeftovers(root);
     const attempt = attemptOf(random, round);
     const kill = async (args: readonly string[], kind: string): Promise<boolean> => {
-      const at = 1 + random.below(extents.get(kind) ?? 60);
+      const at = 1 + random.below(extents.get(kind) ?? 250);
       if (!(await killed(root, args, at))) {
         extents.set(kind, at);
         return false;
