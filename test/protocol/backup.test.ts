@@ -97,7 +97,7 @@ async function failOver(
     expect(differences(join(root.path, udid), join(copy.path, udid))).toEqual([]);
     // Nothing that was received is left, and no operation: one head, the catalog, the lock.
     const own = readdirSync(join(root.path, '.ibk', udid));
-    expect(own.map((name) => name.replace(/\.\d+$/, ''))).toEqual(['catalog.db', 'head', 'lock']);
+    expect(own.map((name) => name.replace(/\.\d+$/, ''))).toEqual(['catalog.db', 'head', 'lock', 'shadow']);
     expect(readdirSync(root.path).sort()).toEqual(['.ibk', udid]);
     if (!(error instanceof IbkError)) throw error;
     expect(error.meaning).toMatch(/The last good backup \(\d{4}-\d\d-\d\d \d\d:\d\d\) is as it was\./);
