@@ -215,13 +215,14 @@ describeWithTools('repair', ['idevicebackup2'], () => {
     ['9', { ios: ['9'] }],
     ['9, encrypted', { ios: ['9'], encryption: { password: PASSWORD } }],
   ] satisfies [string, SimulatorOptions][])('iOS %s', (name, options) => {
-    const folder = join(top, name, 'phone');
+    const home = join(top, `iOS ${name}`);
+    const folder = join(home, 'phone');
     const password = 'encryption' in options ? PASSWORD : undefined;
     const isFlat = name.startsWith('9');
     const orphan = isFlat ? 'ab'.repeat(20) : `ab/${'ab'.repeat(20)}`;
     beforeAll(async () => {
       await using sim = await startSimulator({ ...PHONE, ...options });
-      const at = join(top, name, 'root');
+      const at = join(home, 'root');
       mkdirSync(at, { recursive: true });
       const env = { USBMUXD_SOCKET_ADDRESS: sim.listen };
       await execa('idevicebackup2', ['backup', at], { env, timeout: 50_000 });
