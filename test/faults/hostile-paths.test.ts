@@ -20,7 +20,7 @@ const GOOD = /^(?:[0-9a-f]{2}(?:\/[0-9a-f]{40})?|(?:Info|Manifest|Status)\.plist
 function messagesFor(path: AttackPath): readonly AttackMessage[] {
   if (process.env.IBK_TEST_ALL === '1') return ATTACK_MESSAGES;
   const at = ATTACK_PATHS.indexOf(path);
-  return ATTACK_MESSAGES.filter((_message, index) => (index + at) % 4 === 0);
+  return ATTACK_MESSAGES.filter((_message, index) => (index + at) % 6 === 0);
 }
 
 async function withGoodBackup(work: (bench: StoreBench) => Promise<void>): Promise<void> {

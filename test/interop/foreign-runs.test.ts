@@ -186,7 +186,7 @@ describeWithTools('another program in the folder', ['idevicebackup2'], () => {
         ['finish', 'between runs', undefined],
         ['finish', 'in the commit', 'rename:6'],
       ],
-      3,
+      2,
     ),
   )('a run killed while its phone is at %s, %s', options, async (phase, _when, at) => {
     expect((await backup()).exit).toBe(0);
@@ -254,7 +254,7 @@ describeWithTools('another program in the folder', ['idevicebackup2'], () => {
         ['in the commit', 'rename:6'],
         ['between check and commit', 'fsync:2'],
       ],
-      2,
+      1,
     ),
   )('rm, cp and touch %s', options, async (_when, at) => {
     expect((await backup()).exit).toBe(0);
