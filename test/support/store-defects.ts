@@ -31,21 +31,21 @@ export const DEFECTS: readonly Defect[] = [
     replace: 'return putHead',
   },
   {
-    knownSeed: 1_000_103,
+    knownSeed: 1_000_440,
     name: 'the head is not synced before the redo',
     file: 'head.ts',
     find: 'fs.syncFile(headPath(layout, head.gen));\n  await fs.syncDirectories([layout.own]);\n  for',
     replace: 'for',
   },
   {
-    knownSeed: 1_000_816,
+    knownSeed: 1_000_232,
     name: 'Status.plist is not synced out first',
     file: 'run-commit.ts',
     find: 'await fs.syncDirectories([parentOf(layout.slot(out, STATUS_PLIST)), layout.folder]);',
     replace: '',
   },
   {
-    knownSeed: 1_000_007,
+    knownSeed: 1_000_005,
     name: 'a file goes out without an identity check',
     file: 'apply-list.ts',
     find: 'if (!isSame(fs, place, there, line.old)) return false;',
@@ -53,7 +53,7 @@ export const DEFECTS: readonly Defect[] = [
     foreign: true,
   },
   {
-    knownSeed: 1_000_013,
+    knownSeed: 1_000_015,
     name: 'no scan after a recovered commit',
     file: 'run-commit.ts',
     find: "op: rescan ? { t: 'rescan' } : null",
@@ -71,7 +71,7 @@ export const DEFECTS: readonly Defect[] = [
   }`,
   },
   {
-    knownSeed: 1_000_026,
+    knownSeed: 1_000_023,
     name: 'ancestors of new folders are not synced',
     file: 'file-system.ts',
     find: 'if (above.size === 0) return;',
