@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { execa } from 'execa';
 import { afterAll, expect, test } from 'vitest';
 import { controlSimulator } from '../../src/sim/index.js';
-import { type Phone, plugIn } from '../support/phone.js';
+import { phoneOf, restarted, type Phone, plugIn } from '../support/phone.js';
 import { tempHome, transcript } from '../support/run-ibk.js';
 import { expectValidLines } from '../support/schemas.js';
 import { describeWithTools } from '../support/tools.js';
@@ -13,16 +13,6 @@ import { filesHash, treeHash } from '../support/tree-hash.js';
 const home = tempHome();
 afterAll(() => rmSync(home, { recursive: true, force: true }));
 const golden = (name: string) => `../../fixtures/golden/${name}.txt`;
-
-const phoneOf = (phone: Phone) => {
-  const [only] = phone.sim.phones;
-  if (only === undefined) throw new Error('no phone');
-  return only;
-};
-
-function restarted(phone: Phone): Promise<unknown> {
-  return new Promise<void>((resolve) => phoneOf(phone).once('plugged', () => resolve()));
-}
 
 function session(phone: Phone, name: string) {
   const root = join(home, name);

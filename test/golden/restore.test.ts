@@ -3,7 +3,7 @@ import { cpSync, mkdirSync, readdirSync, renameSync, rmSync, writeFileSync } fro
 import { join } from 'node:path';
 import { afterAll, expect, test } from 'vitest';
 import { controlSimulator } from '../../src/sim/index.js';
-import { type Phone, plugIn } from '../support/phone.js';
+import { phoneOf, restarted, plugIn } from '../support/phone.js';
 import { tempHome, transcript } from '../support/run-ibk.js';
 import { expectValidLines } from '../support/schemas.js';
 import { treeHash } from '../support/tree-hash.js';
@@ -11,19 +11,6 @@ import { treeHash } from '../support/tree-hash.js';
 const home = tempHome();
 afterAll(() => rmSync(home, { recursive: true, force: true }));
 const golden = (name: string) => `../../fixtures/golden/${name}.txt`;
-
-const phoneOf = (phone: Phone) => {
-  const [only] = phone.sim.phones;
-  if (only === undefined) throw new Error('no phone');
-  return only;
-};
-
-/** After its answer a phone starts anew; until it is there again there is nothing to compare. */
-function restarted(phone: Phone): Promise<unknown> {
-  return Promise.all(
-    phone.sim.phones.map((each) => new Promise<void>((resolve) => each.once('plugged', () => resolve()))),
-  );
-}
 
 test('the plan, the restore, and a phone that holds what it held; the backup is untouched', async () => {
   await using phone = await plugIn(home, { scenarios: ['paired'] });

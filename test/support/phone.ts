@@ -16,3 +16,15 @@ export async function plugIn(home: string, options: SimulatorOptions = {}): Prom
     [Symbol.asyncDispose]: () => sim.close(),
   };
 }
+
+/** The one phone of a simulator that has one. */
+export function phoneOf({ sim }: Phone) {
+  const [only] = sim.phones;
+  if (only === undefined) throw new Error('no phone');
+  return only;
+}
+
+/** After its answer to a restore a phone starts anew; until all are there again there is nothing to compare. To be called before. */
+export function restarted({ sim }: Phone): Promise<unknown> {
+  return Promise.all(sim.phones.map((each) => new Promise<void>((resolve) => each.once('plugged', () => resolve()))));
+}
