@@ -4,7 +4,8 @@
  *
  *   --rounds N   measurements of each (default 3; the median is shown)
  *   --dir DIR    where the backups go (default: the temp folder)
- *   --only NAME  one case: large, small, changed, million; restore: the way back; reading: what reads backups (reading.js has more choices)
+ *   --only NAME  one case: large, small, changed, million; restore: the way back; versions: what keeping them costs, beside restic; reading: what reads
+ *                backups (reading.js has more choices)
  *   --quick      a tenth of the size
  */
 import { spawnSync } from 'node:child_process';
@@ -18,6 +19,7 @@ import { changeFiles, startPhone } from './phone.js';
 import { PROGRAMS } from './programs.js';
 import { stepTable } from './report.js';
 import { runRestores } from './restoring.js';
+import { runVersions } from './versions.js';
 
 const { values: flags } = parseArgs({
   options: {
@@ -75,8 +77,11 @@ if (flags.only === 'reading') {
   runReading();
   process.exit();
 }
-if (spawnSync('sh', ['-c', 'command -v idevicebackup2']).status !== 0) {
-  process.stderr.write('idevicebackup2 is missing: apt install libimobiledevice-utils\n');
+const NEEDED = flags.only === 'versions' ? { restic: 'restic' } : { idevicebackup2: 'libimobiledevice-utils' };
+if (flags.only === undefined) NEEDED.restic = 'restic';
+for (const [program, debianPackage] of Object.entries(NEEDED)) {
+  if (spawnSync('sh', ['-c', `command -v ${program}`]).status === 0) continue;
+  process.stderr.write(`${program} is missing: apt install ${debianPackage}\n`);
   process.exit(1);
 }
 const folder = mkdtempSync(join(flags.dir, 'ibk-bench-'));
@@ -86,6 +91,7 @@ try {
   const scale = flags.quick ? 10 : 1;
   for (const theCase of casesOf(flags.only, scale)) await runCase(theCase, folder);
   if (flags.only === undefined || flags.only === 'restore') await runRestores(folder, Number(flags.rounds), scale);
+  if (flags.only === undefined || flags.only === 'versions') await runVersions(folder, Number(flags.rounds), scale);
 } finally {
   rmSync(folder, { recursive: true, force: true });
 }

@@ -1,5 +1,5 @@
 /** Runs a program and says what it took: wall time, CPU time, peak resident memory. Linux only: it reads /proc. */
-import { spawn } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 
@@ -51,6 +51,12 @@ export function measure([command, ...args], env) {
       resolve({ wallSeconds: (performance.now() - begun) / 1000, ...last, lines });
     });
   });
+}
+
+/** As `measure`, when all that was written before has reached the disk: its writing is not part of this. */
+export function onQuietDisk(command, env) {
+  spawnSync('sync');
+  return measure(command, env);
 }
 
 export const median = (numbers) => [...numbers].sort((a, b) => a - b)[Math.floor(numbers.length / 2)];

@@ -9,7 +9,7 @@ export const PROGRAMS = [
   {
     name: 'ibk',
     command: (root, full) => [process.execPath, IBK, 'backup', '--json', ...(full ? ['--full'] : []), '-o', root],
-    commitSeconds,
+    commitSeconds: (lines) => commitSeconds(lines),
   },
   {
     name: 'discard',
@@ -18,8 +18,13 @@ export const PROGRAMS = [
 ];
 
 /** From the phase `commit` to the summary: the check has passed by then, and at the end everything is durable. */
-function commitSeconds(lines) {
+export const commitSeconds = (lines) => secondsFrom('commit', lines);
+
+/** From the phase `check` to the summary: all that is left to do when the phone has said its last word. */
+export const ownSeconds = (lines) => secondsFrom('check', lines);
+
+function secondsFrom(name, lines) {
   const events = lines.map(({ text, at }) => ({ ...JSON.parse(text), at }));
-  const begun = events.find(({ type, phase }) => type === 'phase' && phase === 'commit');
+  const begun = events.find(({ type, phase }) => type === 'phase' && phase === name);
   return events.findLast(({ type }) => type === 'summary').at - begun.at;
 }
