@@ -7,7 +7,8 @@
  * The thread's program is text, not a module: it must run the same from the sources, the built package and a bundle.
  */
 import { closeSync, fstatSync } from 'node:fs';
-import { Worker } from 'node:worker_threads';
+import { createRequire } from 'node:module';
+import type { Worker } from 'node:worker_threads';
 import {
   type ContentWriter,
   type LargeFile,
@@ -250,7 +251,9 @@ export class ThreadContentWriter implements ContentWriter {
   #thread(): Worker {
     if (this.#worker !== undefined) return this.#worker;
     const resourceLimits = { maxOldGenerationSizeMb: 16, maxYoungGenerationSizeMb: 8 };
-    const worker = new Worker(PROGRAM, { eval: true, env: {}, resourceLimits });
+    // What only reads has no use for threads, and loading them takes time.
+    const threads: typeof import('node:worker_threads') = createRequire(import.meta.url)('node:worker_threads');
+    const worker = new threads.Worker(PROGRAM, { eval: true, env: {}, resourceLimits });
     worker.on('message', (answer: Answer) => {
       this.#waiting.shift()?.resolve(answer);
       if (this.#waiting.length === 0) worker.unref();

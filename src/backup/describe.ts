@@ -1,6 +1,6 @@
 /** What a backup folder tells about itself, of whatever tool: read without a lock, and never trusted to be whole. */
-import { constants } from 'node:fs';
-import { open, readdir } from 'node:fs/promises';
+import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
+import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parsePlist } from '../plist/codec.js';
 import { asDict, field, optionalString } from '../plist/fields.js';
@@ -86,15 +86,16 @@ function infoOf(bytes: Buffer): PlistDict {
   return asDict(parsePlist(rest, 'Info.plist', { maxBytes: PLIST_LIMIT }), 'Info.plist');
 }
 
+/** At once: ten megabytes of icons are read in pieces, and a way to the pool of threads and back takes as long as a piece. */
 async function readFile(path: string, name: string, mostBytes: number): Promise<Buffer | undefined> {
-  const file = await open(path, constants.O_RDONLY | (constants.O_NONBLOCK ?? 0));
+  const fd = openSync(path, constants.O_RDONLY | (constants.O_NONBLOCK ?? 0));
   try {
-    const stat = await file.stat();
+    const stat = fstatSync(fd);
     if (!stat.isFile()) return undefined;
-    const read: ReadAt = async (target, position) => (await file.read(target, 0, target.length, position)).bytesRead;
+    const read: ReadAt = (target, position) => readSync(fd, target, 0, target.length, position);
     return await readDescribingPart(name, read, stat.size, mostBytes);
   } finally {
-    await file.close();
+    closeSync(fd);
   }
 }
 

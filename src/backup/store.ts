@@ -17,12 +17,12 @@ import { readHistory, type StoredVersion, type StoreHistory } from './history.js
 import { StoreLayout } from './layout.js';
 import type { StoreLease } from './lease.js';
 import { bootId, type LockHolder } from './lock-holder.js';
-import { interruptedRuns, type Leftovers } from './prune.js';
+import type { Leftovers } from './prune.js';
 import type { RebuiltHead } from './rebuild.js';
 import { VersionReader } from './resolve.js';
 import { diskOf, isOnDisk, refuseOtherDisk } from './store-place.js';
-import { readSpace, type SpaceShares } from './space.js';
-import { type VerifyOptions, type VerifyResult, verifyVersion } from './verify.js';
+import type { SpaceShares } from './space.js';
+import type { VerifyOptions, VerifyResult } from './verify.js';
 
 export interface StoreOptions {
   readonly clock?: Clock;
@@ -112,14 +112,16 @@ export class BackupStore {
   }
 
   /** What an interrupted run left here, which the next start takes away. @throws IbkError `damaged`, `incompatible` */
-  interruptedRuns(): Leftovers {
+  async interruptedRuns(): Promise<Leftovers> {
+    const { interruptedRuns } = await import('./prune.js');
     const ctx = this.#context();
     const head = readHead(ctx.fs, ctx.layout);
     return head === undefined ? { count: 0, bytes: 0, unknown: [] } : interruptedRuns(ctx, head);
   }
 
   /** Which versions share which bytes. @throws IbkError `not_found`: ibk has not written yet; `damaged`, `incompatible` */
-  space(): Promise<SpaceShares> {
+  async space(): Promise<SpaceShares> {
+    const { readSpace } = await import('./space.js');
     return this.reading((ctx, reader) => readSpace(ctx, reader));
   }
 
@@ -148,6 +150,7 @@ export class BackupStore {
 
   /** Is every file of the version there, of its size, and (`readData`) of the bytes that were received? */
   async verify(version: string, options: VerifyOptions = {}): Promise<VerifyResult> {
+    const { verifyVersion } = await import('./verify.js');
     return this.reading((ctx, reader) => verifyVersion(ctx, reader, version, options));
   }
 

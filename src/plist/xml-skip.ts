@@ -55,7 +55,7 @@ function startsWith(bytes: Buffer, at: number, text: string): boolean {
 /** Gives how many bytes it put into `target`. */
 export type ReadAt = (target: Buffer, position: number) => number | Promise<number>;
 
-const PIECE = 256 * 1024;
+const PIECE = 64 * 1024;
 /** `</array>` */
 const LONGEST_TAG = 8;
 

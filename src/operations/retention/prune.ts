@@ -29,7 +29,7 @@ export async function prune(backups: readonly ListedBackup[], options: PruneOpti
     signal?.throwIfAborted();
     await onDisk(async () => {
       const store = new BackupStore(root, udid, { beforeChange });
-      const left = store.interruptedRuns();
+      const left = await store.interruptedRuns();
       using lease = await store.lease({ command: 'prune', signal });
       const found = await lease.prune({ act: !dryRun, unknown: removeUnknown });
       files += left.count + found.count;
