@@ -61,12 +61,14 @@ async function* leftBeside(
     const inside = kind === 'directory' && isHashFolder(name) ? (fs.list(layout.inFolder(name)) ?? []) : [];
     const files =
       kind === 'file' ? [name] : inside.flatMap((file) => (file.kind === 'file' ? [`${name}/${file.name}`] : []));
-    for (const path of files) {
-      const turn = pause();
-      if (turn !== undefined) await turn;
-      signal?.throwIfAborted();
-      if (isManagedName(path) && reader.expectedInFolder(path) === undefined) yield path;
-    }
+    const turn = pause();
+    if (turn !== undefined) await turn;
+    signal?.throwIfAborted();
+    const managed = files.filter(isManagedName);
+    // What has a place is expected; of the others each is asked for.
+    const places = reader.locate(version, managed)?.places ?? [];
+    for (const [index, path] of managed.entries())
+      if (places[index] === undefined && reader.expectedInFolder(path) === undefined) yield path;
   }
 }
 

@@ -5,12 +5,12 @@ import type { StoreContext } from './context.js';
 import type { FileIdentity } from './change-list.js';
 import { type Damage, damageOf } from './damage.js';
 import { codeOf } from './disk-calls.js';
+import { examineAhead, FILES_A_PAGE } from './examine-ahead.js';
 import type { ReadableFile } from './file-system.js';
 import type { Head } from './head-record.js';
 import { sha256OfOpen } from './identity.js';
 import type { VersionReader } from './resolve.js';
 
-const PAGE = 1_000;
 const NO_DAMAGE: ReadonlyMap<string, Damage> = new Map();
 
 /**
@@ -83,13 +83,18 @@ export async function* examine(
   try {
     const head = reader.head();
     const damage = head === undefined ? NO_DAMAGE : damageOf(ctx, head, version);
-    for await (const path of pathsOf(ctx, catalog, head, version, damage)) {
-      options.signal?.throwIfAborted();
-      const found = await examineFile(ctx, reader, version, path, options);
-      const fault = found?.fault ?? damage.get(path);
-      if (found !== undefined) yield { ...found, fault };
-      else if (fault !== undefined) yield { path, fault, sizeBytes: 0, compared: false, withoutChecksum: false };
-    }
+    const pages = pagesOf(catalog, head, version, damage);
+    const ahead = { ...options, isRead: (path: string) => isRead(path, options) };
+    for await (const { paths, whole } of examineAhead(reader, version, pages, damage, ahead))
+      for (const path of paths) {
+        const turn = ctx.pause();
+        if (turn !== undefined) await turn;
+        options.signal?.throwIfAborted();
+        const found = whole.get(path) ?? (await examineFile(ctx, reader, version, path, options));
+        const fault = found?.fault ?? damage.get(path);
+        if (found !== undefined) yield fault === undefined ? found : { ...found, fault };
+        else if (fault !== undefined) yield { path, fault, sizeBytes: 0, compared: false, withoutChecksum: false };
+      }
   } finally {
     catalog.close();
   }
@@ -197,27 +202,22 @@ function sha256Of({ pause }: StoreContext, file: ReadableFile, { signal, onRead 
 }
 
 /** Every path that the version may have, and those that are damaged in it; the reader says which it has. */
-async function* pathsOf(
-  ctx: StoreContext,
+async function* pagesOf(
   catalog: Catalog,
   head: Head | undefined,
   version: string,
   damage: ReadonlyMap<string, Damage>,
-): AsyncGenerator<string, void> {
+): AsyncGenerator<readonly string[], void> {
   const edit = head?.edits.find(({ id }) => id === version);
   const edited = edit === undefined ? undefined : catalog.version(edit.id)?.seq;
   const own = catalog.version(edit?.base ?? version)?.seq ?? Number.MAX_SAFE_INTEGER;
   // The list before it names what it lacks.
   const seq = damage.size === 0 ? own : (catalog.versions().findLast((other) => other.seq < own)?.seq ?? own);
   for (let after = ''; ; ) {
-    const page = catalog.pathsOfVersion(seq, after, PAGE, edited);
-    for (const path of page) {
-      const turn = ctx.pause();
-      if (turn !== undefined) await turn;
-      yield path;
-    }
+    const page = catalog.pathsOfVersion(seq, after, FILES_A_PAGE, edited);
+    yield page;
     const last = page.at(-1);
-    if (last === undefined || page.length < PAGE) return;
+    if (last === undefined || page.length < FILES_A_PAGE) return;
     after = last;
   }
 }

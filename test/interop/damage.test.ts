@@ -10,6 +10,7 @@ import {
   readFileSync,
   rmSync,
   statSync,
+  symlinkSync,
   truncateSync,
   writeFileSync,
 } from 'node:fs';
@@ -155,6 +156,35 @@ test.each(RECEIVED)('received by ibk, %s: every other kind of damage', async (_n
     const { problems, warnings } = await inRoot(root);
     return { told: problems.map(({ path }) => path), extra: warnings.map(({ path }) => path) };
   });
+});
+
+test('among so many files that threads look at them: each damage of one, and no other file', async () => {
+  const { root, folder } = await rootOf({ files: 1100, bytes: 1_100_000 });
+  const good = await inRoot(root);
+  expect(good).toMatchObject({ problems: [], warnings: [], withoutChecksum: 0 });
+  expect(good.compared).toBeGreaterThan(1100);
+  const payloads = filesIn(folder).filter(
+    (name) => /[0-9a-f]{40}$/.test(name) && statSync(join(folder, name)).size > 20,
+  );
+  const [touched = '', rotten = '', changed = '', gone = '', short = '', linked = ''] = [
+    0, 150, 300, 450, 600, 750,
+  ].map((at) => payloads[at] ?? '');
+  execFileSync('touch', [join(folder, touched)]);
+  rmSync(join(folder, gone));
+  truncateSync(join(folder, short), 7);
+  rmSync(join(folder, linked));
+  symlinkSync('/dev/zero', join(folder, linked));
+  const whatIs = async (readData: boolean) => {
+    const { problems } = await inRoot(root, { readData });
+    return problems.map(({ path, kind }) => `${kind} ${path}`);
+  };
+  const always = [`missing ${gone}`, `size ${short}`, `missing ${linked}`];
+  expect(await whatIs(false)).toEqual(always);
+  const all = await flipped(join(folder, rotten), () => flipped(join(folder, changed), () => whatIs(true), 'new'));
+  expect(all).toEqual([`changed ${rotten}`, `changed ${changed}`, ...always]);
+  const stop = new AbortController();
+  const stopped = inRoot(root, { signal: stop.signal, onProgress: () => stop.abort(new Error('enough')) });
+  await expect(stopped).rejects.toThrow('enough');
 });
 
 test('an Info.plist that another program wrote anew when it began is no damage', async () => {
