@@ -6,7 +6,7 @@ import { DiskFileSystem } from './disk-file-system.js';
 import { type Located, placeOf, type ReadableFile, readWhole, type StoreFileSystem } from './file-system.js';
 import { comparePaths, isHashFolder, isManagedName, LEFTOVER_FOLDER } from './names.js';
 import type { VersionReader } from './resolve.js';
-import { examine, type ExaminedFile, type VerifyOptions } from './verify.js';
+import type { ExaminedFile, VerifyOptions } from './verify.js';
 import { turnTaker } from './context.js';
 
 export interface BackupSource {
@@ -41,7 +41,10 @@ export function versionSource(ctx: StoreContext, reader: VersionReader, version:
       if (reading.state === 'found') reading.file.close();
       return reading.state === 'lost' ? 'lost' : 'absent';
     },
-    files: (options) => examine(ctx, reader, version, options),
+    async *files(options) {
+      const { examine } = await import('./verify.js');
+      yield* examine(ctx, reader, version, options);
+    },
     leftovers: (signal) => leftBeside(ctx, reader, version, signal),
   };
 }

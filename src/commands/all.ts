@@ -34,9 +34,11 @@ const COMMANDS: readonly (readonly [words: readonly string[], load: Load])[] = [
   [['unlock'], async () => (await import('./unlock.js')).unlockCommand],
 ];
 
-/** Those whose word is among the arguments, wherever: which of them is the command is for the parser to say. */
+/** The one that the first argument names; else those whose word is among them, wherever: which of these is the command is for the parser to say. */
 export async function commandsNamed(args: readonly string[]): Promise<readonly CommandSpec[]> {
-  const named = COMMANDS.filter(([words]) => words.some((word) => args.includes(word)));
+  const [first = ''] = args;
+  const at = COMMANDS.filter(([words]) => words.includes(first));
+  const named = at.length > 0 ? at : COMMANDS.filter(([words]) => words.some((word) => args.includes(word)));
   return Promise.all(named.map(([, load]) => load()));
 }
 

@@ -1,7 +1,5 @@
 import { IbkError } from '../errors.js';
 import { type CommandSpec, DEVICE_CODES } from './command.js';
-import { runEncryptCheck } from './encrypt-check.js';
-import { runEncryptChange, runEncryptStatus } from './encrypt-device.js';
 
 export const encryptCommand: CommandSpec = {
   help: {
@@ -49,11 +47,12 @@ export const encryptCommand: CommandSpec = {
   mostArguments: 2,
   options: [],
   run: async (session, _options, [what, word]) => {
-    if (what === 'check') return runEncryptCheck(session, word);
+    if (what === 'check') return (await import('./encrypt-check.js')).runEncryptCheck(session, word);
     if (word !== undefined)
       throw new IbkError('usage', `ibk encrypt ${what} takes no "${word}".`, { hint: 'ibk encrypt --help' });
-    if (what === 'status') return runEncryptStatus(session);
-    if (what === 'on' || what === 'off' || what === 'change') return runEncryptChange(session, what);
+    if (what === 'status') return (await import('./encrypt-device.js')).runEncryptStatus(session);
+    if (what === 'on' || what === 'off' || what === 'change')
+      return (await import('./encrypt-device.js')).runEncryptChange(session, what);
     throw new IbkError(
       'usage',
       what === undefined ? 'ibk encrypt does nothing by itself.' : `ibk encrypt has no "${what}".`,

@@ -8,7 +8,7 @@
  *   --files N    default 50,000      --bytes SIZE   default 2 GiB      --rows N   default 1,000,000
  *   --quick      a tenth of all
  */
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
@@ -60,13 +60,21 @@ const CASES = {
     report('key derivation', await inTurn(programs, env));
   },
   rows: async (folder) => {
-    const { path, file } = manyRows(folder, rows, true);
-    const programs = [
-      ['all of them', ibk('list', path, '--json')],
-      ['first line', ['sh', '-c', '"$@" | head -n 1 > /dev/null; times', 'sh', ...ibk('list', path, '--json')]],
-      ['one by name', ibk('list', path, file, '--json')],
-    ];
-    report(`list BACKUP --json, ${rows} rows`, await inTurn(programs, process.env));
+    for (const [name, writeAhead] of [
+      ['with a rollback journal: read where it lies', false],
+      ['write-ahead: SQLite reads a copy', true],
+    ]) {
+      const place = join(folder, String(writeAhead));
+      mkdirSync(place);
+      const { path, file } = manyRows(place, rows, writeAhead);
+      const programs = [
+        ['all of them', ibk('list', path, '--json')],
+        ['first line', ['sh', '-c', '"$@" | head -n 1 > /dev/null; times', 'sh', ...ibk('list', path, '--json')]],
+        ['one by name', ibk('list', path, file, '--json')],
+      ];
+      report(`list BACKUP --json, ${rows} rows, ${name}`, await inTurn(programs, process.env));
+      rmSync(place, { recursive: true });
+    }
   },
   start: async (folder) => {
     const root = rootWithIcons(folder);

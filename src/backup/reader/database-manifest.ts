@@ -7,10 +7,10 @@ import { damagedRecord } from '../format/mbfile.js';
 import { contentOf, keyedPlace } from './content.js';
 import { isRecord, recordOf } from './database-record.js';
 import type { BackupKeys } from './keys.js';
-import { editManifest, type ManifestEdit } from './manifest-edit.js';
+import type { ManifestEdit } from './manifest-edit.js';
 import { type ManifestImage, manifestPieces, openManifestImage } from './manifest-image.js';
 import { ManifestTable, type RawRow } from './manifest-table.js';
-import { copyDatabase, type ManifestCopy } from './manifest-copy.js';
+import type { ManifestCopy } from './manifest-copy.js';
 import { matchesQuery, type OpenedManifest } from './manifest.js';
 import { openPayload, payloadPaths } from './payload.js';
 import type { FileContent, FileRecord, LocatedContent, RecordPages, RecordQuery, StoredFile } from './types.js';
@@ -95,7 +95,7 @@ export class DatabaseManifest implements OpenedManifest {
   }
 
   async copyTo(path: string): Promise<ManifestCopy> {
-    await this.#table(undefined);
+    const [{ copyDatabase }] = await Promise.all([import('./manifest-copy.js'), this.#table(undefined)]);
     if (this.#image === undefined) throw damagedRecord('the manifest is closed');
     return copyDatabase(this.#image.db, path, (text) => this.#openRecord(text));
   }
@@ -105,6 +105,7 @@ export class DatabaseManifest implements OpenedManifest {
     const table = await this.#table(signal);
     await content?.unlock();
     const key = content === undefined || database === undefined ? undefined : content.unwrap(database);
+    const { editManifest } = await import('./manifest-edit.js');
     return editManifest({
       content: manifestPieces(this.#source, key, signal),
       key,

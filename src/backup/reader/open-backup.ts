@@ -5,10 +5,7 @@ import type { BackupSource } from '../backup-source.js';
 import type { BackupManifest } from '../format/manifest-plist.js';
 import type { BackupStatus } from '../format/status-plist.js';
 import { DatabaseManifest } from './database-manifest.js';
-import { authDataOf } from '../format/mdinfo.js';
 import { BackupKeys } from './keys.js';
-import { MbdbManifest } from './mbdb-manifest.js';
-import { MdKeys, MdManifest } from './md-manifest.js';
 import type { ManifestEdit } from './manifest-edit.js';
 import type { ManifestCopy } from './manifest-copy.js';
 import type { OpenedManifest } from './manifest.js';
@@ -40,7 +37,10 @@ export async function openBackup(source: BackupSource, options: OpenBackupOption
   const { password, word = 'latest', signal } = options;
   const opening = { source, plists, password, name: () => plists.name(word) };
   const manifest =
-    openDatabase(opening) ?? openMbdb(opening) ?? (await openFilesOfTheirOwn(opening, signal)) ?? noManifest(plists);
+    openDatabase(opening) ??
+    (await openMbdb(opening)) ??
+    (await openFilesOfTheirOwn(opening, signal)) ??
+    noManifest(plists);
   return new Opened(plists, manifest);
 }
 
@@ -63,17 +63,22 @@ function openDatabase(opening: Opening): OpenedManifest | undefined {
   return new DatabaseManifest(source, { content, database: isPlain ? undefined : manifestKey });
 }
 
-function openMbdb(opening: Opening): OpenedManifest | undefined {
+async function openMbdb(opening: Opening): Promise<OpenedManifest | undefined> {
   const { source, plists } = opening;
   const file = source.open('Manifest.mbdb');
   file?.close();
   if (file === undefined) return undefined;
+  const { MbdbManifest } = await import('./mbdb-manifest.js');
   return new MbdbManifest(source, plists.manifest?.encrypted === true ? keysOf(opening) : undefined);
 }
 
 async function openFilesOfTheirOwn(opening: Opening, signal?: AbortSignal): Promise<OpenedManifest | undefined> {
   const { source, plists, password, name } = opening;
   const { manifest } = plists;
+  const [{ authDataOf }, { MdKeys, MdManifest }] = await Promise.all([
+    import('../format/mdinfo.js'),
+    import('./md-manifest.js'),
+  ]);
   const keys = manifest?.encrypted === true ? new MdKeys(authDataOf(manifest.dict), password, name) : undefined;
   for (const era of ['mdinfo', 'mdbackup'] as const)
     for await (const { path } of source.files({ signal }))
