@@ -4,8 +4,6 @@ import { diskFailure } from './disk-errors.js';
 import type { ReadableFile } from './file-system.js';
 import type { OverlayNode } from './overlay.js';
 
-const READ_BYTES = 256 * 1024;
-
 /** A promise means: wait for it before the next call. */
 export interface LeaseSink {
   write(chunk: Buffer): Promise<void> | undefined;
@@ -16,7 +14,8 @@ export interface LeaseSink {
 }
 
 export interface LeaseSource {
-  read(): Promise<Buffer>;
+  /** Fills `into` with the next bytes; returns how many there were, 0 at the end. */
+  read(into: Buffer): number;
   close(): void;
 }
 
@@ -47,12 +46,10 @@ export function sourceOf(file: ReadableFile): LeaseSource {
   const { sizeBytes } = file.stat();
   let at = 0;
   return {
-    read: async () => {
-      // Of the size that is needed: memory that was never used costs more to get than a small file to read.
-      const into = Buffer.allocUnsafe(Math.min(READ_BYTES, sizeBytes - at));
-      const count = into.length === 0 ? 0 : file.read(into, at);
+    read: (into) => {
+      const count = at < sizeBytes ? file.read(into, at) : 0;
       at += count;
-      return into.subarray(0, count);
+      return count;
     },
     close: () => file.close(),
   };

@@ -49,6 +49,24 @@ export async function send(connection: Connection, parts: readonly Buffer[], sig
   if (!roomLeft) await drained(connection, signal);
 }
 
+/**
+ * Writes `bytes` and waits until the stream is done with them: from then on they may be changed. Nothing is copied on the way.
+ * @throws IbkError `connection_lost`, or the signal's reason; the stream may then still hold the bytes
+ */
+export function handOver({ stream, closed }: Connection, bytes: Buffer, signal?: AbortSignal): Promise<void> {
+  return new Promise((resolve, reject) => {
+    if (signal?.aborted) return reject(abortError(signal));
+    if (closed.aborted) return reject(abortError(closed));
+    const stop = () => signal !== undefined && reject(abortError(signal));
+    signal?.addEventListener('abort', stop, { once: true });
+    stream.write(bytes, (error) => {
+      signal?.removeEventListener('abort', stop);
+      if (!error) resolve();
+      else reject(closed.aborted ? abortError(closed) : asConnectionLost(stream.errored ?? error));
+    });
+  });
+}
+
 /** Waits for 'drain', for the end of the connection, or for the signal. */
 export function drained({ stream, closed }: Connection, signal?: AbortSignal): Promise<void> {
   return new Promise((resolve, reject) => {

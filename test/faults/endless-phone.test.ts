@@ -4,6 +4,7 @@ import { expect, test } from 'vitest';
 import { ByteReader } from '../../src/io/byte-reader.js';
 import { Patience } from '../../src/protocol/devicelink/patience.js';
 import { ProgressMeter } from '../../src/protocol/devicelink/progress.js';
+import { Outgoing } from '../../src/protocol/devicelink/outgoing.js';
 import { serve } from '../../src/protocol/devicelink/serve.js';
 import { type FailedUpload, receiveUploads } from '../../src/protocol/devicelink/uploads.js';
 import { MemoryHost } from '../support/memory-host.js';
@@ -18,13 +19,12 @@ function contextFor(stream: PassThrough, credit: number, host = new MemoryHost()
   const events = { onRequest: nothing, onFreeSpace: nothing, onHostFailure: nothing };
   return {
     reader: new ByteReader(stream),
-    write: async () => undefined,
+    outgoing: new Outgoing(async () => undefined),
     host,
     signal: NEVER,
     stopped: NEVER,
     progress,
     patience: new Patience(() => progress.bytesDone, credit),
-    place: { inStream: false, inFile: false },
     log: undefined,
     failed,
     onFailed: (file: FailedUpload) => void failed.push(file),

@@ -43,12 +43,12 @@ export class MemoryHost implements DeviceLinkHost {
     let at = 0;
     let reads = 0;
     return {
-      read: async () => {
+      read: async (into) => {
         const fault = this.failRead;
         if (fault?.path === path && reads++ >= fault.afterReads) throw systemError(fault.code);
-        const part = content.subarray(at, at + this.readBytes);
-        at += part.length;
-        return Buffer.from(part);
+        const count = content.copy(into, 0, at, at + this.readBytes);
+        at += count;
+        return count;
       },
       close: () => void this.calls.push(`close ${path}`),
     };

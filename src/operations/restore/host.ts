@@ -5,8 +5,6 @@ import type { DeviceLinkHost, FileSink, FileSource, ListedEntry } from '../../pr
 import type { RestoreScratch } from './scratch.js';
 import type { RestoreView } from './view.js';
 
-const READ_BYTES = 256 * 1024;
-
 export class RestoreHost implements DeviceLinkHost {
   /** Files of the backup that were sent whole, and bytes of all that was sent. */
   filesSent = 0;
@@ -88,14 +86,12 @@ export class RestoreHost implements DeviceLinkHost {
     const { sizeBytes } = file.stat();
     let at = 0;
     return {
-      read: async () => {
-        // Of the size that is needed: memory that was never used costs more to get than a small file to read.
-        const into = Buffer.allocUnsafe(Math.min(READ_BYTES, sizeBytes - at));
-        const count = into.length === 0 ? 0 : file.read(into, at);
+      read: (into) => {
+        const count = at < sizeBytes ? file.read(into, at) : 0;
         at += count;
         this.bytesSent += count;
         if (count === 0) this.filesSent += 1;
-        return into.subarray(0, count);
+        return count;
       },
       close: () => file.close(),
     };

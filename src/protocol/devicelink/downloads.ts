@@ -13,32 +13,16 @@
  */
 import { IbkError } from '../../errors.js';
 import type { TraceConnection } from '../../trace/trace.js';
-import type { DeviceLinkHost, FileSource } from './host.js';
+import type { DeviceLinkHost } from './host.js';
+import { BLOCK_BYTES, type Outgoing } from './outgoing.js';
 import { type HostStatus, statusOf } from './status.js';
 import { BLOCK } from './uploads.js';
 
-const BLOCK_BYTES = 32 * 1024;
-/** Small files are sent together: each write is encrypted and handed to the system on its own. */
-const WRITE_BYTES = 128 * 1024;
-const DATA_HEAD = blockHead(BLOCK.data, BLOCK_BYTES);
-const SUCCESS = blockHead(BLOCK.success, 0);
-const END = Buffer.alloc(4);
-
-/** Sends the pieces as one and waits while the stream is full. @throws IbkError `connection_lost`, the signal's reason */
-export type WritePieces = (pieces: readonly Buffer[], signal: AbortSignal) => Promise<void>;
-
 export interface DownloadContext {
-  readonly write: WritePieces;
+  readonly outgoing: Outgoing;
   readonly host: DeviceLinkHost;
   readonly signal: AbortSignal;
   readonly log: TraceConnection | undefined;
-  readonly place: StreamPlace;
-}
-
-/** How far the stream has got, so that it can be ended properly when the run is stopped in the middle of it. */
-export interface StreamPlace {
-  inStream: boolean;
-  inFile: boolean;
 }
 
 /**
@@ -50,125 +34,48 @@ export async function sendDownloads(
   context: DownloadContext,
   paths: readonly string[],
 ): Promise<ReadonlyMap<string, HostStatus>> {
+  const { outgoing, signal } = context;
   const failed = new Map<string, HostStatus>();
-  const outgoing = new Outgoing(context);
-  context.place.inStream = true;
+  outgoing.begin();
   for (const path of paths) {
-    const name = Buffer.from(path, 'utf8');
-    const head = Buffer.allocUnsafe(4);
-    head.writeUInt32BE(name.length, 0);
-    outgoing.add([head, name]);
-    const outcome = await sendFile(context, outgoing, path);
+    const outcome = await sendFile(context, path);
     if (outcome !== undefined) failed.set(path, outcome);
   }
-  outgoing.add([END]);
-  await outgoing.send(false);
-  context.place.inStream = false;
+  await outgoing.end(signal);
   return failed;
 }
 
-/** What is to be written next. */
-class Outgoing {
-  readonly #context: DownloadContext;
-  #pieces: Buffer[] = [];
-  #bytes = 0;
-
-  constructor(context: DownloadContext) {
-    this.#context = context;
-  }
-
-  get isFull(): boolean {
-    return this.#bytes >= WRITE_BYTES;
-  }
-
-  add(pieces: readonly Buffer[]): void {
-    for (const piece of pieces) {
-      this.#pieces.push(piece);
-      this.#bytes += piece.length;
-    }
-  }
-
-  /** @param inFile the file in flight goes on */
-  async send(inFile: boolean): Promise<void> {
-    const { write, signal, place } = this.#context;
-    const pieces = this.#pieces;
-    this.#pieces = [];
-    this.#bytes = 0;
-    const sending = write(pieces, signal);
-    place.inFile = inFile;
-    await sending;
-  }
-}
-
-/** What ends a stream that was stopped at `place`: the file in flight fails, and no other follows. */
-export function streamEnding(place: StreamPlace): Buffer[] {
-  if (!place.inStream) return [];
-  return place.inFile ? [...failureBlock('Stopped'), END] : [END];
-}
-
-async function sendFile(
-  { host, log }: DownloadContext,
-  outgoing: Outgoing,
-  path: string,
-): Promise<HostStatus | undefined> {
-  let source: FileSource | undefined;
+async function sendFile(context: DownloadContext, path: string): Promise<HostStatus | undefined> {
+  const { outgoing, host, signal, log } = context;
+  await outgoing.beginFile(path, signal);
   let failure: HostStatus | undefined;
   let bytes = 0;
   try {
+    const source = await host.open(path);
     try {
-      source = await host.open(path);
-    } catch (error) {
-      failure = refusal(error);
-    }
-    while (source !== undefined) {
       // The bytes are in hand before their length is announced: a failing read cannot leave the device waiting for them.
-      let data: Buffer;
-      try {
-        data = await source.read();
-      } catch (error) {
-        failure = refusal(error);
-        break;
+      for (;;) {
+        const reading = source.read(await outgoing.block(signal));
+        const count = typeof reading === 'number' ? reading : await reading;
+        if (count === 0) break;
+        outgoing.addBlock(count);
+        bytes += count;
       }
-      if (data.length === 0) break;
-      bytes += data.length;
-      outgoing.add(blocksOf(data));
-      if (outgoing.isFull) await outgoing.send(true);
+    } finally {
+      await source.close();
     }
-    outgoing.add(failure === undefined ? [SUCCESS] : failureBlock(failure.text));
-    if (outgoing.isFull) await outgoing.send(false);
-  } finally {
-    await source?.close();
+  } catch (error) {
+    failure = refusal(error);
   }
+  await outgoing.endFile(failure?.text, signal);
   const blocks = Math.ceil(bytes / BLOCK_BYTES);
   const code = failure === undefined ? BLOCK.success : BLOCK.localError;
   log?.file('sent', { hostPath: path, bytes, blocks, code, ...(failure ? { error: failure.text } : {}) });
   return failure;
 }
 
-/** The status for the device. What must end the run is not a status, and goes on up. */
+/** The status for the device. What must end the run (an IbkError: the host's refusal, a lost connection, a stop) is not a status, and goes on up. */
 function refusal(error: unknown): HostStatus {
   if (error instanceof IbkError) throw error;
   return statusOf(error);
-}
-
-function blocksOf(data: Buffer): Buffer[] {
-  const pieces: Buffer[] = [];
-  for (let start = 0; start < data.length; start += BLOCK_BYTES) {
-    const block = data.subarray(start, start + BLOCK_BYTES);
-    pieces.push(block.length === BLOCK_BYTES ? DATA_HEAD : blockHead(BLOCK.data, block.length), block);
-  }
-  return pieces;
-}
-
-function failureBlock(text: string): Buffer[] {
-  const words = Buffer.from(text, 'utf8');
-  return [blockHead(BLOCK.localError, words.length), words];
-}
-
-/** The length counts the code byte. */
-function blockHead(code: number, dataBytes: number): Buffer {
-  const head = Buffer.allocUnsafe(5);
-  head.writeUInt32BE(dataBytes + 1, 0);
-  head.writeUInt8(code, 4);
-  return head;
 }

@@ -35,8 +35,8 @@ export interface FileSink {
 }
 
 export interface FileSource {
-  /** The next bytes, a buffer of its own each time; empty at the end. */
-  read(): Promise<Buffer>;
+  /** Fills `into` with the next bytes, from its start; returns how many there were, 0 at the end. */
+  read(into: Buffer): MaybePromise<number>;
   close(): MaybePromise<void>;
 }
 

@@ -12,13 +12,13 @@ import { ByteReader } from '../../io/byte-reader.js';
 import type { Clock } from '../../io/clock.js';
 import type { PlistDict, PlistValue } from '../../plist/value.js';
 import { constantName, type Trace, type TraceConnection } from '../../trace/trace.js';
-import { send } from '../connection.js';
+import { handOver, send } from '../connection.js';
 import type { Connection } from '../transport.js';
-import { type StreamPlace, streamEnding } from './downloads.js';
 import { buildFrame, HANDSHAKE_LIMIT, MESSAGE_LIMIT, readFrame } from './framing.js';
 import type { DeviceLinkHost } from './host.js';
 import { malformed } from './malformed.js';
 import { type DeviceRequest, decodeRequest, disconnectMessage, processMessage, versionReply } from './messages.js';
+import { Outgoing, streamEnding } from './outgoing.js';
 import { Patience } from './patience.js';
 import { type LinkProgress, ProgressMeter } from './progress.js';
 import { type LinkEvents, serve } from './serve.js';
@@ -46,7 +46,7 @@ export class DeviceLink {
   readonly #signal: AbortSignal;
   readonly #progress = new ProgressMeter();
   readonly #patience = new Patience(() => this.#progress.bytesDone);
-  readonly #place: StreamPlace = { inStream: false, inFile: false };
+  readonly #outgoing = new Outgoing((bytes, signal) => this.#handOver(bytes, signal));
   readonly #log: TraceConnection | undefined;
   #written = 0;
   #over = false;
@@ -127,13 +127,12 @@ export class DeviceLink {
       events.onRequest(received);
       const answer = await serve(received, {
         reader: this.#reader,
-        write: this.#write,
+        outgoing: this.#outgoing,
         host,
         signal,
         stopped,
         progress: this.#progress,
         patience: this.#patience,
-        place: this.#place,
         log: this.#log,
         events,
         pauseStall: () => this.#guard.pause(),
@@ -146,7 +145,7 @@ export class DeviceLink {
   async disconnect(signal: AbortSignal): Promise<void> {
     if (this.#over) return;
     try {
-      const pieces = [...streamEnding(this.#place), ...buildFrame(disconnectMessage())];
+      const pieces = [...streamEnding(this.#outgoing.place), ...buildFrame(disconnectMessage())];
       this.#log?.message('sent', 'DLMessageDisconnect', disconnectMessage(), pieces.at(-1)?.length ?? 0);
       await this.#write(pieces, signal);
     } catch {
@@ -176,10 +175,15 @@ export class DeviceLink {
     await this.#write(pieces, signal);
   }
 
-  readonly #write = async (pieces: readonly Buffer[], signal: AbortSignal): Promise<void> => {
+  async #write(pieces: readonly Buffer[], signal: AbortSignal): Promise<void> {
     for (const piece of pieces) this.#written += piece.length;
     await send(this.#connection, pieces, signal);
-  };
+  }
+
+  #handOver(bytes: Buffer, signal: AbortSignal): Promise<void> {
+    this.#written += bytes.length;
+    return handOver(this.#connection, bytes, signal);
+  }
 
   #bounded<T>(what: string, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
     const { clock, answerMs, signal } = this.#options;

@@ -3,10 +3,11 @@ import { assertNever, IbkError } from '../../errors.js';
 import type { ByteReader } from '../../io/byte-reader.js';
 import { type PlistValue, plistDict } from '../../plist/value.js';
 import type { TraceConnection } from '../../trace/trace.js';
-import { type StreamPlace, sendDownloads, type WritePieces } from './downloads.js';
-import { malformed } from './malformed.js';
+import { sendDownloads } from './downloads.js';
 import type { DeviceLinkHost, ListedEntry } from './host.js';
+import { malformed } from './malformed.js';
 import { type DeviceRequest, fileError, statusResponse } from './messages.js';
+import type { Outgoing } from './outgoing.js';
 import { type Patience, PRICE } from './patience.js';
 import type { ProgressMeter } from './progress.js';
 import { type HostStatus, STATUS, statusOf } from './status.js';
@@ -26,14 +27,13 @@ export interface LinkEvents {
 
 export interface ServeContext {
   readonly reader: ByteReader;
-  readonly write: WritePieces;
+  readonly outgoing: Outgoing;
   readonly host: DeviceLinkHost;
   readonly signal: AbortSignal;
   /** The part of `signal` that is about us: what has arrived is not read any further. */
   readonly stopped: AbortSignal;
   readonly progress: ProgressMeter;
   readonly patience: Patience;
-  readonly place: StreamPlace;
   readonly log: TraceConnection | undefined;
   readonly events: LinkEvents;
   readonly pauseStall: () => () => void;
