@@ -1,5 +1,4 @@
 import { asIbkError, IbkError } from '../errors.js';
-import { collectYoungGarbageOften } from '../io/young-garbage.js';
 import type { ChosenBackup } from '../operations/choose-backups.js';
 import { DEFAULT_RESTORE, restore, type RestoreOptions, type RestoreOutcome } from '../operations/restore/restore.js';
 import type { RestorePart } from '../operations/restore/part.js';
@@ -79,7 +78,6 @@ export const restoreCommand: CommandSpec = {
 };
 
 async function runRestore(session: Session, options: OwnOptions, [typed]: readonly string[]): Promise<number> {
-  collectYoungGarbageOften(process.versions.node);
   const { config, terminal, clock, signal, log } = session;
   const { root } = config;
   const word = typed ?? text(options, 'source');
