@@ -9,6 +9,11 @@ if (/^(-V|--version)$/.test(process.argv[2] ?? '') && process.argv.length === 3)
   const { VERSION } = await import('../dist/version.js');
   process.stdout.write(`ibk ${VERSION}\n`);
 } else {
+  // Where much is received: before the program is loaded, while V8's new space is small.
+  if (process.argv.includes('backup')) {
+    const { collectYoungGarbageOften } = await import('../dist/io/young-garbage.js');
+    collectYoungGarbageOften(process);
+  }
   const { main } = await import('../dist/cli.js');
   await main();
 }

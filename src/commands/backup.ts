@@ -1,7 +1,6 @@
 import { KILL_POINT_VARIABLE, killPoint } from '../backup/kill-point.js';
 import { asIbkError, type IbkError } from '../errors.js';
 import { inParallel } from '../io/in-parallel.js';
-import { collectYoungGarbageOften } from '../io/young-garbage.js';
 import { type AttemptOptions, backupWithRetries } from '../operations/backup-attempts.js';
 import { youngBackups } from '../operations/backup-due.js';
 import { backupDevices, type SeveralOptions } from '../operations/backup-several.js';
@@ -73,7 +72,6 @@ export const backupCommand: CommandSpec = {
   ],
   repeatable: ['--tag <T>', ...REPEATABLE_RETENTION_OPTIONS],
   run: async (session, options) => {
-    collectYoungGarbageOften(process.versions.node);
     const conditions = readConditions(session, options);
     const { hooks, rootOf } = conditions;
     const record = new HookRecord(rootOf, session.config.root);

@@ -116,7 +116,7 @@ const ctx = {
   timeouts,
   onEvent: () => {},
 };
-collectYoungGarbageOften(process.versions.node);
+collectYoungGarbageOften(process);
 const [device] = await selectDevices(ctx, { udids: [], link: 'any', waitMs: 0 });
 const held = await openSelected(ctx, device, { pair: 'never' });
 const session = new BackupSession(held.device, clock);
