@@ -19,6 +19,7 @@
  *    catalog.db                  cache and index
  *    lock, holder.json           one writer at a time
  * .ibk/reserve                   bytes that are given up when the disk is full
+ * .ibk/unpacked/<nonce>/         an archive that a backup is taken in from, while that lasts
  * ```
  */
 import { IbkError } from '../errors.js';

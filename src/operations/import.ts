@@ -1,4 +1,7 @@
-/** `ibk import`: takes a backup in: the folder of another program, or a copy, becomes a version under a root, with checksums from now on. */
+/**
+ * `ibk import`: takes a backup in: the folder of another program, a copy, or an archive of one, becomes a version under a root, with checksums from now on.
+ */
+import { stat } from 'node:fs/promises';
 import { basename } from 'node:path';
 import type { BackupSource } from '../backup/backup-source.js';
 import { folderSource } from '../backup/backup-source.js';
@@ -7,11 +10,13 @@ import { onDisk } from '../backup/disk-errors.js';
 import { udidOfFolder } from '../backup/layout.js';
 import type { AskPassword } from '../backup/reader/password.js';
 import { BackupStore, type StoreOptions } from '../backup/store.js';
+import { withUnpackedFolder } from '../backup/unpacked.js';
 import { verifyBackup } from '../backup/verify-backup.js';
 import { shortIdOf } from '../backup/version-id.js';
 import { IbkError } from '../errors.js';
 import { countOf, formatDate } from '../figures.js';
 import type { Clock } from '../io/clock.js';
+import { archiveKind, unpackArchive } from './unpack-archive.js';
 
 export interface ImportOptions extends Pick<StoreOptions, 'beforeChange' | 'onWarning'> {
   /** Absolute path of a folder in Apple's layout. */
@@ -44,15 +49,46 @@ export interface Imported {
 }
 
 /**
+ * @param path absolute, of a folder or an archive, which is unpacked under `root` for as long as `work` lasts
+ * @throws IbkError `not_found`: it is neither; as `unpackArchive`; what `work` throws
+ */
+export async function withImportFolder<T>(
+  { path, root, signal }: { readonly path: string; readonly root: string; readonly signal?: AbortSignal | undefined },
+  work: (folder: string) => Promise<T>,
+): Promise<T> {
+  const there = await onDisk(() => stat(path).catch(unlessMissing));
+  if (there?.isFile() !== true) return work(path);
+  const kind = await onDisk(() => archiveKind(path));
+  if (kind === undefined)
+    throw new IbkError('not_found', 'That is neither a folder nor an archive that ibk can read.', {
+      reason: 'no_archive',
+      hint: 'It reads .tar, .tar.gz and .zip.',
+    });
+  return withUnpackedFolder(root, async (into) => work(await onDisk(() => unpackArchive(path, kind, into, signal))));
+}
+
+function unlessMissing(error: unknown): undefined {
+  const code = error instanceof Error && 'code' in error ? error.code : undefined;
+  if (code !== 'ENOENT' && code !== 'ENOTDIR') throw error;
+}
+
+/**
  * Looks whether it is one, and whole. @throws IbkError `not_found`: no backup is there; `damaged`: unfinished, or files are missing; `unsafe`: it gives itself
  * a name that is no UDID
  */
-export async function lookAtImport(options: Pick<ImportOptions, 'folder' | 'signal'>): Promise<ImportableBackup> {
-  const { folder, signal } = options;
+export async function lookAtImport({
+  folder,
+  signal,
+  path = folder,
+}: Pick<ImportOptions, 'folder' | 'signal'> & { readonly path?: string }): Promise<ImportableBackup> {
   const name = basename(folder);
   const found = await onDisk(() => describeBackup(folder, name));
   if (found === undefined)
-    throw new IbkError('not_found', 'That folder holds no backup.', { reason: 'no_backup', hint: 'ibk import --help' });
+    throw new IbkError(
+      'not_found',
+      path === folder ? 'That folder holds no backup.' : 'That archive holds no backup.',
+      { reason: 'no_backup', hint: 'ibk import --help' },
+    );
   const { udid } = found;
   if (udidOfFolder(udid) !== udid)
     throw new IbkError('unsafe', 'Refused: this backup does not say which device it is of.', {
@@ -66,7 +102,7 @@ export async function lookAtImport(options: Pick<ImportOptions, 'folder' | 'sign
     throw new IbkError('damaged', `This backup is not whole: ${countOf(checked.faults.length, 'problem')}.`, {
       reason: 'incomplete',
       meaning: 'Nothing was taken in.',
-      hint: `ibk verify ${folder}`,
+      hint: path === folder ? `ibk verify ${folder}` : 'Unpack the archive, then: ibk verify DIR',
       details: { first: first.path },
     });
   return {

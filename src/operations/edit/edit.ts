@@ -40,7 +40,7 @@ export async function editBackup(chosen: ChosenBackup, options: EditOptions): Pr
   const { id } = version;
   if (id === null)
     throw new IbkError('usage', 'Only a version under a backup root can be edited: the copy shares its files.', {
-      hint: 'Take the folder in first: ibk import DIR',
+      hint: 'Take the folder in first: ibk import PATH',
     });
   return withBackup(chosen, { ...options, unlock: true }, async (opened) => {
     using manifest = await opened.editManifest(options.signal);
