@@ -1,6 +1,6 @@
 /**
  * Ten backups of a changing phone, forgotten in random order down to one: after each step the versions that are left are listed, those drawn verify with all
- * their content and read back to what the phone held, and the root holds the newest backup and what changed, to the byte. At the end what is left is restored to the phone.
+ * their content and read back to what the phone held, and the root holds the newest backup and what changed, to the byte. The one seven steps back is restored to the phone, and at the end what is left.
  * IBK_STORE_ORDERS=200 for the long run, IBK_STORE_SEED for another start.
  */
 import { rmSync } from 'node:fs';
@@ -40,6 +40,7 @@ afterAll(() => rmSync(place, { recursive: true, force: true }));
 test(`${ORDERS} random orders of forgetting`, { timeout: 4 * 3600_000 }, async () => {
   const all = [...ten.states.keys()];
   await checkAll(ten.root, all);
+  await restored(ten.root, all.at(-8) ?? '', 'latest~7');
   for (let order = 0; order < ORDERS; order++) {
     const random = new Random(SEED + order);
     const root = join(place, `copy-${order}`);
@@ -79,7 +80,7 @@ function drawn(ids: readonly string[], most: number): string[] {
   return rest;
 }
 
-async function restored(root: string, id: string): Promise<void> {
+async function restored(root: string, id: string, word = id.slice(-8)): Promise<void> {
   const folder = `${root}-phone`;
   // What is restored to a phone is not undone: each time it is one that has just made its last backup.
   copyRoot(join(place, 'phone'), folder);
@@ -89,7 +90,7 @@ async function restored(root: string, id: string): Promise<void> {
     if (phone === undefined) throw new Error('no phone');
     const back = new Promise<void>((resolve) => phone.once('plugged', () => resolve()));
     const env = { USBMUXD_SOCKET_ADDRESS: sim.listen, IBK_PASSWORD: PASSWORD };
-    const ran = await runIbk(place, ['restore', id.slice(-8), '--remove', '--yes', '-o', root], { env });
+    const ran = await runIbk(place, ['restore', word, '--remove', '--yes', '-o', root], { env });
     expect(ran.exit, ran.stderr).toBe(0);
     await back;
     expect(new Map(await stateOf(sim))).toEqual(ten.states.get(id));
