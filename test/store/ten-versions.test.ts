@@ -1,6 +1,7 @@
 /**
  * Ten backups of a changing phone, forgotten in random order down to one: after each step the versions that are left are listed, those drawn verify with all
- * their content and read back to what the phone held, and the root holds the newest backup and what changed, to the byte. The one seven steps back is restored to the phone, and at the end what is left.
+ * their content and read back to what the phone held, and the root holds the newest backup and what changed, to the byte.
+ * The one seven steps back is restored to the phone, and at the end what is left.
  * IBK_STORE_ORDERS=200 for the long run, IBK_STORE_SEED for another start.
  */
 import { rmSync } from 'node:fs';
