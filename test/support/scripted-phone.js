@@ -71,7 +71,9 @@ async function same(host, path, content) {
   }
   try {
     const parts = [];
-    for (let part = await source.read(); part.length > 0; part = await source.read()) parts.push(part);
+    const into = Buffer.alloc(64 * 1024);
+    for (let count = await source.read(into); count > 0; count = await source.read(into))
+      parts.push(Buffer.from(into.subarray(0, count)));
     return Buffer.concat(parts).equals(content);
   } finally {
     source.close();
