@@ -155,17 +155,27 @@ describeWithTools(
     });
 
     test.concurrent.each<IosId>(EVERY ? MODERN : ['17'])(
-      'iOS %s describes a backup, and cannot list or unpack it',
+      'iOS %s describes a backup, and cannot list it',
       async (ios) => {
         await backedUp({ ios: [ios] }, async ({ run, root }) => {
           expect((await run('idevicebackup2', 'info', root)).text).toMatch(
             /<MBStatus: version=3\.3, .*snapshotState=finished/,
           );
           expect((await run('idevicebackup2', 'list', root)).text).toContain('ErrorCode 205');
-          expect((await run('idevicebackup2', 'unback', root)).exit).toBe(256 - 205);
+          if (ios !== '12') expect((await run('idevicebackup2', 'unback', root)).exit).toBe(256 - 205);
         });
       },
     );
+
+    test.concurrent('iOS 12 unpacks a part of it', async () => {
+      await backedUp({ ios: ['12'] }, async ({ run, root, phone, sim }) => {
+        expect((await run('idevicebackup2', 'unback', root)).exit).toBe(0);
+        const unpacked = join(root, '_unback_', phone.udid, 'var');
+        expect(existsSync(join(unpacked, 'mobile/Library/SMS/sms.db'))).toBe(true);
+        expect(existsSync(join(unpacked, 'root'))).toBe(false);
+        expect(sim.violations).toEqual([]);
+      });
+    });
 
     test.concurrent('iOS 9 describes, lists and unpacks it', async () => {
       await backedUp({ ios: ['9'] }, async ({ run, root, phone, sim }) => {

@@ -1,8 +1,12 @@
-/** Unback: the phone reads every file of a backup and sends it back under its name on the phone, below `_unback_/<UDID>/var` (seen up to iOS 9). */
+/**
+ * Unback: the phone reads every file of a backup and sends it back under its name on the phone, below `_unback_/<UDID>/var`. It was
+ * seen to work up to iOS 9, and in part on iOS 12; which part nobody says. Here iOS 12 sends what lies in /var/mobile (inferred).
+ */
 import { createReadStream } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { dirname } from 'node:path/posix';
 import type { PlistDict } from '../../plist/value.js';
 import { domainRoot } from '../content/domains.js';
 import type { ContentItem } from '../content/item.js';
@@ -16,14 +20,25 @@ import type { BackupSession } from './session.js';
 
 export async function unpackBackup(session: BackupSession, request: PlistDict): Promise<OperationOutcome> {
   const folder = sourceFolder(session, request);
-  refuseDatabase(session, folder);
+  const isPartly = session.phone.profile.id === '12';
+  if (!isPartly) refuseDatabase(session, folder);
   const workFolder = await mkdtemp(join(tmpdir(), 'ibk-sim-'));
   try {
     const source = await readSource(session, { folder, password: passwordOf(request), workFolder });
     const items = await receiveItems(session, source, workFolder);
     const top = `_unback_/${folder}/var`;
     await session.disk.createDirectory(top);
-    for (const item of items) await sendBack(session, `${top}${domainRoot(item.domain)}/${item.relativePath}`, item);
+    const made = new Set<string>();
+    for (const item of items) {
+      const root = domainRoot(item.domain);
+      if (isPartly && !root.startsWith('/mobile/') && root !== '/mobile') continue;
+      const path = `${top}${root}/${item.relativePath}`;
+      // A database names files in any order: its folder may come later.
+      const parent = dirname(path);
+      if (item.kind === 'file' && !made.has(parent)) await session.disk.createDirectory(parent);
+      made.add(parent);
+      await sendBack(session, path, item);
+    }
     return {};
   } finally {
     await rm(workFolder, { recursive: true, force: true });
