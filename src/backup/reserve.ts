@@ -8,23 +8,31 @@ import { makeDirectories, parentOf } from './file-system.js';
 import { RESERVE } from './layout.js';
 
 export const RESERVE_BYTES = 4 * 1024 * 1024;
-/** On a disk smaller than that it would be in the way of the backup itself. */
-const LEAST_FREE_BYTES = 64 * 1024 * 1024;
+/** On a small disk it would be in the way of the backup itself: it is at most this part of what is free. */
+const PART_OF_FREE = 16;
+/** Less would hold no head, no list and no lock. */
+const LEAST_BYTES = 128 * 1024;
 
 /** Bytes of the free ones that the reserve will still take. */
 export function pendingReserve({ fs }: Pick<StoreContext, 'fs'>, freeBytes: number): number {
-  return freeBytes < LEAST_FREE_BYTES || fs.stat(RESERVE) !== undefined ? 0 : RESERVE_BYTES;
+  return fs.stat(RESERVE) === undefined ? sizeFor(freeBytes) : 0;
+}
+
+function sizeFor(freeBytes: number): number {
+  const bytes = Math.min(RESERVE_BYTES, Math.floor(freeBytes / PART_OF_FREE));
+  return bytes < LEAST_BYTES ? 0 : bytes;
 }
 
 /** Puts the reserve where it is missing and there is room. Never throws: without it everything goes on as well. */
 export function keepReserve({ fs }: Pick<StoreContext, 'fs'>): void {
   try {
-    if (fs.freeBytes() < LEAST_FREE_BYTES || fs.stat(RESERVE) !== undefined) return;
+    const bytes = pendingReserve({ fs }, fs.freeBytes());
+    if (bytes === 0) return;
     makeDirectories(fs, parentOf(RESERVE));
     const file = fs.create(RESERVE);
     try {
       // Not zeros: some disks store those in no space.
-      file.write([randomBytes(RESERVE_BYTES)]);
+      file.write([randomBytes(bytes)]);
     } catch (error) {
       fs.unlink(RESERVE);
       throw error;

@@ -190,7 +190,10 @@ export class BackupStore {
       const device = await diskOf(own);
       await refuseOtherDisk(join(this.#root, layout.folder), device);
       const { command, signal, onWait } = options;
-      const lock = await acquireLock(own, { clock: this.#clock, command, signal, onWait });
+      // A lock, too, is a few bytes of a disk.
+      const lock = await withReserve(this.#context(), () =>
+        acquireLock(own, { clock: this.#clock, command, signal, onWait }),
+      );
       const fence = () => {
         if (!isOnDisk(own, device)) throw systemError('ENODEV', own);
         lock.check();

@@ -2,7 +2,17 @@
  * A disk that fills up, fails, turns read-only or is pulled out at a known moment of a run of the built ibk. Each time: the documented code, a true word about
  * the last good backup, that backup whole, and the next run succeeds. IBK_TEST_DISK_POINTS=all fills the disk at every change of a run, not at two, and takes it away at each moment.
  */
-import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statfsSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { execFileSync } from 'node:child_process';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -92,6 +102,34 @@ describe.skipIf(reason !== undefined)(`a disk in trouble${reason === undefined ?
         await expectWhole(disk.path);
       }
       expect(outcomes['14']).toBeGreaterThan(0);
+    });
+
+    test('a version is forgotten, and what nobody needs taken away, on it', { timeout: 600_000 }, async () => {
+      const own = join(disk.path, '.ibk', udid);
+      const before = new BackupStore(disk.path, udid).versions().map(({ id }) => id);
+      const oldest = before.at(-1) ?? '';
+      const filler = join(disk.path, 'filler');
+      // What a killed run leaves, by its place; as large as makes a difference.
+      mkdirSync(join(own, 'incoming'), { recursive: true });
+      const leftover = join(own, 'incoming', '0000000000000009');
+      writeFileSync(leftover, Buffer.alloc(20_000));
+      const fill = () => {
+        execFileSync('sh', ['-c', `cat /dev/zero >> '${filler}' 2>/dev/null || :`]);
+        expect(statfsSync(disk.path).bavail).toBe(0);
+      };
+      fill();
+      expect(await phone.ibk(['prune', '--yes', '-o', disk.path])).toMatchObject({ exit: 0 });
+      expect(existsSync(leftover)).toBe(false);
+      rmSync(filler);
+      await succeed(disk.path);
+      fill();
+      const ran = await phone.ibk(['forget', oldest, '--yes', '-o', disk.path]);
+      expect(ran, ran.stderr).toMatchObject({ exit: 0 });
+      const left = new BackupStore(disk.path, udid).versions().map(({ id }) => id);
+      expect(left.slice(-before.length + 1)).toEqual(before.slice(0, -1));
+      rmSync(filler);
+      await expectWhole(disk.path);
+      await succeed(disk.path);
     });
   });
 
