@@ -42,6 +42,7 @@ export function interrupted(cause: unknown): unknown {
   );
 }
 
+/** From its start to the size that it had when it was opened. */
 export function sourceOf(file: ReadableFile): LeaseSource {
   const { sizeBytes } = file.stat();
   let at = 0;

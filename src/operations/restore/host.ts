@@ -1,5 +1,5 @@
 /** Lets a phone restore from a backup: it reads the backup, and whatever it writes stays beside it. A path that leaves the backup's folder ends the run. */
-import type { ReadableFile } from '../../backup/file-system.js';
+import { type LeaseSource, sourceOf } from '../../backup/lease-types.js';
 import { pathInFolder } from '../../backup/wire-path.js';
 import type { DeviceLinkHost, FileSink, FileSource, ListedEntry } from '../../protocol/devicelink/host.js';
 import type { RestoreScratch } from './scratch.js';
@@ -54,7 +54,7 @@ export class RestoreHost implements DeviceLinkHost {
     const path = this.#inside(wire);
     const file = this.view.open(path);
     this.current = path;
-    return this.#source(file);
+    return this.#counted(sourceOf(file));
   }
 
   move(from: string, to: string): void {
@@ -82,18 +82,15 @@ export class RestoreHost implements DeviceLinkHost {
     this.view.makeDirectory(this.#inside(wire));
   }
 
-  #source(file: ReadableFile): FileSource {
-    const { sizeBytes } = file.stat();
-    let at = 0;
+  #counted(source: LeaseSource): FileSource {
     return {
       read: (into) => {
-        const count = at < sizeBytes ? file.read(into, at) : 0;
-        at += count;
+        const count = source.read(into);
         this.bytesSent += count;
         if (count === 0) this.filesSent += 1;
         return count;
       },
-      close: () => file.close(),
+      close: () => source.close(),
     };
   }
 
