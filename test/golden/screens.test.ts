@@ -56,6 +56,8 @@ test('two phones', async () => {
     ['backup'],
     ['backup', '-u', 'all', '--progress', 'none'],
     ['backup', '-u', 'all', '-q'],
+    // The newest stands first in the list: of two that end together that is chance.
+    ['backup', '-u', 'Sim iPhone', '-q'],
     ['devices'],
     ['list'],
     ['verify'],
