@@ -16,7 +16,7 @@ import { runDrop, runPromote } from './promote.js';
 import { retireVersion, runRetire } from './retire.js';
 import { runCommit } from './run-commit.js';
 import { compareSeals, type SealDifference, takeSeal } from './seal.js';
-import { keepShadow } from './shadow.js';
+import { dropShadow, keepShadow } from './shadow.js';
 import { settleUnsynced } from './unsynced.js';
 
 /** A store that is ready to be changed: no operation pending, the folder as the catalog says. */
@@ -52,6 +52,7 @@ export async function recoverStore(ctx: StoreContext, keepSnapshot = false): Pro
       }
       head = await reseal(ctx, await runPending(ctx, catalog, settled, false));
     }
+    keepShadow(ctx);
     return { head, catalog };
   } catch (error) {
     catalog.close();
@@ -102,6 +103,7 @@ async function adoptChanges(
 }
 
 export async function reseal(ctx: StoreContext, head: Head): Promise<Head> {
+  dropShadow(ctx);
   const sealed = await putHead(ctx, head, { seal: takeSeal(ctx), sealedAt: ctx.now() });
   keepShadow(ctx);
   return sealed;

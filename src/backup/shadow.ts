@@ -15,21 +15,32 @@ const FOLDER = 'shadow';
 /** Info.plist has the icons of all apps. */
 const MOST_COPIED_BYTES = 64 * 1024 * 1024;
 
-/** Makes it anew. Never fails: without it everything goes on as well. */
-export function keepShadow(ctx: StoreContext): void {
-  const { fs, layout } = ctx;
-  try {
-    removeTree(fs, layout.inOwn(FOLDER));
-    const there = METADATA_NAMES.filter((name) => fs.stat(layout.inFolder(name))?.kind === 'file');
-    if (there.length === 0) return;
-    makeDirectories(fs, layout.inOwn(FOLDER));
-    for (const name of there) {
+/** Before the head that takes a new state for settled: what described the one before is of no use then, and a full disk has that much more room. */
+export function dropShadow(ctx: StoreContext): void {
+  whereItCan(() => removeTree(ctx.fs, ctx.layout.inOwn(FOLDER)));
+}
+
+/** After that head, and at each start: what is missing or half-made is made. Where nothing is, it costs a few stats. */
+export function keepShadow({ fs, layout }: StoreContext): void {
+  whereItCan(() => {
+    for (const name of METADATA_NAMES) {
       const [from, to] = [layout.inFolder(name), layout.inOwn(`${FOLDER}/${name}`)];
+      const [there, kept] = [fs.stat(from), fs.stat(to)];
+      if (there?.kind !== 'file' || kept?.sizeBytes === there.sizeBytes) continue;
+      if (!isManifestFile(name) && there.sizeBytes > MOST_COPIED_BYTES) continue;
+      makeDirectories(fs, layout.inOwn(FOLDER));
+      fs.unlink(to);
       if (isManifestFile(name)) fs.secondName(from, to);
-      else if ((fs.stat(from)?.sizeBytes ?? 0) <= MOST_COPIED_BYTES) fs.copy(from, to);
+      else fs.copy(from, to);
     }
+  });
+}
+
+/** Without a shadow everything goes on as well. A full disk, or one that is gone: what comes next finds that out. */
+function whereItCan(work: () => void): void {
+  try {
+    work();
   } catch (error) {
-    // A full disk, or one that is gone: what comes next finds that out.
     if (!(error instanceof Error && 'code' in error)) throw error;
   }
 }

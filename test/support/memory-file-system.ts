@@ -75,6 +75,8 @@ export class MemoryFileSystem implements StoreFileSystem {
   fullAt: number | undefined;
   /** Bytes that are left; undefined: endless. */
   free: number | undefined;
+  /** How often it was full so far. */
+  refusals = 0;
   #serial = 1;
   readonly #dirty = new Set<MemoryFolder>();
   #renames: Rename[] = [];
@@ -421,14 +423,19 @@ export class MemoryFileSystem implements StoreFileSystem {
       this.free = 0;
     }
     if (this.free !== undefined && needsBytes > 0) {
-      if (needsBytes > this.free) throw systemError('ENOSPC', 'a full disk');
+      if (needsBytes > this.free) this.#refuse();
       this.free -= needsBytes;
     }
     if (this.failAt !== undefined && this.operations >= this.failAt) {
       this.failAt = undefined;
-      throw systemError('ENOSPC', 'a full disk');
+      this.#refuse();
     }
     if (this.crashAt !== undefined && this.operations >= this.crashAt) throw new Crash();
+  }
+
+  #refuse(): never {
+    this.refusals += 1;
+    throw systemError('ENOSPC', 'a full disk');
   }
 
   #syncNode(node: MemoryNode): void {

@@ -88,6 +88,7 @@ export class StoreWorld {
   #idle: VersionReader[] = [];
   #pending: Pending;
   #dirty = false;
+  #refusals = 0;
   #number = 0;
   #clock = Date.UTC(2026, 10, 21, 7);
 
@@ -502,8 +503,22 @@ export class StoreWorld {
       if (!this.#isInFolder(this.#current, fs.bytesOf(layout.inFolder(path))?.toString(), content))
         throw new Violation(`folder: ${path} is not ${content}`);
     }
+    this.#checkShadow();
     this.#checkNothingLeftOver(head);
     this.counts.checks += 1;
+  }
+
+  /** What describes the newest backup is there twice, but where the disk was full since the last look. */
+  #checkShadow(): void {
+    const { fs } = this;
+    const { layout } = this.context();
+    const wasFull = fs.refusals > this.#refusals;
+    this.#refusals = fs.refusals;
+    if (wasFull) return;
+    for (const path of METADATA) {
+      const [there, kept] = [fs.bytesOf(layout.inFolder(path)), fs.bytesOf(layout.inOwn(`shadow/${path}`))];
+      if (there?.toString() !== kept?.toString()) throw new Violation(`shadow of ${path}: ${kept}, not ${there}`);
+    }
   }
 
   /** Of a version that was overwritten: also what does not belong there, and nothing where that was moved aside. */
