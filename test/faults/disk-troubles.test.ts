@@ -1,6 +1,6 @@
 /**
  * A disk that fills up, fails, turns read-only or is pulled out at a known moment of a run of the built ibk. Each time: the documented code, a true word about
- * the last good backup, that backup whole, and the next run succeeds. IBK_TEST_DISK_POINTS=all fills the disk at every change of a run, not at two, and takes it away at each moment.
+ * the last good backup, that backup whole, and the next run succeeds. IBK_TEST_ALL=1 fills the disk at every change of a run, not at two, and takes it away at each moment.
  */
 import {
   existsSync,
@@ -22,11 +22,11 @@ import { type Disk, mountDisk, whyNoDisk } from '../support/disks.js';
 import { type Phone, plugIn } from '../support/phone.js';
 import { change, type PhoneState, readBack, stateOf } from '../support/phone-history.js';
 import { type During, IBK, type Ran, tempHome } from '../support/run-ibk.js';
+import { IS_WHOLE } from '../support/phone-kinds.js';
 
 const LAST_GOOD = 'The last good backup \\(\\d{4}-\\d\\d-\\d\\d \\d\\d:\\d\\d\\) is as it was\\.';
 const HALF_WAY = 'Nothing is lost: the next ibk backup to this folder completes it first\\.';
 
-const ALL = process.env['IBK_TEST_DISK_POINTS'] === 'all';
 const home = tempHome();
 const reason = whyNoDisk('ext4') ?? whyNoDisk('tmpfs');
 let phone: Phone;
@@ -83,11 +83,11 @@ describe.skipIf(reason !== undefined)(`a disk in trouble${reason === undefined ?
     afterAll(() => disk[Symbol.dispose]());
 
     test('at any moment', { timeout: 600_000 }, async () => {
-      const step = ALL ? 1 : Math.floor(total / 2);
+      const step = IS_WHOLE ? 1 : Math.floor(total / 2);
       const filler = join(disk.path, 'filler');
       const fill = `fallocate -l $(df --output=avail -B1 '${disk.path}' | tail -1) '${filler}'; cat /dev/zero >> '${filler}'`;
       const outcomes: Record<string, number> = {};
-      for (let at = 1 + (ALL ? 0 : Math.floor(step / 2)); at <= total; at += step) {
+      for (let at = 1 + (IS_WHOLE ? 0 : Math.floor(step / 2)); at <= total; at += step) {
         await change(phone.sim);
         const ran = await run(disk.path, { at: `any:${at}`, run: fill });
         outcomes[`${ran.exit}`] = (outcomes[`${ran.exit}`] ?? 0) + 1;
@@ -158,7 +158,7 @@ describe.skipIf(reason !== undefined)(`a disk in trouble${reason === undefined ?
         /read-only while receiving\.\n {2}The last/,
       ],
     ];
-    test.each(ALL ? cases : cases.slice(0, 2))('%s', { timeout: 600_000 }, async (_name, at, line, says) => {
+    test.each(IS_WHOLE ? cases : cases.slice(0, 2))('%s', { timeout: 600_000 }, async (_name, at, line, says) => {
       await change(phone.sim);
       const ran = await run(root, { at, run: `${line} '${root}'` });
       const left = line.startsWith('umount') ? readdirSync(root) : [];
@@ -176,7 +176,7 @@ describe.skipIf(reason !== undefined)(`a disk in trouble${reason === undefined ?
       ['at an fsync before the commit', 'fsync:2'],
       ['in the commit', 'rename:9'],
     ];
-    test.each(ALL ? failures : failures.slice(1, 2))(
+    test.each(IS_WHOLE ? failures : failures.slice(1, 2))(
       'that fails with EIO %s',
       { timeout: 600_000 },
       async (_name, at) => {

@@ -13,12 +13,13 @@ import {
   ODD_PATHS,
 } from '../../src/sim/scenarios/backup.js';
 import { StoreBench } from '../support/store-bench.js';
+import { IS_WHOLE } from '../support/phone-kinds.js';
 
 const GOOD = /^(?:[0-9a-f]{2}(?:\/[0-9a-f]{40})?|(?:Info|Manifest|Status)\.plist|Manifest\.db)$/;
 
 /** In turn, so that each path comes in a few messages and each message carries many paths; all of them with IBK_TEST_ALL=1. */
 function messagesFor(path: AttackPath): readonly AttackMessage[] {
-  if (process.env.IBK_TEST_ALL === '1') return ATTACK_MESSAGES;
+  if (IS_WHOLE) return ATTACK_MESSAGES;
   const at = ATTACK_PATHS.indexOf(path);
   return ATTACK_MESSAGES.filter((_message, index) => (index + at) % 6 === 0);
 }

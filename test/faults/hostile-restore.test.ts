@@ -23,10 +23,11 @@ import {
 import { socketPair } from '../support/phone-bench.js';
 import { StoreBench } from '../support/store-bench.js';
 import { treeHash } from '../support/tree-hash.js';
+import { IS_WHOLE } from '../support/phone-kinds.js';
 
 /** Each path comes in two or three messages, and each message carries many paths; all of them with IBK_TEST_ALL=1. */
 function messagesFor(path: AttackPath) {
-  if (process.env['IBK_TEST_ALL'] === '1') return ATTACK_MESSAGES;
+  if (IS_WHOLE) return ATTACK_MESSAGES;
   const at = ATTACK_PATHS.indexOf(path);
   return ATTACK_MESSAGES.filter((_message, index) => (index + at) % 6 === 0);
 }

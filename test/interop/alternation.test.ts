@@ -1,4 +1,4 @@
-/** idevicebackup2 and ibk take turns on one phone and one folder: encryption on by one, backup by the other, a password change, a backup, a restore by the first; then the other way round (IBK_TEST_RESTORE=all). */
+/** idevicebackup2 and ibk take turns on one phone and one folder: encryption on by one, backup by the other, a password change, a backup, a restore by the first; then the other way round (IBK_TEST_ALL=1). */
 import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -6,6 +6,7 @@ import { expect, test } from 'vitest';
 import type { IosId } from '../../src/sim/index.js';
 import { type DebianBench, restarted, type Run, withPhone } from '../support/debian-phone.js';
 import { runIbk } from '../support/run-ibk.js';
+import { IS_WHOLE } from '../support/phone-kinds.js';
 import { describeWithTools } from '../support/tools.js';
 
 /** One turn of either program. */
@@ -98,7 +99,7 @@ describeWithTools('idevicebackup2 and ibk on one phone', ['idevicebackup2', 'ide
     (bench: DebianBench) => Player,
     (bench: DebianBench) => Player,
   ])[];
-  for (const [ios, title, first, second] of process.env['IBK_TEST_RESTORE'] === 'all' ? turns : turns.slice(0, 1)) {
+  for (const [ios, title, first, second] of IS_WHOLE ? turns : turns.slice(0, 1)) {
     test.concurrent(`iOS ${ios}, ${title}`, () =>
       withPhone({ ios: [ios], files: 30, bytes: 300_000 }, (bench) => play(bench, first(bench), second(bench))));
   }

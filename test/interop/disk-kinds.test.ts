@@ -1,4 +1,4 @@
-/** One cycle on every kind of disk: full, changed, killed in the commit, recovered, continued by idevicebackup2, mounted again, adopted, verified. IBK_TEST_DISKS=all: on each. */
+/** One cycle on every kind of disk: full, changed, killed in the commit, recovered, continued by idevicebackup2, mounted again, adopted, verified. IBK_TEST_ALL=1: on each. */
 import { readdirSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { execa } from 'execa';
@@ -10,6 +10,7 @@ import { change, type PhoneState, readBack, stateOf } from '../support/phone-his
 import { cleanEnvironment, type During, KILL, tempHome } from '../support/run-ibk.js';
 import { expectValidLines } from '../support/schemas.js';
 import { describeWithTools } from '../support/tools.js';
+import { IS_WHOLE } from '../support/phone-kinds.js';
 
 /** With links and modes, and with neither. */
 const QUICK: readonly DiskKind[] = ['ext4', 'exfat'];
@@ -24,7 +25,7 @@ afterAll(async () => {
 });
 
 describeWithTools('a cycle of backups', ['idevicebackup2'], () => {
-  const kinds = process.env['IBK_TEST_DISKS'] === 'all' ? DISK_KINDS : QUICK;
+  const kinds = IS_WHOLE ? DISK_KINDS : QUICK;
   // FUSE is slow where many tests share a machine.
   test.for(kinds)('on %s', { timeout: 600_000 }, async (kind, { skip }) => {
     const reason = whyNoDisk(kind);

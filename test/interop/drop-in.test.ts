@@ -1,4 +1,4 @@
-/** `ibk idevicebackup2` in the place of Debian's idevicebackup2: one script, one word changed, equal exit status, equal folders, equal phones. IBK_TEST_RESTORE=all: of iOS 9, too. */
+/** `ibk idevicebackup2` in the place of Debian's idevicebackup2: one script, one word changed, equal exit status, equal folders, equal phones. IBK_TEST_ALL=1: of iOS 9, too. */
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { execa } from 'execa';
@@ -9,6 +9,7 @@ import { type DebianBench, restarted, withPhone } from '../support/debian-phone.
 import { cleanEnvironment, IBK } from '../support/run-ibk.js';
 import { runScript, type ScriptRun, type Word } from '../support/script-words.js';
 import { firstLine } from '../support/sim-process.js';
+import { IS_WHOLE } from '../support/phone-kinds.js';
 import { describeWithTools } from '../support/tools.js';
 
 const FIRST = [
@@ -72,7 +73,7 @@ describeWithTools('ibk idevicebackup2 for idevicebackup2', ['idevicebackup2', 'i
     ['17', WHOLE],
     ['9', SHORT],
   ] as const satisfies readonly (readonly [IosId, Script])[];
-  for (const [ios, script] of process.env['IBK_TEST_RESTORE'] === 'all' ? phones : phones.slice(0, 1)) {
+  for (const [ios, script] of IS_WHOLE ? phones : phones.slice(0, 1)) {
     test.concurrent(`iOS ${ios}: the same script, with that word changed`, async () => {
       const options = { ios: [ios], files: 40, bytes: 400_000 };
       await withPhone(options, (other) =>

@@ -1,6 +1,6 @@
 /**
  * idevicebackup2 and file commands in the folder that ibk keeps: between its runs, in the middle of them, killed. Whatever happens, a version gives the bytes that
- * the phone held, or says that they are lost; and the folder is what the program that was there last made of it. IBK_TEST_FOREIGN=all: every moment and program.
+ * the phone held, or says that they are lost; and the folder is what the program that was there last made of it. IBK_TEST_ALL=1: every moment and program.
  */
 import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -13,12 +13,12 @@ import { type Phone, plugIn } from '../support/phone.js';
 import { change, type PhoneState, placeOf, readBack, stateOf } from '../support/phone-history.js';
 import { cleanEnvironment, type During, KILL, tempHome } from '../support/run-ibk.js';
 import { expectValidLines } from '../support/schemas.js';
+import { IS_WHOLE } from '../support/phone-kinds.js';
 import { describeWithTools } from '../support/tools.js';
 
 const OPTIONS = { scenarios: ['paired'], ios: ['15'], files: 30, bytes: 200_000 } as const;
-const ALL = process.env['IBK_TEST_FOREIGN'] === 'all';
-/** The first of them, or with IBK_TEST_FOREIGN=all each. */
-const some = <T>(cases: readonly T[], quick = 1): T[] => (ALL ? [...cases] : cases.slice(0, quick));
+/** The first of them, or with IBK_TEST_ALL=1 each. */
+const some = <T>(cases: readonly T[], quick = 1): T[] => (IS_WHOLE ? [...cases] : cases.slice(0, quick));
 const home = tempHome();
 let phone: Phone;
 /** The same phone for the other program: one that plays to two computers at once has no answer for the second. */

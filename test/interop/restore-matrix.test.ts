@@ -1,6 +1,6 @@
 /**
  * A backup of every maker, iOS and kind comes back as it was: the phone holds exactly its content, the next backup of the phone holds the same and verifies,
- * and the folder is as it was. IBK_TEST_RESTORE=all: every combination.
+ * and the folder is as it was. IBK_TEST_ALL=1: every combination.
  */
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
@@ -15,6 +15,7 @@ import { type DebianBench, withPhone } from '../support/debian-phone.js';
 import { tryBackup } from '../support/ibk-backup.js';
 import { restartOf, tryRestore } from '../support/ibk-restore.js';
 import { readTree } from '../support/read-tree.js';
+import { IS_WHOLE } from '../support/phone-kinds.js';
 import { describeWithTools } from '../support/tools.js';
 import { treeHash } from '../support/tree-hash.js';
 
@@ -57,7 +58,7 @@ async function chosenIn(root: string) {
 }
 
 describeWithTools('ibk restores what was backed up', ['idevicebackup2', 'idevicepair'], () => {
-  for (const [ios, maker, password] of process.env['IBK_TEST_RESTORE'] === 'all' ? WHOLE : QUICK) {
+  for (const [ios, maker, password] of IS_WHOLE ? WHOLE : QUICK) {
     const kind = password === undefined ? 'plain' : 'encrypted';
     test.concurrent(`iOS ${ios}, ${kind}, a folder of ${maker}`, async () => {
       const encryption = password === undefined ? {} : { encryption: { password } };

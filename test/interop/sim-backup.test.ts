@@ -5,10 +5,10 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import type { IosId } from '../../src/sim/index.js';
 import { readBackup } from '../support/backup-reader.js';
 import { type DebianBench, withPhone } from '../support/debian-phone.js';
 import { readTree } from '../support/read-tree.js';
+import { phoneKinds } from '../support/phone-kinds.js';
 import { describeWithTools } from '../support/tools.js';
 
 async function expectContent({ phone, root, sim }: DebianBench, password: string | undefined): Promise<void> {
@@ -21,25 +21,22 @@ async function expectContent({ phone, root, sim }: DebianBench, password: string
 }
 
 describeWithTools('idevicebackup2 on the simulated iPhone', ['idevicebackup2', 'idevicepair'], () => {
-  for (const ios of ['9', '15', '17', '26'] as const satisfies readonly IosId[]) {
-    for (const password of [undefined, 'correct horse']) {
-      const kind = password === undefined ? 'plain' : 'encrypted';
-      test.concurrent(`iOS ${ios}, ${kind}: full, changed, incremental`, async () => {
-        const encryption = password === undefined ? {} : { encryption: { password } };
-        await withPhone({ ios: [ios], ...encryption }, async (bench) => {
-          const full = await bench.run('idevicebackup2', 'backup', '--full', bench.root);
-          expect(full.text).toContain('Backup Successful');
-          expect(full.exit).toBe(0);
-          await expectContent(bench, password);
+  for (const { ios, password, name } of phoneKinds(['9', '15', '17', '26'], 'encrypted')) {
+    test.concurrent(`${name}: full, changed, incremental`, async () => {
+      const encryption = password === undefined ? {} : { encryption: { password } };
+      await withPhone({ ios: [ios], ...encryption }, async (bench) => {
+        const full = await bench.run('idevicebackup2', 'backup', '--full', bench.root);
+        expect(full.text).toContain('Backup Successful');
+        expect(full.exit).toBe(0);
+        await expectContent(bench, password);
 
-          await bench.phone.content.mutate({ add: 4, change: 4, remove: 3, rename: 2 });
-          const next = await bench.run('idevicebackup2', 'backup', bench.root);
-          expect(next.text).toContain('Backup Successful');
-          await expectContent(bench, password);
-          expect(bench.phone.backupStats).toMatchObject({ fullBackups: 1, incrementalBackups: 1, finalCodes: [0, 0] });
-        });
+        await bench.phone.content.mutate({ add: 4, change: 4, remove: 3, rename: 2 });
+        const next = await bench.run('idevicebackup2', 'backup', bench.root);
+        expect(next.text).toContain('Backup Successful');
+        await expectContent(bench, password);
+        expect(bench.phone.backupStats).toMatchObject({ fullBackups: 1, incrementalBackups: 1, finalCodes: [0, 0] });
       });
-    }
+    });
   }
 
   test.concurrent('it survives an empty batch, odd frames and chunks, progress going backwards, odd removals', async () => {

@@ -1,6 +1,6 @@
 /**
  * Debian's idevicebackup2 restores to the simulated iPhone, changes its backup password and has it describe a backup; the phone then holds exactly what it held
- * when it was backed up, or refuses as a real one does. Run side by side: idevicebackup2 spends most of its time asleep. IBK_TEST_RESTORE=all: every iOS.
+ * when it was backed up, or refuses as a real one does. Run side by side: idevicebackup2 spends most of its time asleep. IBK_TEST_ALL=1: every iOS.
  */
 import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -8,9 +8,9 @@ import { expect, test } from 'vitest';
 import type { IosId, SimulatorOptions } from '../../src/sim/index.js';
 import { treeHash } from '../support/tree-hash.js';
 import { type DebianBench, restarted, withPhone } from '../support/debian-phone.js';
+import { IS_WHOLE, phoneKinds } from '../support/phone-kinds.js';
 import { describeWithTools } from '../support/tools.js';
 
-const EVERY = process.env['IBK_TEST_RESTORE'] === 'all';
 const MODERN = ['12', '15', '17', '26'] as const satisfies readonly IosId[];
 const ALL_OF_IT = ['--system', '--settings', '--remove', '--copy', '--skip-apps'];
 
@@ -32,18 +32,8 @@ function messages({ root, phone }: DebianBench): string {
 }
 
 describeWithTools('idevicebackup2 restores to the simulated iPhone', ['idevicebackup2', 'idevicepair'], () => {
-  const quick: readonly (readonly [IosId, string | undefined])[] = [
-    ['9', undefined],
-    ['9', 'correct horse'],
-    ['17', undefined],
-    ['26', 'correct horse'],
-  ];
-  const every = (['9', ...MODERN] as const).flatMap((ios) => [
-    [ios, undefined] as const,
-    [ios, 'correct horse'] as const,
-  ]);
-  for (const [ios, password] of EVERY ? every : quick) {
-    test.concurrent(`iOS ${ios}, ${password === undefined ? 'plain' : 'encrypted'}: all that it held, and no more`, async () => {
+  for (const { ios, password, name } of phoneKinds(IS_WHOLE ? ['9', ...MODERN] : ['9', '17', '26'], 'encrypted')) {
+    test.concurrent(`${name}: all that it held, and no more`, async () => {
       await backedUp({ ios: [ios], ...(password === undefined ? {} : { encryption: { password } }) }, async (bench) => {
         const { phone, root, sim } = bench;
         const before = await phone.content.tree(password !== undefined);
@@ -128,7 +118,7 @@ describeWithTools(
   'idevicebackup2 changes the password and asks about a backup',
   ['idevicebackup2', 'idevicepair'],
   () => {
-    test.concurrent.each<IosId>(EVERY ? ['9', ...MODERN] : ['26'])(
+    test.concurrent.each<IosId>(IS_WHOLE ? ['9', ...MODERN] : ['26'])(
       'iOS %s: encryption on, backup, another password, off',
       async (ios) => {
         await backedUp({ ios: [ios] }, async ({ run, root, phone, sim }) => {
@@ -154,7 +144,7 @@ describeWithTools(
       });
     });
 
-    test.concurrent.each<IosId>(EVERY ? MODERN : ['17'])(
+    test.concurrent.each<IosId>(IS_WHOLE ? MODERN : ['17'])(
       'iOS %s describes a backup, and cannot list it',
       async (ios) => {
         await backedUp({ ios: [ios] }, async ({ run, root }) => {
