@@ -3,6 +3,7 @@ import { cpSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } f
 import { join } from 'node:path';
 import { execa } from 'execa';
 import { afterAll, expect, test } from 'vitest';
+import { systemClock } from '../../src/io/clock.js';
 import { controlSimulator } from '../../src/sim/index.js';
 import { phoneOf, restarted, type Phone, plugIn } from '../support/phone.js';
 import { tempHome, transcript } from '../support/run-ibk.js';
@@ -121,12 +122,16 @@ test.each([
 });
 
 test('copies go into another root and come back as versions, whatever the order', async () => {
-  await using phone = await plugIn(home, { scenarios: ['paired'] });
+  // A backup knows its second: no two of a real phone are made in one.
+  let ahead = 0;
+  const clock = { ...systemClock, now: () => systemClock.now() + ahead };
+  await using phone = await plugIn(home, { scenarios: ['paired'], clock });
   const { root, ok, say, json, text } = session(phone, 'from');
   const trees: string[] = [];
   for (let round = 0; round < 3; round++) {
     await ok('backup', '-q');
     trees.push(filesHash(join(root, phoneOf(phone).udid)));
+    ahead += 1000;
     await controlSimulator(phone.sim.listen, 'mutate', { Add: 2, Change: 3, Remove: 1 });
   }
   await ok('copy', 'latest~2', '--to', 'oldest', '-q');
