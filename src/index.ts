@@ -80,6 +80,7 @@ export { setCloudBackup } from './operations/cloud-backup.js';
 export { eraseDevice, planErase } from './operations/erase.js';
 export { DEFAULT_RESTORE, restore, type RestoreOptions, type RestoreOutcome } from './operations/restore/restore.js';
 export type * from './operations/restore/results.js';
+export type * from './operations/verify-report.js';
 export { type LinkChoice, type SelectedDevice, selectDevices, type SelectOptions } from './operations/select-device.js';
 export { verify, type VerifyOptions } from './operations/verify.js';
 export { type PlannedRepair, prepareRepair, type RepairOptions, type RepairResult } from './operations/repair.js';

@@ -42,6 +42,9 @@ export const BACKUP_CODES: readonly ErrorCode[] = [
   'interrupted',
 ];
 
+/** What every command that changes the store alone can end with. */
+export const STORE_CODES: readonly ErrorCode[] = BACKUP_CODES.filter((code) => code !== 'password');
+
 export interface CommandSpec {
   readonly help: CommandHelp;
   /** The command's own options: `--full`, `--bundle <FILE>`. */

@@ -17,7 +17,7 @@ import { jsonLine } from '../ui/ndjson.js';
 import { shellWord } from '../ui/paths.js';
 import { confirm } from '../ui/prompt.js';
 import { printable } from '../ui/text.js';
-import type { CommandSpec, OwnOptions } from './command.js';
+import { type CommandSpec, type OwnOptions, STORE_CODES } from './command.js';
 import {
   configuredPolicy,
   REPEATABLE_RETENTION_OPTIONS,
@@ -45,16 +45,7 @@ export const forgetCommand: CommandSpec = {
       ['ibk forget --keep-within 90d --yes', 'from cron'],
     ],
     note: 'Rules mean what they mean to restic, per device: a version stays if one of them keeps it. Days and weeks are local. Without rules here, those of the config file count. What is pinned or the newest stays, whatever a rule says; the newest goes only by its name and --yes, and the version before it takes its place. Every other version stays complete.',
-    codes: [
-      'not_found',
-      'in_use',
-      'damaged',
-      'destination',
-      'incompatible',
-      'unsafe',
-      'ambiguous_device',
-      'interrupted',
-    ],
+    codes: STORE_CODES,
   },
   options: [...RETENTION_OPTIONS, '--all'],
   repeatable: REPEATABLE_RETENTION_OPTIONS,

@@ -7,7 +7,7 @@ import { hanging } from '../ui/errors.js';
 import { pruneDocument } from '../ui/history-documents.js';
 import { jsonLine } from '../ui/ndjson.js';
 import { printable } from '../ui/text.js';
-import type { CommandSpec } from './command.js';
+import { type CommandSpec, STORE_CODES } from './command.js';
 
 export const pruneCommand: CommandSpec = {
   help: {
@@ -19,16 +19,7 @@ export const pruneCommand: CommandSpec = {
       ['ibk prune --dry-run', 'what would go'],
     ],
     note: 'Versions are never touched: ibk forget is for those. A backup clears away what an interrupted one left by itself, so this is rarely needed. It works on a full disk.',
-    codes: [
-      'not_found',
-      'in_use',
-      'damaged',
-      'destination',
-      'incompatible',
-      'unsafe',
-      'ambiguous_device',
-      'interrupted',
-    ],
+    codes: STORE_CODES,
   },
   options: [],
   run: async ({ config, terminal, env, signal }) => {

@@ -5,7 +5,7 @@ import { hanging } from '../ui/errors.js';
 import { tagDocument } from '../ui/history-documents.js';
 import { jsonLine } from '../ui/ndjson.js';
 import { printable } from '../ui/text.js';
-import type { CommandSpec, OwnOptions } from './command.js';
+import { type CommandSpec, type OwnOptions, STORE_CODES } from './command.js';
 import { wholeBackup } from './whole-backup.js';
 
 export const tagCommand: CommandSpec = {
@@ -24,16 +24,7 @@ export const tagCommand: CommandSpec = {
       ['ibk tag g41m7k2e --pin --note "before the repair"', 'kept for good'],
     ],
     note: 'Tags and notes stand in the store alone: the backup itself is not touched. ibk forget --keep-tag T keeps what has the tag.',
-    codes: [
-      'not_found',
-      'in_use',
-      'damaged',
-      'destination',
-      'incompatible',
-      'unsafe',
-      'ambiguous_device',
-      'interrupted',
-    ],
+    codes: STORE_CODES,
   },
   mostArguments: 1,
   options: ['--note <TEXT>', '--pin', '--unpin'],

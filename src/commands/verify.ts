@@ -1,7 +1,7 @@
 import { IbkError } from '../errors.js';
 import { parseReadSubset, type ReadSubset } from '../operations/read-subset.js';
 import { verify } from '../operations/verify.js';
-import { verifyDocument } from '../ui/documents.js';
+import { verifyDocument } from '../ui/verify-document.js';
 import { jsonLine } from '../ui/ndjson.js';
 import { verifyLines } from '../ui/verify-screen.js';
 import { verifyView } from '../ui/verify-view.js';

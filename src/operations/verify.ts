@@ -19,7 +19,7 @@ import {
 } from '../backup/verify-backup.js';
 import type { ChosenBackup } from './choose-backups.js';
 import type { ReadSubset } from './read-subset.js';
-import type { IntactCopy, VerifyProblem, VerifyReport } from './results.js';
+import type { IntactCopy, VerifyProblem, VerifyReport } from './verify-report.js';
 
 export interface VerifyOptions {
   readonly root: string;

@@ -13,7 +13,6 @@ import type {
   ListedDevice,
   ListedLock,
   ListedVersion,
-  VerifyReport,
   WifiStatus,
 } from '../operations/results.js';
 import type { ListedPlace } from '../operations/list-places.js';
@@ -160,42 +159,6 @@ export function planDocument(plan: BackupPlan): Json {
     last_version: plan.lastVersion === null ? null : shortVersion(plan.lastVersion),
     last_backup_bytes: plan.lastBackupBytes,
     free_bytes: plan.freeBytes,
-  };
-}
-
-/** One report, damaged or not. */
-export function verifyDocument(report: VerifyReport): Json {
-  return {
-    v: 1,
-    type: 'verify',
-    udid: report.udid,
-    name: report.name,
-    version: report.version,
-    made_at: time(report.madeAt),
-    path: report.path,
-    code: report.code,
-    exit: report.exit,
-    read_data: report.readData,
-    read_data_subset: report.subset,
-    encrypted: report.encrypted,
-    unlocked: report.unlocked,
-    manifest: report.manifest,
-    files_total: report.files,
-    files_checked: report.present,
-    files_not_sent: report.notSent,
-    files_compared: report.compared,
-    files_without_checksum: report.withoutChecksum,
-    files_adopted: report.adopted,
-    bytes: report.bytes,
-    bytes_compared: report.bytesCompared,
-    problems: report.problems.map(({ kind, path, domain, relativePath, intactIn }) => ({
-      kind,
-      domain,
-      path: relativePath ?? path,
-      stored_as: path,
-      intact_in: intactIn === null ? null : intactIn.map(({ version }) => version),
-    })),
-    warnings: report.warnings.map(({ kind, path }) => ({ kind, path })),
   };
 }
 

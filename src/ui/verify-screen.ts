@@ -1,6 +1,6 @@
 /** What `ibk verify` found: whole or not, what was looked at, and where damaged files are intact. */
 import { countOf, formatBytes, formatDate, groupThousands } from '../figures.js';
-import type { VerifyProblem, VerifyReport } from '../operations/results.js';
+import type { VerifyProblem, VerifyReport } from '../operations/verify-report.js';
 import { deviceNoun } from './device-words.js';
 import { hanging } from './errors.js';
 import type { Screen } from './terminal.js';
