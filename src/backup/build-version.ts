@@ -107,13 +107,14 @@ export class VersionBuilder {
   }
 
   /** What was built goes away; what cannot be removed, the next start removes. */
-  abandon(): void {
+  async abandon(): Promise<void> {
     const { fs, layout } = this.#ctx;
     this.#writer.abandon();
     try {
-      removeTree(fs, layout.version(this.#id));
-    } catch {
-      // As above.
+      await removeBuilt(this.#ctx, this.#id);
+      fs.removeDirectory(layout.version(this.#id));
+    } catch (error) {
+      if (!(error instanceof Error && 'code' in error)) throw error;
     }
   }
 
@@ -126,4 +127,15 @@ export class VersionBuilder {
         if (turn !== undefined) await turn;
       }
   }
+}
+
+/** The marker last: without it nobody would know what the rest is. */
+export async function removeBuilt({ fs, layout }: StoreContext, id: string): Promise<void> {
+  const folder = layout.version(id);
+  for (const { name, kind } of fs.list(folder) ?? []) {
+    if (kind === 'directory') removeTree(fs, `${folder}/${name}`);
+    else if (name !== BUILDING) fs.unlink(`${folder}/${name}`);
+  }
+  await fs.syncDirectories([folder]);
+  fs.unlink(`${folder}/${BUILDING}`);
 }

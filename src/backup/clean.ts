@@ -1,8 +1,8 @@
 /** Clears away what no record can need: only with no operation pending, and only names that the store itself makes. */
 import { dropIncoming } from './adopt.js';
+import { removeBuilt } from './build-version.js';
 import { verifyChangeList } from './change-list.js';
 import type { StoreContext } from './context.js';
-import { removeTree } from './file-system.js';
 import type { ChainEntry, Head } from './head-record.js';
 import { BUILDING, isDeltaName } from './layout.js';
 import { isHashFolder } from './names.js';
@@ -82,14 +82,8 @@ function namedBy({ chain, edits }: Head, id: string): ChainEntry | undefined {
 async function endBuilding(ctx: StoreContext, head: Head, id: string): Promise<void> {
   const { fs, layout } = ctx;
   const folder = layout.version(id);
-  if (namedBy(head, id) === undefined) {
-    for (const { name, kind } of fs.list(folder) ?? []) {
-      if (kind === 'directory') removeTree(fs, `${folder}/${name}`);
-      else if (name !== BUILDING) fs.unlink(`${folder}/${name}`);
-    }
-    await fs.syncDirectories([folder]);
-  }
-  fs.unlink(`${folder}/${BUILDING}`);
+  if (namedBy(head, id) === undefined) await removeBuilt(ctx, id);
+  else fs.unlink(`${folder}/${BUILDING}`);
   await fs.syncDirectories([folder]);
 }
 

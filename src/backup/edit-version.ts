@@ -52,7 +52,7 @@ export async function editVersion(
     const described: VersionRecord = { ...record, facts };
     entry = { ...described, base, ...(await builder.finish(described, undefined)) };
   } catch (error) {
-    builder.abandon();
+    await builder.abandon();
     throw error;
   }
   const named = await putHead(ctx, head, { edits: [...head.edits, entry] });

@@ -39,7 +39,8 @@ export async function retireCurrent(ctx: StoreContext, head: Head): Promise<Head
   await refuseLosses(ctx, previous);
   const { delta: list, listSha256, counts: _, ...record } = previous;
   const op: PromoteOperation = { t: 'promote', out: current.id, phase: 1, list, listSha256 };
-  return putHead(ctx, head, { current: record, chain: chain.slice(0, -1), op });
+  // One that was kept for the sake of a copy only: what lies in the folder is listed.
+  return putHead(ctx, head, { current: { ...record, hidden: false }, chain: chain.slice(0, -1), op });
 }
 
 async function refuseLosses(ctx: StoreContext, previous: ChainEntry): Promise<void> {

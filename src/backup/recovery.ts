@@ -13,7 +13,7 @@ import { headGenerations, headPath, putHead, readHead, refuseLostHead, settleHea
 import type { Head } from './head-record.js';
 import { LEFTOVER_FOLDER } from './names.js';
 import { runDrop, runPromote } from './promote.js';
-import { retireVersion, runRetire } from './retire.js';
+import { retireVersion, runRetire, unneededBase } from './retire.js';
 import { runCommit } from './run-commit.js';
 import { compareSeals, type SealDifference, takeSeal } from './seal.js';
 import { dropShadow, keepShadow } from './shadow.js';
@@ -52,6 +52,8 @@ export async function recoverStore(ctx: StoreContext, keepSnapshot = false): Pro
       }
       head = await reseal(ctx, await runPending(ctx, catalog, settled, false));
     }
+    for (let base = unneededBase(head); base !== undefined; base = unneededBase(head))
+      head = await runPending(ctx, catalog, await retireVersion(ctx, head, base), false);
     keepShadow(ctx);
     return { head, catalog };
   } catch (error) {

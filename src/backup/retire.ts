@@ -46,7 +46,7 @@ function retireEdit(ctx: StoreContext, head: Head, edit: EditEntry): Promise<Hea
 
 /** A version that was forgotten while an edited copy needed it, and that none needs any more. */
 export function unneededBase({ chain, edits }: Head): string | undefined {
-  return chain.find(({ id, hidden }) => hidden && !edits.some(({ base }) => base === id))?.id;
+  return chain.find(({ id, hidden, pinned }) => hidden && !pinned && !edits.some(({ base }) => base === id))?.id;
 }
 
 async function writeMerged(ctx: StoreContext, head: Head, older: ChainEntry, retired: ChainEntry): Promise<ChainEntry> {
@@ -99,8 +99,8 @@ export async function runRetire(ctx: StoreContext, catalog: Catalog, head: Head,
   await syncCatalog(ctx, catalog, head);
   const folder = layout.version(op.v);
   const list = `${folder}/${op.delta}`;
+  const emptied = new Set<string>();
   if (fs.stat(list) !== undefined) {
-    const emptied = new Set<string>();
     for (const { k, at, p } of readChangeList(fs, list)) {
       if (k !== 'stored' || at === null) continue;
       // Under its own id: what a promotion found no place for.
@@ -115,16 +115,16 @@ export async function runRetire(ctx: StoreContext, catalog: Catalog, head: Head,
     }
     await fs.syncDirectories([...emptied]);
     fs.unlink(list);
-    for (const path of emptied) removeEmptyFolders(ctx, path);
   }
   // Also where a killed run had done it already: what comes back after the head forgot it would be nobody's.
   if (!head.chain.some(({ id }) => id === op.v)) fs.unlink(`${folder}/version.json`);
-  await fs.syncDirectories([folder]);
+  await fs.syncDirectories([fs.stat(folder) === undefined ? layout.inOwn('versions') : folder]);
   if (op.u !== null && op.du !== null) {
     fs.unlink(listPath(ctx, { id: op.u, delta: op.du }));
     await fs.syncDirectories([layout.version(op.u)]);
   }
-  removeEmptyFolders(ctx, folder);
+  // Only now: a folder that is gone cannot be synced.
+  for (const path of [...emptied, folder]) removeEmptyFolders(ctx, path);
   return putHead(ctx, head, { op: null });
 }
 

@@ -7,13 +7,14 @@
  */
 import type { FileIdentity } from './change-list.js';
 import type { StoreContext } from './context.js';
-import { makeDirectories, removeTree } from './file-system.js';
+import { makeDirectories, readWhole, removeTree } from './file-system.js';
 import { sha256OfPath } from './identity.js';
-import { isManifestFile, isMetadata, METADATA_NAMES } from './names.js';
+import { isManifestFile, isMetadata, METADATA_NAMES, STATUS_PLIST } from './names.js';
 
 const FOLDER = 'shadow';
 /** Info.plist has the icons of all apps. */
 const MOST_COPIED_BYTES = 64 * 1024 * 1024;
+const MOST_STATUS_BYTES = 1024 * 1024;
 
 /** Before the head that takes a new state for settled: what described the one before is of no use then, and a full disk has that much more room. */
 export function dropShadow(ctx: StoreContext): void {
@@ -21,8 +22,10 @@ export function dropShadow(ctx: StoreContext): void {
 }
 
 /** After that head, and at each start: what is missing or half-made is made. Where nothing is, it costs a few stats. */
-export function keepShadow({ fs, layout }: StoreContext): void {
+export function keepShadow(ctx: StoreContext): void {
+  const { fs, layout } = ctx;
   whereItCan(() => {
+    if (!isOfThisBackup(ctx)) removeTree(fs, layout.inOwn(FOLDER));
     for (const name of METADATA_NAMES) {
       const [from, to] = [layout.inFolder(name), layout.inOwn(`${FOLDER}/${name}`)];
       const [there, kept] = [fs.stat(from), fs.stat(to)];
@@ -34,6 +37,13 @@ export function keepShadow({ fs, layout }: StoreContext): void {
       else fs.copy(from, to);
     }
   });
+}
+
+/** No two backups have the same Status.plist, which comes last. */
+function isOfThisBackup({ fs, layout }: StoreContext): boolean {
+  const there = readWhole(fs, layout.inFolder(STATUS_PLIST), MOST_STATUS_BYTES);
+  const kept = readWhole(fs, layout.inOwn(`${FOLDER}/${STATUS_PLIST}`), MOST_STATUS_BYTES);
+  return there === undefined ? kept === undefined : kept?.equals(there) === true;
 }
 
 /** Without a shadow everything goes on as well. A full disk, or one that is gone: what comes next finds that out. */

@@ -110,7 +110,7 @@ export async function takeInBelow(
     const described = { ...record, facts: { ...record.facts, ...facts } };
     entry = { ...described, ...(await builder.finish(described, oldest.id)) };
   } catch (error) {
-    builder.abandon();
+    await builder.abandon();
     throw error;
   }
   const named = await putHead(ctx, head, { chain: [entry, ...head.chain] });

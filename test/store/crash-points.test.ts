@@ -14,15 +14,41 @@ const STRIDE = POINTS === '' ? 3 : 1;
 const SEEDS = Number(process.env['IBK_STORE_SEEDS'] ?? 1);
 const KINDS: readonly CrashKind[] = ['kill', 'ordered', 'unordered'];
 
-const OPERATIONS: Readonly<
-  Record<string, { readonly before: number; readonly run: (world: StoreWorld) => Promise<void> }>
-> = {
+interface Operation {
+  /** How many backups come before. */
+  readonly before: number;
+  readonly prepare?: (world: StoreWorld) => Promise<void>;
+  readonly run: (world: StoreWorld) => Promise<void>;
+}
+
+const OPERATIONS: Readonly<Record<string, Operation>> = {
   'the first backup': { before: 0, run: (world) => world.backup() },
   'a backup': { before: 3, run: (world) => world.backup() },
   'a backup over files that were overwritten': { before: 3, run: (world) => world.meetOverwritten() },
   'forgetting a version': { before: 4, run: (world) => world.forget() },
   'forgetting the newest': { before: 3, run: (world) => world.forget('newest') },
   'adopting what another program did': { before: 3, run: (world) => world.meetForeign() },
+  'taking in an older backup': { before: 3, run: (world) => world.takeIn('oldest') },
+  'taking in a newer backup': { before: 3, run: (world) => world.takeIn('newest') },
+  'a changed copy': { before: 3, run: (world) => world.edit() },
+  'forgetting a copy, and what was kept for it': {
+    before: 3,
+    prepare: async (world) => {
+      await world.edit('older');
+      await world.recoverOnce();
+      await world.forget('base');
+    },
+    run: (world) => world.forget('copy'),
+  },
+  'forgetting the newest above one that was kept for a copy': {
+    before: 3,
+    prepare: async (world) => {
+      await world.edit('older');
+      await world.recoverOnce();
+      await world.forget('base');
+    },
+    run: (world) => world.forget('newest'),
+  },
 };
 
 for (const [name, operation] of Object.entries(OPERATIONS)) {
@@ -37,16 +63,11 @@ for (const [name, operation] of Object.entries(OPERATIONS)) {
   }
 }
 
-async function everyPoint(
-  engine: StoreEngine,
-  seed: number,
-  kind: CrashKind,
-  operation: { readonly before: number; readonly run: (world: StoreWorld) => Promise<void> },
-): Promise<number> {
+async function everyPoint(engine: StoreEngine, seed: number, kind: CrashKind, operation: Operation): Promise<number> {
   const second = new Random(seed);
   for (let point = 1 + (STRIDE > 1 ? KINDS.indexOf(kind) : 0); ; point += STRIDE) {
     for (let inner = ALL_SECOND ? 1 : 1 + second.below(60); ; inner++) {
-      const world = await prepared(engine, seed, kind, operation.before);
+      const world = await prepared(engine, seed, kind, operation);
       const where = `seed ${seed}, ${kind}, point ${point}, then ${inner}`;
       try {
         if (!(await crashesAt(world, point, () => operation.run(world)))) {
@@ -65,12 +86,19 @@ async function everyPoint(
   }
 }
 
-async function prepared(engine: StoreEngine, seed: number, kind: CrashKind, backups: number): Promise<StoreWorld> {
+async function prepared(
+  engine: StoreEngine,
+  seed: number,
+  kind: CrashKind,
+  { before, prepare }: Operation,
+): Promise<StoreWorld> {
   const world = new StoreWorld(engine, seed, { kinds: [kind], live: false, foreign: false });
-  for (let made = 0; made < backups; made++) {
+  for (let made = 0; made < before; made++) {
     await world.backup();
     await world.recoverOnce();
   }
+  await prepare?.(world);
+  await world.recoverOnce();
   return world;
 }
 

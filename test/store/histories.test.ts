@@ -10,7 +10,7 @@ test(`${HISTORIES} random histories keep every version`, { timeout: 24 * 3600_00
   const engine = await loadEngine(SOURCES);
   const sum: Partial<WorldCounts> = {};
   for (let index = 0; index < HISTORIES; index++) {
-    const { counts } = await playHistory(engine, SEED + index, { foreign: index % 3 === 0 });
+    const { counts } = await playHistory(engine, SEED + index, { foreign: index % 3 === 0, moving: index % 2 === 1 });
     for (const [key, count] of Object.entries(counts))
       sum[key as keyof WorldCounts] = (sum[key as keyof WorldCounts] ?? 0) + count;
     if ((index + 1) % 1000 === 0) console.log(index + 1, JSON.stringify(sum));

@@ -2,6 +2,7 @@
 import type * as AdoptModule from '../../src/backup/adopt.js';
 import type * as CommitModule from '../../src/backup/commit.js';
 import type * as ContextModule from '../../src/backup/context.js';
+import type * as EditModule from '../../src/backup/edit-version.js';
 import type * as HeadModule from '../../src/backup/head.js';
 import type * as ListModule from '../../src/backup/change-list.js';
 import type * as LayoutModule from '../../src/backup/layout.js';
@@ -11,11 +12,13 @@ import type * as RecoveryModule from '../../src/backup/recovery.js';
 import type * as ResolveModule from '../../src/backup/resolve.js';
 import type * as RetireModule from '../../src/backup/retire.js';
 import type * as SealModule from '../../src/backup/seal.js';
+import type * as TakeInModule from '../../src/backup/take-in.js';
 
 export interface StoreEngine {
   readonly adopt: typeof AdoptModule;
   readonly commit: typeof CommitModule;
   readonly context: typeof ContextModule;
+  readonly edit: typeof EditModule;
   readonly head: typeof HeadModule;
   readonly lists: typeof ListModule;
   readonly layout: typeof LayoutModule;
@@ -25,6 +28,7 @@ export interface StoreEngine {
   readonly resolve: typeof ResolveModule;
   readonly retire: typeof RetireModule;
   readonly seal: typeof SealModule;
+  readonly takeIn: typeof TakeInModule;
 }
 
 /** @param folder URL or path of the folder that holds the engine's modules */
@@ -34,6 +38,7 @@ export async function loadEngine(folder: string): Promise<StoreEngine> {
     adopt: await module('adopt'),
     commit: await module('commit'),
     context: await module('context'),
+    edit: await module('edit-version'),
     head: await module('head'),
     lists: await module('change-list'),
     layout: await module('layout'),
@@ -43,6 +48,7 @@ export async function loadEngine(folder: string): Promise<StoreEngine> {
     resolve: await module('resolve'),
     retire: await module('retire'),
     seal: await module('seal'),
+    takeIn: await module('take-in'),
   };
 }
 

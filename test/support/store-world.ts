@@ -1,14 +1,15 @@
 /**
  * Random histories of a store on a disk that crashes, and the oracle that knows what each version must hold (store.md 11).
  *
- * Operations: backup (adds, changes, removals, moves, equal content sent again; flat and folder paths), forget, another program's backup or damage,
- * a lost catalog; a full disk at a random change, a crash at one, crashes inside recovery, another program between crash and recovery; readers that run step by step
+ * Operations: backup (adds, changes, removals, moves, equal content sent again; flat and folder paths), forget, a backup that is taken in, as the newest or below all, a changed copy,
+ * also of a copy; another program's backup or damage, a lost catalog; a full disk at a random change, a crash at one, crashes inside recovery, another program between crash and recovery; readers that run step by step
  * between the writer's changes. Checked: I1 to I7 and I9.
  */
 import { createHash } from 'node:crypto';
 import type { Head } from '../../src/backup/head-record.js';
 import type { Reading, VersionReader } from '../../src/backup/resolve.js';
 import { Crash, type CrashKind, MemoryFileSystem, Violation } from './memory-file-system.js';
+import { memorySource } from './memory-source.js';
 import { Random } from './random.js';
 import type { StoreEngine } from './store-engine.js';
 
@@ -33,6 +34,8 @@ export interface WorldOptions {
   /** Interleave readers, and look at the folder during operations. */
   readonly live?: boolean;
   readonly foreign?: boolean;
+  /** Backups are taken in, and changed copies made. */
+  readonly moving?: boolean;
 }
 
 export interface WorldCounts {
@@ -52,6 +55,8 @@ export interface WorldCounts {
 
 type Pending =
   | { readonly t: 'backup'; readonly tree: Tree }
+  /** In a folder of its own. */
+  | { readonly t: 'beside'; readonly tree: Tree }
   | { readonly t: 'forget'; readonly id: string }
   | undefined;
 
@@ -76,9 +81,12 @@ export class StoreWorld {
   foreignAllowed: boolean;
   readonly #engine: StoreEngine;
   readonly #live: boolean;
+  readonly #moving: boolean;
   readonly #want = new Map<string, Tree>();
   readonly #lost = new Set<string>();
   readonly #unfinished = new Set<string>();
+  /** Forgotten, and a copy still needs them. */
+  #hidden: ReadonlySet<string> = new Set();
   #visible = new Set<string>();
   #current: string | undefined;
   /** Files of it were overwritten in place, and nobody knows yet. */
@@ -98,6 +106,7 @@ export class StoreWorld {
     this.kind = this.random.choice(options.kinds ?? ['kill', 'ordered', 'unordered']);
     this.fs = new MemoryFileSystem(this.random, this.kind !== 'unordered', this.random.chance(0.5));
     this.#live = options.live ?? true;
+    this.#moving = options.moving ?? false;
     this.foreignAllowed = options.foreign ?? true;
     this.fs.makeDirectory('root-is-here');
     this.fs.removeDirectory('root-is-here');
@@ -138,7 +147,8 @@ export class StoreWorld {
       return;
     }
     try {
-      if (what < 0.7 || this.#want.size === 0) await this.backup();
+      if (this.#moving && this.#want.size > 0 && this.random.chance(0.4)) await this.#move();
+      else if (what < 0.7 || this.#want.size === 0) await this.backup();
       else if (what < 0.92 && (this.#want.size > 1 || this.random.chance(0.1))) await this.forget();
       else await this.#open();
     } catch (error) {
@@ -211,15 +221,82 @@ export class StoreWorld {
     }
   }
 
-  /** @param which one by chance */
-  async forget(which?: 'newest'): Promise<void> {
+  #move(): Promise<void> {
+    const which = this.random.next();
+    if (which < 0.5 || this.#current === undefined) return this.edit();
+    return this.takeIn(which < 0.75 ? 'oldest' : 'newest');
+  }
+
+  /** Another backup of the device, partly as that which it comes beside. */
+  async takeIn(as: 'newest' | 'oldest'): Promise<void> {
+    const { commit, overlay: overlays, takeIn } = this.#engine;
+    const ctx = this.context();
+    const { head, catalog } = await this.#engine.recovery.recoverStore(ctx);
+    try {
+      this.#settle(head);
+      const beside = as === 'newest' ? this.#current : (head.chain[0]?.id ?? this.#current);
+      const tree = this.#another(this.#want.get(beside ?? '') ?? new Map());
+      const source = memorySource(tree, this.random.chance(0.5));
+      this.trace.push(`take in the ${as}`);
+      if (as === 'oldest') {
+        this.#pending = { t: 'beside', tree };
+        const told = { date: Date.UTC(2020, 0, 1), ios: null, encrypted: null };
+        const { chain } = await takeIn.takeInBelow(ctx, catalog, head, source, told, {});
+        this.#want.set(chain[0]?.id ?? '', tree);
+        return;
+      }
+      this.#pending = { t: 'backup', tree };
+      const overlay = new overlays.Overlay(ctx, catalog);
+      try {
+        await takeIn.layOver(ctx, catalog, overlay, source, {});
+        const { result } = await commit.commitOverlay(ctx, catalog, head, overlay, { date: this.#clock });
+        this.#want.set(result.version.id, tree);
+        this.#current = result.version.id;
+      } finally {
+        overlay.close();
+      }
+    } finally {
+      catalog.close();
+    }
+  }
+
+  /** A changed copy. @param what of any version, also of one that is a copy; `older`: of one below the newest */
+  async edit(what: 'any' | 'older' = 'any'): Promise<void> {
+    const ctx = this.context();
+    const { head, catalog } = await this.#engine.recovery.recoverStore(ctx);
+    try {
+      this.#settle(head);
+      const { random } = this;
+      const all = [...this.#want.keys()].filter((id) => !this.#hidden.has(id));
+      const of = what === 'any' ? random.choice(all) : (head.chain.at(-1)?.id ?? '');
+      const tree = new Map(this.#want.get(of));
+      const changes = new Map<string, AsyncIterable<Buffer> | null>();
+      for (const path of [...PAYLOADS.filter(() => random.chance(0.4)), 'Manifest.db', 'Info.plist']) {
+        const content = PAYLOADS.includes(path) && random.chance(0.3) ? null : `e${this.#fresh()}`;
+        changes.set(path, content === null ? null : pieces(content));
+        if (content === null) tree.delete(path);
+        else tree.set(path, content);
+      }
+      this.trace.push(`edit ${of}`);
+      this.#pending = { t: 'beside', tree };
+      const { entry } = await this.#engine.edit.editVersion(ctx, catalog, head, of, changes);
+      this.#want.set(entry.id, tree);
+    } finally {
+      catalog.close();
+    }
+  }
+
+  /** @param which one by chance; `base`: what the first copy is of; `copy`: that */
+  async forget(which?: 'newest' | 'base' | 'copy'): Promise<void> {
     const ctx = this.context();
     const opened = await this.#engine.recovery.recoverStore(ctx);
     try {
-      const { chain, current } = opened.head;
-      const ids = [...chain.map((entry) => entry.id), ...(current === null ? [] : [current.id])];
+      const { chain, current, edits } = opened.head;
+      const kept = [...chain, ...(current === null ? [] : [current])];
+      const ids = [...kept.filter(({ hidden }) => !hidden), ...edits].map(({ id }) => id);
       if (ids.length === 0) return;
-      const id = which === undefined ? this.random.choice(ids) : (ids.at(-1) ?? '');
+      const named = { newest: kept.at(-1)?.id, base: edits[0]?.base, copy: edits[0]?.id };
+      const id = which === undefined ? this.random.choice(ids) : (named[which] ?? '');
       this.trace.push(`forget ${ids.indexOf(id)} of ${ids.length}`);
       this.#pending = { t: 'forget', id };
       this.#visible.delete(id);
@@ -229,10 +306,14 @@ export class StoreWorld {
         ? promote.retireCurrent(ctx, opened.head)
         : retire.retireVersion(ctx, opened.head, id));
       const done = await recovery.runPending(ctx, opened.catalog, head, false);
-      if (done.seal === null) await recovery.reseal(ctx, done);
+      const sealed = done.seal === null ? await recovery.reseal(ctx, done) : done;
+      const base = retire.unneededBase(sealed);
+      if (base !== undefined)
+        await recovery.runPending(ctx, opened.catalog, await retire.retireVersion(ctx, sealed, base), false);
     } catch (error) {
       // Not by its class: an engine with a defect has modules of its own.
-      if (!(error instanceof Error) || !('reason' in error) || error.reason !== 'lost') throw error;
+      if (!(error instanceof Error) || !('reason' in error) || !['lost', 'base'].includes(`${error.reason}`))
+        throw error;
       this.trace.push('refused');
       this.#pending = undefined;
     } finally {
@@ -351,6 +432,21 @@ export class StoreWorld {
     return tree;
   }
 
+  /** A backup that has some of the other's files. */
+  #another(beside: Tree): Tree {
+    const { random } = this;
+    const tree = new Map<string, string>();
+    for (const path of PAYLOADS) {
+      const [there, chance] = [beside.get(path), random.next()];
+      if (chance < 0.5 && there !== undefined) tree.set(path, there);
+      else if (chance < 0.8) tree.set(path, random.chance(0.85) ? this.#fresh() : 'same');
+    }
+    for (const path of METADATA) tree.set(path, `${path.charAt(0)}${this.#fresh()}`);
+    const info = beside.get('Info.plist');
+    if (info !== undefined && random.chance(0.5)) tree.set('Info.plist', info);
+    return tree;
+  }
+
   #fresh(): string {
     this.#number += 1;
     return `c${this.#number}`;
@@ -420,21 +516,22 @@ export class StoreWorld {
   #settle(head: Head): void {
     const pending = this.#pending;
     this.#pending = undefined;
-    const all = [...head.chain, ...(head.current === null ? [] : [head.current])];
+    const all = [...head.chain, ...(head.current === null ? [] : [head.current]), ...head.edits];
     const ids = new Set(all.map(({ id }) => id));
     for (const { id, origin, complete } of all) {
       if (this.#want.has(id)) continue;
       if (origin === 'foreign' && !complete) this.#unfinished.add(id);
-      if (origin === 'ibk') {
-        if (pending?.t !== 'backup') throw new Violation(`a version ${id} that nobody made`);
+      if (origin !== 'foreign') {
+        if (pending?.t !== 'backup' && pending?.t !== 'beside') throw new Violation(`a version ${id} that nobody made`);
         this.#want.set(id, pending.tree);
       } else if (id === head.current?.id) this.#want.set(id, this.#treeOfFolder());
       else this.#want.set(id, this.#asItReads(id));
     }
     for (const id of this.#want.keys()) {
-      const forgotten = pending?.t === 'forget' && pending.id === id;
+      const forgotten = (pending?.t === 'forget' && pending.id === id) || this.#hidden.has(id);
       if (!ids.has(id) && (forgotten || this.#unfinished.has(id))) this.#want.delete(id);
     }
+    this.#hidden = new Set(head.chain.filter(({ hidden }) => hidden).map(({ id }) => id));
     this.#current = head.current?.id;
     this.#dirty = false;
     this.#visible = new Set(this.#want.keys());
@@ -476,7 +573,10 @@ export class StoreWorld {
     const { fs } = this;
     const { layout } = this.context();
     if (head.op !== null) throw new Violation('an operation was left');
-    const ids = [...head.chain.map(({ id }) => id), ...(head.current === null ? [] : [head.current.id])];
+    const ids = [...head.chain, ...(head.current === null ? [] : [head.current]), ...head.edits].map(({ id }) => id);
+    for (const id of this.#hidden)
+      if (!head.edits.some(({ base }) => base === id)) throw new Violation(`nothing needs ${id}, which was forgotten`);
+    if (head.current?.hidden === true) throw new Violation('what lies in the folder is not listed');
     if ([...ids].sort().join() !== [...this.#want.keys()].sort().join()) {
       throw new Violation(`versions ${ids.join()}, wanted ${[...this.#want.keys()].join()}`);
     }
@@ -554,7 +654,7 @@ export class StoreWorld {
     const { fs } = this;
     const { layout } = this.context();
     const named = new Set([`${layout.own}/head.${head.gen}`, `${layout.own}/catalog.db`]);
-    for (const { id, delta, listSha256 } of head.chain) {
+    for (const { id, delta, listSha256 } of [...head.chain, ...head.edits]) {
       const list = `${layout.version(id)}/${delta}`;
       named.add(list);
       named.add(`${layout.version(id)}/version.json`);
@@ -630,6 +730,11 @@ function garbage(content: string): string {
 
 export function isFullDisk(error: unknown): boolean {
   return error instanceof Error && 'code' in error && error.code === 'ENOSPC';
+}
+
+async function* pieces(content: string): AsyncGenerator<Buffer, void> {
+  yield Buffer.from(content.slice(0, 1));
+  yield Buffer.from(content.slice(1));
 }
 
 function contentOf(reading: Reading): string | undefined {
