@@ -15,6 +15,16 @@ export interface DeviceKey {
 const EXPONENT = 65537n;
 const SMALL_PRIMES: readonly bigint[] = sieve(4000);
 
+const known = new Map<string, Promise<DeviceKey>>();
+
+/** As `deriveDeviceKey`; a process that starts the same phone again derives nothing. */
+export function deviceKey(label: string, bits: 1024 | 2048): Promise<DeviceKey> {
+  const name = `${bits}/${label}`;
+  const key = known.get(name) ?? deriveDeviceKey(label, bits);
+  known.set(name, key);
+  return key;
+}
+
 /** Takes about 0.1 s of other threads; the same arguments give the same key. */
 export async function deriveDeviceKey(label: string, bits: 1024 | 2048): Promise<DeviceKey> {
   const [one, two] = await Promise.all([derivePrime(`${label}/p`, bits / 2), derivePrime(`${label}/q`, bits / 2)]);

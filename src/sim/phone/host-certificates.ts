@@ -4,7 +4,7 @@
  */
 import { createHash, createSign, type KeyObject } from 'node:crypto';
 import { type PlistDict, plistDict } from '../../plist/value.js';
-import { type DeviceKey, deriveDeviceKey } from './device-key.js';
+import { type DeviceKey, deviceKey } from './device-key.js';
 import type { Pairing } from './pairing.js';
 
 export interface ReadyPairing {
@@ -23,8 +23,8 @@ export async function readyPairing(options: {
   readonly escrowBag: (hostId: string) => Buffer;
 }): Promise<ReadyPairing> {
   const [root, host] = await Promise.all([
-    deriveDeviceKey(`${options.label}/root`, 2048),
-    deriveDeviceKey(`${options.label}/host`, 2048),
+    deviceKey(`${options.label}/root`, 2048),
+    deviceKey(`${options.label}/host`, 2048),
   ]);
   const rootCertificate = certificate(root.publicKey, root.privateKey, true);
   const hostCertificate = certificate(host.publicKey, root.privateKey, false);

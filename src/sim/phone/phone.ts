@@ -20,7 +20,7 @@ import { AfcTree } from '../services/afc-tree.js';
 import type { ReplayPlayer } from '../replay/player.js';
 import { ServicePorts } from '../services/directory.js';
 import { acceptTls } from '../wire/tls.js';
-import { type DeviceKey, deriveDeviceKey } from './device-key.js';
+import { type DeviceKey, deviceKey } from './device-key.js';
 import { type PhoneIdentity, phoneIdentity } from './identity.js';
 import { manifestLockdownFacts, type PhoneCondition } from './lockdown-values.js';
 import { NotificationCentre } from './notifications.js';
@@ -112,7 +112,6 @@ export class SimulatedPhone extends EventEmitter<PhoneEvents> {
   #staged: StagedRestore | undefined;
   readonly #restoreFolder: () => Promise<string>;
   #power = powerSwitch();
-  #key: Promise<DeviceKey> | undefined;
   #revocation: boolean;
 
   constructor(setup: PhoneSetup) {
@@ -181,8 +180,7 @@ export class SimulatedPhone extends EventEmitter<PhoneEvents> {
   }
 
   key(): Promise<DeviceKey> {
-    this.#key ??= deriveDeviceKey(`ibk-sim/${this.udid}`, this.profile.rsaBits);
-    return this.#key;
+    return deviceKey(`ibk-sim/${this.udid}`, this.profile.rsaBits);
   }
 
   /** Runs the server's side of TLS on a stream, with the faults that scenarios ask for. @returns undefined when it fails */
