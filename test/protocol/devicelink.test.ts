@@ -285,6 +285,51 @@ describe('files from the device', () => {
     expect(host.calls).toEqual(['discard U/big']);
   });
 
+  const batch = async (device: ScriptedDevice) => {
+    device.send(upload);
+    device.raw(path('/b'), path('U/b'), '00000002 0c 78 00000001 00', '00000000');
+    return device.receive();
+  };
+  const full = ['DLMessageStatusResponse', -15, 'No space left on device', plistDict()];
+
+  test('what fails after its batch was answered is told with the next question, once, and that is not carried out', async () => {
+    const host = new MemoryHost();
+    host.failLate = 'ENOSPC';
+    const { events } = await run(async (device) => {
+      expect(await batch(device)).toEqual(OK);
+      device.send(['DLMessagePing']);
+      device.send(['DLMessageMoveItems', plistDict({ a: 'b' })]);
+      expect(await device.receive()).toEqual(full);
+      device.send(['DLMessageMoveItems', plistDict({ c: 'd' })]);
+      expect(await device.receive()).toEqual(OK);
+      device.finish(104);
+    }, host);
+    expect(events.hostFailures).toEqual(['']);
+    expect(host.calls).toEqual(['move c d']);
+  });
+
+  test('a device that asks for files then gets its stream, and the failure after it', async () => {
+    const host = new MemoryHost();
+    await run(async (device) => {
+      expect(await batch(device)).toEqual(OK);
+      host.failLate = 'ENOSPC';
+      device.send(['DLMessageDownloadFiles', ['U/b']]);
+      expect(await device.bytes(7 + 6 + 5 + 4)).toEqual(hex('00000003 552f62 00000002 0c 78 00000001 00 00000000'));
+      expect(await device.receive()).toEqual(full);
+      device.finish(104);
+    }, host);
+  });
+
+  test('a success that the device reports does not count when the last batch failed after all', async () => {
+    const host = new MemoryHost();
+    host.failLate = 'EIO';
+    const failing = run(async (device) => {
+      expect(await batch(device)).toEqual(OK);
+      device.finish();
+    }, host);
+    await expect(failing).rejects.toMatchObject({ code: 'EIO' });
+  });
+
   test.each([
     ['a block of length 0', '00000002 2f61 00000002 552f 00000000 00'],
     ['a name of 4097 bytes', '00001001 00'],

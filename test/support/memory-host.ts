@@ -12,6 +12,8 @@ export class MemoryHost implements DeviceLinkHost {
   failWrite: { path: string; afterBytes: number; code: string } | undefined;
   /** Fails a read of this path after so many reads. */
   failRead: { path: string; afterReads: number; code: string } | undefined;
+  /** Fails the next time that all is waited for. */
+  failLate: string | undefined;
   readonly readBytes: number;
 
   constructor(readBytes = 100_000) {
@@ -35,6 +37,12 @@ export class MemoryHost implements DeviceLinkHost {
       commit: () => void this.files.set(path, Buffer.concat(chunks)),
       discard: () => void this.calls.push(`discard ${path}`),
     };
+  }
+
+  async settle(): Promise<void> {
+    const code = this.failLate;
+    this.failLate = undefined;
+    if (code !== undefined) throw systemError(code);
   }
 
   open(path: string): FileSource {

@@ -11,7 +11,10 @@ export interface DeviceLinkHost {
   freeSpace(): MaybePromise<number>;
   /** A place for the content of `path`, replacing what was there once `commit` is called, and only then. */
   receive(path: string): MaybePromise<FileSink>;
-  /** The batch is over: all that was committed is in its place. A host that does it at once need not have this. @throws what happened to a file that is not */
+  /**
+   * All that was committed is in its place: waited for before any other question, and at the end. A host that does it at once need not have this.
+   * @throws what happened to a file that is not; it is told once
+   */
   settle?(): MaybePromise<void>;
   /** @throws a system error such as ENOENT */
   open(path: string): MaybePromise<FileSource>;

@@ -16,6 +16,7 @@ import { handOver, send } from '../connection.js';
 import type { Connection } from '../transport.js';
 import { buildFrame, HANDSHAKE_LIMIT, MESSAGE_LIMIT, readFrame } from './framing.js';
 import type { DeviceLinkHost } from './host.js';
+import { type HostWork, lateFailure } from './late-failure.js';
 import { malformed } from './malformed.js';
 import { type DeviceRequest, decodeRequest, disconnectMessage, processMessage, versionReply } from './messages.js';
 import { Outgoing, streamEnding } from './outgoing.js';
@@ -110,12 +111,28 @@ export class DeviceLink {
   }
 
   /**
-   * Sends `request` and serves the device until its final answer, which is returned whatever it says.
-   * @throws IbkError `unsafe`, `device_error`, `connection_lost`, `timeout` (reason `stall`), or the signal's reason
+   * Sends `request` and serves the device until its final answer, which is returned whatever it says, unless the host failed after all.
+   * @throws IbkError `unsafe`, `device_error`, `connection_lost`, `timeout` (reason `stall`), the signal's reason, or the host's late failure
    */
   async exchange(request: PlistDict, host: DeviceLinkHost, events: LinkEvents): Promise<PlistDict> {
-    const signal = this.#signal;
     this.#begin();
+    const work = { host, pauseStall: () => this.#guard.pause() };
+    let last: PlistDict;
+    try {
+      last = await this.#serveUntilEnd(request, work, events);
+    } catch (error) {
+      // What the host still does for it ends before the run does.
+      await lateFailure(work);
+      throw error;
+    }
+    const late = await lateFailure(work);
+    if (late === undefined) return last;
+    events.onHostFailure('', late);
+    throw late;
+  }
+
+  async #serveUntilEnd(request: PlistDict, work: HostWork, events: LinkEvents): Promise<PlistDict> {
+    const signal = this.#signal;
     await this.#send(processMessage(request), signal);
     const { signal: stopped } = this.#options;
     for (;;) {
@@ -128,14 +145,13 @@ export class DeviceLink {
       const answer = await serve(received, {
         reader: this.#reader,
         outgoing: this.#outgoing,
-        host,
+        ...work,
         signal,
         stopped,
         progress: this.#progress,
         patience: this.#patience,
         log: this.#log,
         events,
-        pauseStall: () => this.#guard.pause(),
       });
       if (answer !== undefined) await this.#send(answer, signal);
     }

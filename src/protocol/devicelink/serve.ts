@@ -5,6 +5,7 @@ import { type PlistValue, plistDict } from '../../plist/value.js';
 import type { TraceConnection } from '../../trace/trace.js';
 import { sendDownloads } from './downloads.js';
 import type { DeviceLinkHost, ListedEntry } from './host.js';
+import { lateFailure } from './late-failure.js';
 import { malformed } from './malformed.js';
 import { type DeviceRequest, fileError, statusResponse } from './messages.js';
 import type { Outgoing } from './outgoing.js';
@@ -46,11 +47,24 @@ type Served = Exclude<DeviceRequest, { kind: 'processMessage' } | { kind: 'disco
  * @throws IbkError `unsafe`, `device_error`, `connection_lost`, or the signal's reason
  */
 export async function serve(request: Served, context: ServeContext): Promise<PlistValue | undefined> {
-  const { host, progress } = context;
   context.patience.spend(priceOf(request));
+  if (request.kind === 'uploadFiles') return upload(request, context);
+  // Has no answer that could tell of a failure.
+  if (request.kind === 'ping') return undefined;
+  const late = await lateFailure(context);
+  if (late === undefined) return serveOther(request, context);
+  const answer = failed(context, '', late);
+  // A device that waits for a stream must get one, whatever the answer after it says.
+  if (request.kind === 'downloadFiles') await download(request, context);
+  return answer;
+}
+
+async function serveOther(
+  request: Exclude<Served, { kind: 'uploadFiles' | 'ping' }>,
+  context: ServeContext,
+): Promise<PlistValue> {
+  const { host, progress } = context;
   switch (request.kind) {
-    case 'uploadFiles':
-      return upload(request, context);
     case 'downloadFiles':
       return download(request, context);
     case 'freeDiskSpace':
@@ -94,8 +108,6 @@ export async function serve(request: Served, context: ServeContext): Promise<Pli
     case 'copyItem':
       progress.begin(request.percent);
       return done(context, await onHost(context, request.to, async () => host.copy(request.from, request.to)));
-    case 'ping':
-      return undefined;
     case 'unknown':
       return statusResponse(STATUS.generic, 'Operation not supported');
     case 'versionExchange':

@@ -19,6 +19,7 @@ import type { ByteReader } from '../../io/byte-reader.js';
 import type { TraceConnection } from '../../trace/trace.js';
 import { malformed } from './malformed.js';
 import type { DeviceLinkHost, FileSink } from './host.js';
+import { lateFailure } from './late-failure.js';
 import { type Patience, PRICE } from './patience.js';
 import type { ProgressMeter } from './progress.js';
 
@@ -62,36 +63,17 @@ export interface UploadContext {
 }
 
 /**
- * Receives one batch.
+ * Receives one batch. What the host has taken it may still be writing (late-failure.ts).
  * @returns the first failure of the host, undefined when everything was taken
  * @throws IbkError `device_error` (reason `protocol`, `no_progress`), `connection_lost`, the signal's reason, what `onHostFailure` throws, and the host's
  * failure when too much follows that can only be dropped
  */
 export async function receiveUploads(context: UploadContext): Promise<unknown> {
-  let failure: unknown;
-  try {
-    failure = await receiveBatch(context);
-  } catch (error) {
-    // What the host still does for it ends before the run does.
-    await settle(context);
-    throw error;
-  }
-  const late = await settle(context);
+  const failure = await receiveBatch(context);
+  // Told with this batch, once.
+  const late = failure === undefined ? undefined : await lateFailure(context);
   if (late !== undefined) context.onHostFailure('', late);
-  return failure ?? late;
-}
-
-/** @returns what the host could not do after all */
-async function settle({ host, pauseStall }: UploadContext): Promise<unknown> {
-  const waiting = host.settle?.();
-  if (!(waiting instanceof Promise)) return undefined;
-  const resume = pauseStall();
-  return waiting
-    .then(
-      () => undefined,
-      (error: unknown) => error,
-    )
-    .finally(resume);
+  return failure;
 }
 
 async function receiveBatch(context: UploadContext): Promise<unknown> {
