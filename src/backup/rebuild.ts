@@ -3,7 +3,7 @@
  * backup folder. Nothing is deleted: heads that cannot be read are moved to `aside/`. What is then different from the records, the next backup takes in.
  *
  * Each list says which version comes after its own; the newest leads to the one that was current. A version whose list is gone or damaged hides those before
- * it: what they shared with it cannot be told from what came later, so they are left where they are, and told.
+ * it: what they shared with it cannot be told from what came later, so they are left where they are, and told. A changed copy leads to what it is a copy of.
  */
 import { describeFolder, sizesAfter } from './adopt.js';
 import { timeName } from './aside.js';
@@ -11,7 +11,7 @@ import { readChangeList } from './change-list.js';
 import type { StoreContext } from './context.js';
 import { needDirectories, readWhole } from './file-system.js';
 import { headGenerations, headPath, putHead, readHead } from './head.js';
-import { type ChainEntry, checkedVersion, type VersionRecord } from './head-record.js';
+import { type ChainEntry, checkedVersion, type EditEntry, type VersionRecord } from './head-record.js';
 import { deltaGeneration } from './layout.js';
 import { ChangeTally } from './tally.js';
 import { isVersionId } from './version-id.js';
@@ -31,8 +31,9 @@ interface Candidate {
   readonly record: VersionRecord;
   readonly delta: string;
   readonly sha256: string;
-  /** The version that comes after it. */
+  /** The version that comes after it, or of which it is a copy. */
   readonly next: string;
+  readonly isCopy: boolean;
 }
 
 /** Undefined: there is a record, and nothing to be done. @throws IbkError `incompatible`: a newer ibk wrote it */
@@ -41,17 +42,24 @@ export async function rebuildHead(ctx: StoreContext): Promise<RebuiltHead | unde
   const { fs, layout } = ctx;
   const folders = (fs.list(layout.inOwn('versions')) ?? []).map(({ name }) => name).filter(isVersionId);
   const found = folders.flatMap((id) => candidatesOf(ctx, id));
-  const best = longestChain(found);
+  const best = longestChain(found.filter(({ isCopy }) => !isCopy));
+  const copies = found.filter(({ isCopy }) => isCopy);
   const chain: ChainEntry[] = [];
   for (const candidate of best) chain.push(await entryOf(ctx, candidate));
-  const newest = best.at(-1);
-  const current = newest === undefined ? null : currentOf(ctx, newest.next, chain.at(-1));
+  const edits: EditEntry[] = [];
+  for (const copy of copies) edits.push({ ...(await entryOf(ctx, copy)), base: copy.next });
+  // Where it is the only backup, its copies alone know of it.
+  const newest = best.at(-1) ?? copies.at(-1);
+  const before = chain.at(-1) ?? edits.at(-1);
+  const current = newest === undefined ? null : currentOf(ctx, newest.next, before);
+  const bases = new Set([...chain, current].map((kept) => kept?.id));
+  const kept = edits.filter(({ base }) => bases.has(base));
   const least = 1 + Math.max(0, ...headGenerations(fs, layout), ...numbersOfLists(ctx, folders));
   await putHeadsAside(ctx);
-  await putHead(ctx, undefined, { chain, current, op: current === null ? null : { t: 'rescan' } }, least);
-  const taken = new Set(best.map(({ record }) => record.id));
+  await putHead(ctx, undefined, { chain, edits: kept, current, op: current === null ? null : { t: 'rescan' } }, least);
+  const taken = new Set([...chain, ...kept].map(({ id }) => id));
   const left = folders.filter((id) => !taken.has(id) && hasLists(ctx, id));
-  return { versions: chain.length + (current === null ? 0 : 1), left };
+  return { versions: taken.size + (current === null ? 0 : 1), left };
 }
 
 function hasHead({ fs, layout }: StoreContext): boolean {
@@ -73,20 +81,24 @@ function candidatesOf(ctx: StoreContext, id: string): Candidate[] {
     const list = unlessDamaged(() => readThrough(ctx, `${folder}/${name}`));
     if (list === undefined || list.udid !== layout.udid || list.from !== id) return [];
     const next = isVersionId(list.to) ? list.to : described.next;
-    return [{ record: described.record, delta: name, sha256: list.sha256, next }];
+    if (next === undefined) return [];
+    return [{ record: described.record, delta: name, sha256: list.sha256, next, isCopy: described.next === undefined }];
   });
 }
 
+/** Without `next` it is no part of the chain, but a copy. */
 function describedVersion(
   { fs, layout }: StoreContext,
   id: string,
-): { record: VersionRecord; next: string } | undefined {
+): { record: VersionRecord; next: string | undefined } | undefined {
   const text = readWhole(fs, `${layout.version(id)}/version.json`, MOST_JSON_BYTES)?.toString('utf8');
   const value: unknown = text === undefined ? undefined : JSON.parse(text);
-  if (typeof value !== 'object' || value === null || !('next' in value) || !('udid' in value)) return undefined;
+  if (typeof value !== 'object' || value === null || !('udid' in value)) return undefined;
   const record = checkedVersion(value);
-  const { next, udid } = value;
-  if (record.id !== id || udid !== layout.udid || typeof next !== 'string' || !isVersionId(next)) return undefined;
+  const { udid, next = undefined }: { udid: unknown; next?: unknown } = value;
+  if (record.id !== id || udid !== layout.udid) return undefined;
+  if (next === undefined) return record.origin === 'edit' ? { record, next } : undefined;
+  if (typeof next !== 'string' || !isVersionId(next)) return undefined;
   return { record, next };
 }
 

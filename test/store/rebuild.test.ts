@@ -56,7 +56,7 @@ test('after random histories every version reads as it did', { timeout: 3600_000
   const engine = await loadEngine(SOURCES);
   let rebuilt = 0;
   for (let seed = 1; seed <= HISTORIES; seed++) {
-    const world = new StoreWorld(engine, 40_000 + seed, { live: false, foreign: seed % 2 === 0 });
+    const world = new StoreWorld(engine, 40_000 + seed, { live: false, foreign: seed % 2 === 0, moving: seed % 4 > 1 });
     for (let step = 0; step < 8; step++) await world.step();
     if (world.versions < 2) continue;
     world.loseHeads();
@@ -71,6 +71,21 @@ test('after random histories every version reads as it did', { timeout: 3600_000
     rebuilt += 1;
   }
   expect(rebuilt).toBeGreaterThan(HISTORIES / 3);
+});
+
+test('a changed copy of the only backup there is says what that one was', async () => {
+  const world = new StoreWorld(await loadEngine(SOURCES), 7, { kinds: ['kill'], live: false, foreign: false });
+  await world.backup();
+  await world.recoverOnce();
+  await world.edit();
+  const before = await world.recoverOnce();
+  world.loseHeads();
+  expect(await rebuildHead(world.context())).toEqual({ versions: 2, left: [] });
+  const { current, edits } = await world.recoverOnce();
+  expect(edits).toMatchObject([{ base: current?.id, origin: 'edit' }]);
+  expect(current).toMatchObject({ id: before.current?.id, facts: before.current?.facts });
+  await world.backup();
+  await world.succeeded();
 });
 
 test('ibk doctor --rebuild: says what is lost, makes it anew, and the next backup goes on', async () => {

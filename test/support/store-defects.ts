@@ -31,21 +31,21 @@ export const DEFECTS: readonly Defect[] = [
     replace: 'return putHead',
   },
   {
-    knownSeed: 1_000_440,
+    knownSeed: 1_000_009,
     name: 'the head is not synced before the redo',
     file: 'head.ts',
     find: 'fs.syncFile(headPath(layout, head.gen));\n  await fs.syncDirectories([layout.own]);\n  for',
     replace: 'for',
   },
   {
-    knownSeed: 1_000_232,
+    knownSeed: 1_000_076,
     name: 'Status.plist is not synced out first',
     file: 'run-commit.ts',
     find: 'await fs.syncDirectories([parentOf(layout.slot(out, STATUS_PLIST)), layout.folder]);',
     replace: '',
   },
   {
-    knownSeed: 1_000_005,
+    knownSeed: 1_000_031,
     name: 'a file goes out without an identity check',
     file: 'apply-list.ts',
     find: 'if (!isSame(fs, place, there, line.old)) return false;',
@@ -53,7 +53,7 @@ export const DEFECTS: readonly Defect[] = [
     foreign: true,
   },
   {
-    knownSeed: 1_000_015,
+    knownSeed: 1_000_040,
     name: 'no scan after a recovered commit',
     file: 'run-commit.ts',
     find: "op: rescan ? { t: 'rescan' } : null",
@@ -61,7 +61,7 @@ export const DEFECTS: readonly Defect[] = [
     foreign: true,
   },
   {
-    knownSeed: 1_000_000,
+    knownSeed: 1_000_002,
     name: 'forget deletes before the head switches',
     file: 'retire.ts',
     find: 'const merged = await writeMerged(ctx, head, older, entry);',
