@@ -10,13 +10,14 @@ import { startSimulator } from '../../src/sim/index.js';
 import { readBackup } from '../support/backup-reader.js';
 import { differences } from '../support/compare-backups.js';
 import { temporaryRoot, tryBackup } from '../support/ibk-backup.js';
+import { phoneKinds } from '../support/phone-kinds.js';
 
 /** Trusted already: making keys and answering the dialog would be most of the time. */
 const PAIRED = ['paired'];
 const SMALL = { files: 20, bytes: 300_000, scenarios: PAIRED };
 
-describe.each(['9', '12', '15', '17', '26'] as const)('iOS %s', (ios) => {
-  test.each([undefined, 'correct horse'])('full, changed, incremental; password %s', async (password) => {
+describe.each(phoneKinds(['9', '12', '15', '17', '26'], 'plain'))('$name', ({ ios, password }) => {
+  test('full, changed, incremental', async () => {
     const encryption = password === undefined ? {} : { encryption: { password } };
     await using sim = await startSimulator({
       ios: [ios],
