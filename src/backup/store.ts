@@ -22,6 +22,7 @@ import type { RebuiltHead } from './rebuild.js';
 import { VersionReader } from './resolve.js';
 import { diskOf, isOnDisk, refuseOtherDisk } from './store-place.js';
 import type { SpaceShares } from './space.js';
+import { clearUnpacked } from './unpacked.js';
 import type { VerifyOptions, VerifyResult } from './verify.js';
 
 export interface StoreOptions {
@@ -199,6 +200,7 @@ export class BackupStore {
         lock.check();
       };
       try {
+        await clearUnpacked(this.#root);
         const ctx = this.#context(fence, device);
         const opened = await withReserve(ctx, () => recoverStore(ctx, options.keepSnapshot));
         keepReserve(ctx);

@@ -8,6 +8,7 @@ import { StoreLayout } from '../backup/layout.js';
 import type { RebuiltHead } from '../backup/rebuild.js';
 import { BackupStore } from '../backup/store.js';
 import { inspectLock } from '../backup/unlock.js';
+import { abandonedFolders } from '../backup/unpacked.js';
 import { IbkError } from '../errors.js';
 import { countOf, formatAgo, formatBytes, formatDate } from '../figures.js';
 import { choosingOption } from './device-names.js';
@@ -74,12 +75,19 @@ async function findings(root: string, names: readonly string[], nowMs: number): 
     if (error.code === 'not_found') return [];
     return [checkOf({ message: error.message, hint: error.hint, code: error.code })];
   }
-  const found = names.flatMap((udid) => lookSafely(root, udid, backups, nowMs));
+  const found = [...names.flatMap((udid) => lookSafely(root, udid, backups, nowMs)), ...(await unpackedWords(root))];
   if (found.length > 0) return found.map(checkOf);
   if (backups.length === 0) return [];
   const versions = backups.reduce((sum, backup) => sum + backup.versions.length, 0);
   const message = `${countOf(versions, 'version')} of ${countOf(backups.length, 'device')}, nothing to repair`;
   return [{ check: 'store', state: 'ok', code: null, message, hint: null }];
+}
+
+async function unpackedWords(root: string): Promise<Finding[]> {
+  const { count, bytes } = await abandonedFolders(root);
+  if (count === 0) return [];
+  const message = `${formatBytes(bytes)} that an interrupted import had unpacked; the next backup or import removes them`;
+  return [{ message, hint: 'ibk prune' }];
 }
 
 function checkOf({ message, hint, code = null }: Finding): DoctorCheck {

@@ -1,5 +1,5 @@
 /** `ibk import` of archives: those of other programs and our own come in whole; hostile ones leave nothing behind, anywhere. */
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { execa } from 'execa';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -96,23 +96,47 @@ describeWithTools('archives', ['tar', 'zip', 'python3', 'sqlite3'], () => {
     expect(readdirSync(root)).toEqual([]);
   });
 
-  test('what a killed run has unpacked goes with the next one', async () => {
-    const left = at('into-gnu.tar', '.ibk', 'unpacked', '0123456789abcdef');
-    mkdirSync(join(left, 'archive'), { recursive: true });
-    const holder = {
-      ...JSON.parse(
-        '{"boot":"another","pid":1,"started":"1","nonce":"x","command":"ibk import","host":"h","since":""}',
-      ),
-    };
-    const machine = readFileSync('/etc/machine-id', 'utf8').trim();
-    writeFileSync(join(left, 'holder.json'), JSON.stringify({ ...holder, machine }));
-    writeFileSync(join(left, 'archive', 'Manifest.db'), 'half');
-    expect((await runIbk(home, ['import', at('gnu.tar'), '-q', '-o', at('into-gnu.tar')])).exit).toBe(2);
-    expect(existsSync(left)).toBe(false);
+  test('what a killed run has unpacked is told, and goes with prune and with the next run', async () => {
+    const into = at('into-gnu.tar');
+    const ibk = (...args: string[]) => runIbk(home, [...args, '-o', into]);
+    const alive = leave(into, 'fedcba9876543210', {
+      pid: process.pid,
+      boot: firstLine('/proc/sys/kernel/random/boot_id'),
+    });
+    const left = leave(into, '0123456789abcdef', { pid: 1, boot: 'another' });
+    expect((await ibk('doctor')).stdout).toContain(
+      'that an interrupted import had unpacked; the next backup or import removes them',
+    );
+    expect((await ibk('prune', '-n')).stdout).toContain('Would remove 1 leftover of interrupted runs');
+    expect((await ibk('prune')).stderr).toContain('Removed 1 leftover of interrupted runs');
+    expect([left, alive].map(existsSync)).toEqual([false, true]);
+    leave(into, '0123456789abcdef', { pid: 1, boot: 'another' });
+    // A power cut came between the folder and what says whose it is.
+    const torn = leave(into, '00112233445566aa');
+    utimesSync(torn, 1_700_000_000, 1_700_000_000);
+    expect((await ibk('tag', 'latest', '--note', 'a run that writes')).exit).toBe(0);
+    expect([left, torn, alive].map(existsSync)).toEqual([false, false, true]);
+    leave(into, '0123456789abcdef', { pid: 1, boot: 'another' });
+    expect((await ibk('import', at('gnu.tar'), '-q')).exit).toBe(2);
+    expect([left, alive].map(existsSync)).toEqual([false, true]);
   });
 });
 
 function mkdir(name: string): string {
   mkdirSync(at(name), { recursive: true });
   return at(name);
+}
+
+const firstLine = (path: string) => readFileSync(path, 'utf8').split('\n')[0] ?? '';
+
+/** An archive that was being unpacked, by a process of this computer. */
+function leave(root: string, nonce: string, by?: { readonly pid: number; readonly boot: string }): string {
+  const folder = join(root, '.ibk', 'unpacked', nonce);
+  mkdirSync(join(folder, 'archive'), { recursive: true });
+  const stat = by === undefined ? '' : firstLine(`/proc/${by.pid}/stat`);
+  const started = stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19];
+  const holder = { ...by, started, machine: firstLine('/etc/machine-id'), nonce, host: 'h', command: 'ibk import' };
+  writeFileSync(join(folder, 'holder.json'), by === undefined ? '' : JSON.stringify(holder));
+  writeFileSync(join(folder, 'archive', 'Manifest.db'), 'half');
+  return folder;
 }

@@ -1,4 +1,5 @@
 /** `ibk edit`: a changed copy of a version. What is not changed is shared with it; the version itself stays as it is, byte for byte. */
+import { join } from 'node:path';
 import { IbkError } from '../../errors.js';
 import type { Clock } from '../../io/clock.js';
 import { buildXmlPlist } from '../../plist/codec.js';
@@ -35,13 +36,10 @@ export interface Edited {
 }
 
 /** @throws IbkError `usage`: no version of a root; `not_found`: nothing matches; `incompatible`: of iOS 9 and before; `password`; as `lease` */
-export async function editBackup(chosen: ChosenBackup, options: EditOptions): Promise<Edited> {
-  const { backup, version } = chosen;
-  const { id } = version;
-  if (id === null)
-    throw new IbkError('usage', 'Only a version under a backup root can be edited: the copy shares its files.', {
-      hint: 'Take the folder in first: ibk import PATH',
-    });
+export async function editBackup(picked: ChosenBackup, options: EditOptions): Promise<Edited> {
+  const { backup } = picked;
+  const id = picked.version.id ?? (await idInRoot(picked, options));
+  const chosen = { backup, version: { ...picked.version, id } };
   return withBackup(chosen, { ...options, unlock: true }, async (opened) => {
     using manifest = await opened.editManifest(options.signal);
     const changes = new Map<string, AsyncIterable<Buffer> | null>();
@@ -56,7 +54,7 @@ export async function editBackup(chosen: ChosenBackup, options: EditOptions): Pr
       }
       const bytes = placed.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
       const counts = { put: placed.length, removed, bytes };
-      if (options.dryRun) return { version: null, ...counts };
+      if (options.dryRun || id === null) return { version: null, ...counts };
       // After all content: only then is known what its records hold.
       changes.set('Manifest.db', manifest.pieces());
       const { info } = opened;
@@ -70,6 +68,22 @@ export async function editBackup(chosen: ChosenBackup, options: EditOptions): Pr
       for (const file of placed) await file.close();
     }
   });
+}
+
+/**
+ * What lies in its folder of the root is a version once a run that writes has looked through it: another program made it, or the root was copied and the times are
+ * other ones. Null for a rehearsal, which takes nothing in.
+ */
+async function idInRoot({ backup }: ChosenBackup, options: EditOptions): Promise<string | null> {
+  const { root, clock, beforeChange, signal } = options;
+  if (backup.path !== join(root, backup.udid))
+    throw new IbkError('usage', 'Only a version under a backup root can be edited: the copy shares its files.', {
+      hint: 'Take the folder in first: ibk import PATH',
+    });
+  if (options.dryRun) return null;
+  const store = new BackupStore(root, backup.udid, { clock, beforeChange });
+  using lease: StoreLease = await store.lease({ command: 'ibk edit', signal });
+  return lease.current?.id ?? null;
 }
 
 async function remove(

@@ -1,6 +1,7 @@
 /** `ibk prune`: takes away what no version needs, and never a version. */
 import { onDisk } from '../../backup/disk-errors.js';
 import { BackupStore } from '../../backup/store.js';
+import { abandonedFolders, clearUnpacked } from '../../backup/unpacked.js';
 import type { ListedBackup } from '../results.js';
 
 export interface PruneResult {
@@ -23,7 +24,9 @@ export interface PruneOptions {
 /** @throws IbkError `in_use`, `damaged`, `destination` */
 export async function prune(backups: readonly ListedBackup[], options: PruneOptions): Promise<PruneResult> {
   const { root, dryRun, removeUnknown, signal, beforeChange } = options;
-  let [files, bytes] = [0, 0];
+  const unpacked = await abandonedFolders(root);
+  if (!dryRun) await clearUnpacked(root);
+  let { count: files, bytes } = unpacked;
   const unknown: string[] = [];
   for (const { udid } of backups) {
     signal?.throwIfAborted();
