@@ -47,6 +47,8 @@ export interface LeaseOptions {
   readonly onWait?: (holder: LockHolder) => void;
   /** What another program's run left in `Snapshot/` stays there, for `repairStore`. */
   readonly keepSnapshot?: boolean;
+  /** A rehearsal: what a killed import has unpacked stays there. */
+  readonly keepUnpacked?: boolean;
 }
 
 export class BackupStore {
@@ -200,7 +202,7 @@ export class BackupStore {
         lock.check();
       };
       try {
-        await clearUnpacked(this.#root);
+        if (options.keepUnpacked !== true) await clearUnpacked(this.#root);
         const ctx = this.#context(fence, device);
         const opened = await withReserve(ctx, () => recoverStore(ctx, options.keepSnapshot));
         keepReserve(ctx);

@@ -33,7 +33,7 @@ export async function prune(backups: readonly ListedBackup[], options: PruneOpti
     await onDisk(async () => {
       const store = new BackupStore(root, udid, { beforeChange });
       const left = await store.interruptedRuns();
-      using lease = await store.lease({ command: 'prune', signal });
+      using lease = await store.lease({ command: 'prune', signal, keepUnpacked: dryRun });
       const found = await lease.prune({ act: !dryRun, unknown: removeUnknown });
       files += left.count + found.count;
       bytes += left.bytes + found.bytes;
