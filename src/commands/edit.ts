@@ -30,7 +30,7 @@ export const editCommand: CommandSpec = {
       ['ibk edit latest rm --app com.example.chat', 'with its data'],
       ['ibk edit latest put a.txt HomeDomain/a.txt rm type:photos', ''],
     ],
-    note: 'The copy is a version of its own, marked as edited, and never the latest: name it by its id, for restore above all. It shares every file that was not changed, so it takes little room; forgetting the backup keeps what the copy needs. Of an encrypted backup the password is asked for, and the copy is encrypted with it. A database is replaced together with its -wal, -shm and -journal. Backups of iOS 10 and later.',
+    note: 'The copy is a version of its own, marked as edited, and never the latest: name it by its id, for restore above all. It shares every file that was not changed, so it takes little room; forgetting the backup keeps what the copy needs. Of an encrypted backup the password is asked for, and the copy is encrypted with it. A database is replaced together with its -wal, -shm and -journal. Backups of iOS 5 and later.',
     codes: BACKUP_CODES,
   },
   mostArguments: 200,

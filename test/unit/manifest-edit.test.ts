@@ -2,6 +2,7 @@
 import { createHash } from 'node:crypto';
 import { describe, expect, test } from 'vitest';
 import { editMbdb } from '../../src/backup/format/mbdb-edit.js';
+import { editMbdbManifest } from '../../src/backup/reader/mbdb-manifest-edit.js';
 import { withoutEncryption } from '../../src/backup/format/mbfile-edit.js';
 import { buildBinaryPlist, parsePlist } from '../../src/plist/codec.js';
 import { type PlistDict, plistDict, PlistUid, type PlistValue } from '../../src/plist/value.js';
@@ -126,6 +127,37 @@ describe('Manifest.mbdb', () => {
     ]);
     expect(plain).toEqual(
       Buffer.concat([header, mbdbRecord('HomeDomain', '', null, null), mbdbRecord('HomeDomain', 'ä.db', NEW, null)]),
+    );
+  });
+  test('a file of other content, one that goes, one that comes, and one that goes and comes again', async () => {
+    const record = (path: string) => ({
+      fileId: createHash('sha1').update(`HomeDomain-${path}`).digest('hex'),
+      ...{ domain: 'HomeDomain', relativePath: path, mode: 0o100644, inode: 0x0102030405060708n },
+      ...{ userId: 501, groupId: 502, time: 0x5f5e1000, sizeBytes: 0x11223344, protectionClass: 3 },
+      ...{ digest: NEW, wrappedKey: KEY },
+    });
+    const [changed, gone, again, fresh] = [record('ä.db'), record('gone'), record('again'), record('neu')];
+    const others = ['gone', 'again'].map((path) => mbdbRecord('HomeDomain', path, OLD, KEY));
+    using edit = editMbdbManifest(Buffer.concat([bytes, ...others]), () => undefined);
+    expect(edit.has(gone.fileId)).toBe(true);
+    for (const { fileId } of [gone, again]) edit.remove(fileId);
+    for (const item of [changed, again, { ...fresh, digest: undefined, wrappedKey: undefined }]) edit.put(item);
+    expect([changed, gone, again, fresh].map(({ fileId }) => edit.has(fileId))).toEqual([true, false, true, true]);
+    const pieces: Buffer[] = [];
+    for await (const piece of edit.pieces()) pieces.push(piece);
+    const kept = mbdbRecord('HomeDomain', 'ä.db', NEW, KEY);
+    // Behind the fixed part: 1 attribute of 11 bytes and its value of 2.
+    const fixed = kept.length - (2 + 11) - (2 + 2) - 40;
+    for (const at of [18, 22]) kept.writeUInt32BE(0x5f5e1000, fixed + at);
+    kept.writeBigUInt64BE(0x11223344n, fixed + 30);
+    const made = Buffer.from('81a40102030405060708000001f5000001f65f5e10005f5e10005f5e100000000000112233440300', 'hex');
+    const added = (path: string, digest: Buffer | null, key: Buffer | null) =>
+      Buffer.concat([...['HomeDomain', path, null, digest, key].map(mbdbField), made]);
+    expect(Buffer.concat(pieces)).toEqual(
+      Buffer.concat([
+        ...[header, mbdbRecord('HomeDomain', '', null, null), kept],
+        ...[added('again', NEW, KEY), added('neu', null, null)],
+      ]),
     );
   });
   test('cut anywhere in a record it is damaged', () => {

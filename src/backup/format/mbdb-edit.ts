@@ -10,16 +10,35 @@ export interface MbdbEdit {
   /** Undefined: as it was. Null: none. */
   readonly digest?: Buffer | null | undefined;
   readonly key?: Buffer | null | undefined;
+  /** Of other content. `time`: of the last change, Unix seconds. */
+  readonly content?: { readonly sizeBytes: number; readonly time: number } | undefined;
+}
+
+/** A record that was not there. */
+export interface NewMbdbRecord {
+  readonly domain: string;
+  readonly relativePath: string;
+  readonly digest: Buffer | undefined;
+  readonly wrappedKey: Buffer | undefined;
+  /** With the bits of the kind. */
+  readonly mode: number;
+  readonly inode: bigint;
+  readonly userId: number;
+  readonly groupId: number;
+  /** Of all three times, Unix seconds. */
+  readonly time: number;
+  readonly sizeBytes: number;
+  readonly protectionClass: number;
 }
 
 /**
  * The manifest in pieces: the header, then each record.
- * @param change is told of each record; undefined: leave it
+ * @param change is told of each record; undefined: leave it, null: it goes
  * @throws IbkError `damaged`, reason `manifest`
  */
 export function* editMbdb(
   bytes: Buffer,
-  change: (domain: string, relativePath: string, digest: Buffer | null) => MbdbEdit | undefined,
+  change: (domain: string, relativePath: string, digest: Buffer | null) => MbdbEdit | null | undefined,
 ): Generator<Buffer, void> {
   yield bytes.subarray(0, MAGIC_BYTES);
   for (let at = MAGIC_BYTES; at < bytes.length; ) {
@@ -34,16 +53,43 @@ export function* editMbdb(
     const text = ({ value }: Field) => value?.toString('utf8') ?? '';
     const edit = change(text(domain), text(path), digest.value);
     if (edit === undefined) yield bytes.subarray(at, end);
-    else {
+    else if (edit !== null) {
       const kept = (given: Buffer | null | undefined, from: number, to: number) =>
         given === undefined ? bytes.subarray(from, to) : fieldOf(given);
       yield bytes.subarray(at, target.end);
       yield kept(edit.digest, target.end, digest.end);
       yield kept(edit.key, digest.end, key.end);
-      yield bytes.subarray(key.end, end);
+      yield edit.content === undefined
+        ? bytes.subarray(key.end, end)
+        : withContent(bytes.subarray(key.end, end), edit.content);
     }
     at = end;
   }
+}
+
+/** @throws IbkError `usage`: a name that is too long for a record */
+export function buildMbdbRecord(record: NewMbdbRecord): Buffer {
+  const fixed = Buffer.alloc(FIXED_BYTES);
+  fixed.writeUInt16BE(record.mode);
+  fixed.writeBigUInt64BE(record.inode, 2);
+  fixed.writeUInt32BE(record.userId, 10);
+  fixed.writeUInt32BE(record.groupId, 14);
+  for (const at of [18, 22, 26]) fixed.writeUInt32BE(record.time, at);
+  fixed.writeBigUInt64BE(BigInt(record.sizeBytes), 30);
+  fixed.writeUInt8(record.protectionClass, 38);
+  const names = [Buffer.from(record.domain), Buffer.from(record.relativePath)];
+  if (names.some(({ length }) => length >= NULL_LENGTH))
+    throw new IbkError('usage', 'That path is too long for this backup.', { reason: 'path' });
+  const fields = [...names, null, record.digest ?? null, record.wrappedKey ?? null];
+  return Buffer.concat([...fields.map(fieldOf), fixed]);
+}
+
+/** @param rest of a record, from its fixed part on */
+function withContent(rest: Buffer, { sizeBytes, time }: { readonly sizeBytes: number; readonly time: number }): Buffer {
+  const changed = Buffer.from(rest);
+  for (const at of [18, 22]) changed.writeUInt32BE(time, at);
+  changed.writeBigUInt64BE(BigInt(sizeBytes), 30);
+  return changed;
 }
 
 interface Field {

@@ -5,26 +5,27 @@
 import { createCipheriv } from 'node:crypto';
 import { openNamelessForWriting } from '../../io/nameless-database.js';
 import type { SqliteDatabase } from '../../io/sqlite.js';
+import { buildMbFile, type NewMbFile, withContent } from '../format/mbfile-build.js';
 
 const PIECE_BYTES = 1024 * 1024;
 const ZERO_VECTOR = Buffer.alloc(16);
 
-/** A file of the table. `flags`: 1 a file, 2 a folder. */
-export interface EditedRow {
+/** A file or, by its mode, a folder. */
+export interface EditedItem extends NewMbFile {
   readonly fileId: string;
   readonly domain: string;
-  readonly relativePath: string;
-  readonly flags: 1 | 2;
-  readonly archive: Buffer;
 }
 
 export interface ManifestEdit extends Disposable {
+  readonly name: 'Manifest.db' | 'Manifest.mbdb';
+  /** Payloads lie beside the manifest, not in folders. */
+  readonly isFlat: boolean;
   /** Is content to be encrypted, and records as well (iOS 10.0)? */
   readonly hasEncryptedRecords: boolean;
-  /** As stored; undefined where there is none, or it is no archive. */
-  archive(fileId: string): Buffer | undefined;
+  has(fileId: string): boolean;
   remove(fileId: string): void;
-  put(row: EditedRow): void;
+  /** A record that is there keeps all that is not about content, and has a digest only where it had one. @throws IbkError `damaged`, reason `record` */
+  put(item: EditedItem): void;
   /** A new key for a file, and the same wrapped for its record; undefined where content is plain. @throws IbkError `damaged`: that class does not open */
   newKey(protectionClass: number): { readonly key: Buffer; readonly wrapped: Buffer } | undefined;
   /** All of it, as it is to be stored. To be called once, after the changes. */
@@ -53,16 +54,20 @@ export async function editManifest(options: ManifestEditOptions): Promise<Manife
     const put = db.prepare(
       'INSERT OR REPLACE INTO Files (fileID, domain, relativePath, flags, file) VALUES (?, ?, ?, ?, ?)',
     );
+    const archiveOf = (fileId: string): Buffer | undefined => {
+      const stored = read.get(fileId);
+      return Buffer.isBuffer(stored) ? stored : undefined;
+    };
     return {
-      hasEncryptedRecords,
-      newKey,
-      archive: (fileId) => {
-        const stored = read.get(fileId);
-        return Buffer.isBuffer(stored) ? stored : undefined;
-      },
+      ...{ name: 'Manifest.db', isFlat: false, hasEncryptedRecords, newKey },
+      has: (fileId) => archiveOf(fileId) !== undefined,
       remove: (fileId) => void remove.run(fileId),
-      put: ({ fileId, domain, relativePath, flags, archive }) =>
-        void put.run(fileId, domain, relativePath, flags, archive),
+      put: (item) => {
+        const { fileId, domain, relativePath, mode } = item;
+        const old = archiveOf(fileId);
+        const archive = old === undefined ? buildMbFile(item) : withContent(old, item);
+        put.run(fileId, domain, relativePath, isFolder(mode) ? 2 : 1, archive);
+      },
       pieces: () => piecesOf(db, image.read, key),
       [Symbol.dispose]: () => image[Symbol.dispose](),
     };
@@ -71,6 +76,8 @@ export async function editManifest(options: ManifestEditOptions): Promise<Manife
     throw error;
   }
 }
+
+const isFolder = (mode: number): boolean => (mode & 0o170000) === 0o040000;
 
 async function* piecesOf(
   db: SqliteDatabase,

@@ -25,7 +25,7 @@ export interface OpenedManifest {
   locate?(records: readonly FileRecord[]): LocatedContent | undefined;
   stored(record: FileRecord): StoredFile | undefined;
   /** As of `OpenedBackup`. */
-  edit?(signal?: AbortSignal): Promise<ManifestEdit>;
+  edit?(signal?: AbortSignal): Promise<ManifestEdit | undefined>;
   copyTo(path: string): Promise<ManifestCopy>;
   close(): void;
 }

@@ -18,12 +18,14 @@ import {
 import { contentOf } from './content.js';
 import type { BackupKeys } from './keys.js';
 import { copyMbdb, type ManifestCopy } from './manifest-copy.js';
+import type { ManifestEdit } from './manifest-edit.js';
 import { matchesQuery, type OpenedManifest } from './manifest.js';
 import { openPayload, payloadPaths } from './payload.js';
 import { fill } from './stored-bytes.js';
 import type { FileContent, FileDetails, FileRecord, RecordQuery, StoredFile, UnusableRow } from './types.js';
 
 const NAME = 'Manifest.mbdb';
+const INDEX = 'Manifest.mbdx';
 const WINDOW_BYTES = 256 * 1024;
 /** The first records come at once. */
 const FIRST_PAGE = 100;
@@ -85,9 +87,27 @@ export class MbdbManifest implements OpenedManifest {
   }
 
   async copyTo(path: string): Promise<ManifestCopy> {
+    return copyMbdb(this.#whole(), path);
+  }
+
+  /** Undefined where an index names the records by their places (iOS 4). */
+  async edit(): Promise<ManifestEdit | undefined> {
+    if (this.#hasIndex()) return undefined;
+    await this.unlock();
+    const { editMbdbManifest } = await import('./mbdb-manifest-edit.js');
+    return editMbdbManifest(this.#whole(), (protectionClass) => this.#keys?.newKey(protectionClass));
+  }
+
+  #hasIndex(): boolean {
+    const file = this.#source.open(INDEX);
+    file?.close();
+    return file !== undefined;
+  }
+
+  #whole(): Buffer {
     const bytes = readPart(this.#source, NAME, LARGEST_COPY);
     if (bytes === undefined) throw new IbkError('damaged', `There is no ${NAME}.`, { reason: 'manifest' });
-    return copyMbdb(bytes, path);
+    return bytes;
   }
 
   close(): void {}

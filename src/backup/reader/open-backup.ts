@@ -148,9 +148,9 @@ class Opened implements OpenedBackup {
   }
 
   async editManifest(signal?: AbortSignal): Promise<ManifestEdit> {
-    const edit = this.#manifest.edit?.(signal);
+    const edit = await this.#manifest.edit?.(signal);
     if (edit !== undefined) return edit;
-    throw new IbkError('incompatible', 'A backup of iOS 9 or before cannot be changed.', {
+    throw new IbkError('incompatible', 'A backup of iOS 4 or before cannot be changed.', {
       reason: 'era',
       meaning: 'Nothing was changed.',
       hint: 'Its files: ibk extract',

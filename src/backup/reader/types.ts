@@ -136,7 +136,7 @@ export interface OpenedBackup extends AsyncDisposable {
   locate?(records: readonly FileRecord[]): LocatedContent | undefined;
   /** The same as it is stored: what a digest is taken over. @throws IbkError `damaged` (lost), `unsafe` */
   stored(record: FileRecord): StoredFile | undefined;
-  /** The manifest, to be changed in a copy. Unlocks. @throws IbkError `incompatible`: of iOS 9 and before; as `unlock`, `records` */
+  /** The manifest, to be changed in a copy. Unlocks. @throws IbkError `incompatible`: of iOS 4 and before; as `unlock`, `records` */
   editManifest(signal?: AbortSignal): Promise<ManifestEdit>;
   /** A plain manifest at `path`, where nothing is yet. @throws IbkError `incompatible`: this generation has none; as `records`; system errors of the disk */
   copyManifest(path: string): Promise<ManifestCopy>;

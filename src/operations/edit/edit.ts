@@ -35,7 +35,7 @@ export interface Edited {
   readonly bytes: number;
 }
 
-/** @throws IbkError `usage`: no version of a root; `not_found`: nothing matches; `incompatible`: of iOS 9 and before; `password`; as `lease` */
+/** @throws IbkError `usage`: no version of a root; `not_found`: nothing matches; `incompatible`: of iOS 4 and before; `password`; as `lease` */
 export async function editBackup(picked: ChosenBackup, options: EditOptions): Promise<Edited> {
   const { backup } = picked;
   const id = picked.version.id ?? (await idInRoot(picked, options));
@@ -50,13 +50,14 @@ export async function editBackup(picked: ChosenBackup, options: EditOptions): Pr
         const found = await placeFile(opened, manifest, file, Math.floor(options.clock.now() / 1000));
         placed.push(found);
         for (const fileId of [...found.removed, found.fileId]) drop(changes, fileId);
-        changes.set(`${found.fileId.slice(0, 2)}/${found.fileId}`, contentOf(found));
+        const [place = ''] = payloadPaths(found.fileId, manifest.isFlat);
+        changes.set(place, contentOf(found));
       }
       const bytes = placed.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
       const counts = { put: placed.length, removed, bytes };
       if (options.dryRun || id === null) return { version: null, ...counts };
       // After all content: only then is known what its records hold.
-      changes.set('Manifest.db', manifest.pieces());
+      changes.set(manifest.name, manifest.pieces());
       const { info } = opened;
       if (info !== undefined) changes.set('Info.plist', once(editedInfo(info, id, options.remove)));
       const { root, beforeChange } = options;

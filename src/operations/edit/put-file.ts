@@ -2,7 +2,6 @@
 import { createCipheriv, createHash } from 'node:crypto';
 import { constants } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
-import { buildMbFile, withContent } from '../../backup/format/mbfile-build.js';
 import { fileIdFor } from '../../backup/format/mbdb.js';
 import type { ManifestEdit } from '../../backup/reader/manifest-edit.js';
 import type { FileDetails, OpenedBackup } from '../../backup/reader/types.js';
@@ -72,26 +71,16 @@ export async function placeFile(
       finish: () => {
         for (const id of removed) edit.remove(id);
         addFolders(edit, domain, relativePath, nowSeconds);
-        const content = {
-          sizeBytes,
+        edit.put({
+          ...{ fileId, domain, relativePath, sizeBytes, protectionClass },
           time: Math.floor(mtimeMs / 1000),
           digest: hasDigest ? digest.digest() : undefined,
           wrappedKey: made?.wrapped,
-        };
-        const old = there === undefined ? undefined : edit.archive(fileId);
-        const owner = { userId: model?.userId ?? MOBILE, groupId: model?.groupId ?? MOBILE };
-        const archive =
-          old === undefined
-            ? buildMbFile({
-                relativePath,
-                ...content,
-                ...owner,
-                mode: FILE_MODE,
-                inode: inodeOf(fileId),
-                protectionClass,
-              })
-            : withContent(old, content);
-        edit.put({ fileId, domain, relativePath, flags: 1, archive });
+          userId: model?.userId ?? MOBILE,
+          groupId: model?.groupId ?? MOBILE,
+          mode: FILE_MODE,
+          inode: inodeOf(fileId),
+        });
       },
       close: async () => {
         made?.key.fill(0);
@@ -145,10 +134,10 @@ function addFolders(edit: ManifestEdit, domain: string, path: string, time: numb
   for (let depth = 0; depth <= parts.length; depth++) {
     const relativePath = parts.slice(0, depth).join('/');
     const fileId = fileIdFor(domain, relativePath);
-    if (edit.archive(fileId) !== undefined) continue;
+    if (edit.has(fileId)) continue;
     const owner = { userId: MOBILE, groupId: MOBILE, protectionClass: 0, sizeBytes: 0 };
     const rest = { mode: FOLDER_MODE, inode: inodeOf(fileId), time, digest: undefined, wrappedKey: undefined };
-    edit.put({ fileId, domain, relativePath, flags: 2, archive: buildMbFile({ relativePath, ...owner, ...rest }) });
+    edit.put({ fileId, domain, relativePath, ...owner, ...rest });
   }
 }
 

@@ -28,10 +28,9 @@ export interface PartFacts {
   readonly applications: PlistDict | undefined;
 }
 
-const MANIFEST = 'Manifest.db';
 const MOST_FOLDERS = 2_000_000;
 
-/** @throws IbkError `not_found`: nothing matches; `usage`; `incompatible`: of iOS 9 and before; as `records` */
+/** @throws IbkError `not_found`: nothing matches; `usage`; `incompatible`: of iOS 4 and before; as `records` */
 export async function restrictTo(
   part: RestorePart,
   opened: OpenedBackup,
@@ -71,7 +70,7 @@ function sizeIn([first]: readonly RestoreTarget[], fileId: string): number {
 
 /** In the scratch folder of each phone: nothing of it lies in the backup. */
 async function giveManifest(manifest: ManifestEdit, targets: readonly RestoreTarget[]): Promise<void> {
-  const files = await Promise.all(targets.map((target) => target.writeOwn(MANIFEST)));
+  const files = await Promise.all(targets.map((target) => target.writeOwn(manifest.name)));
   try {
     for await (const piece of manifest.pieces()) for (const file of files) file.write(piece);
     for (const file of files) file.commit();
