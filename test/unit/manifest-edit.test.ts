@@ -1,7 +1,7 @@
 /** A record without its key: what else stands in it stays, whatever shape it has. */
 import { createHash } from 'node:crypto';
 import { describe, expect, test } from 'vitest';
-import { editMbdb } from '../../src/backup/format/mbdb-edit.js';
+import { buildMbdbRecord, editMbdb } from '../../src/backup/format/mbdb-edit.js';
 import { editMbdbManifest } from '../../src/backup/reader/mbdb-manifest-edit.js';
 import { withoutEncryption } from '../../src/backup/format/mbfile-edit.js';
 import { buildBinaryPlist, parsePlist } from '../../src/plist/codec.js';
@@ -159,6 +159,16 @@ describe('Manifest.mbdb', () => {
         ...[added('again', NEW, KEY), added('neu', null, null)],
       ]),
     );
+  });
+  test('a time and a class that the record cannot hold', () => {
+    const odd = { domain: 'HomeDomain', relativePath: 'x', digest: undefined, wrappedKey: undefined, mode: 0o100644 };
+    const record = { ...odd, inode: 1n, userId: 0, groupId: 0, sizeBytes: 0, protectionClass: 0x103 };
+    const fixed = (time: number) =>
+      buildMbdbRecord({ ...record, time })
+        .subarray(-40)
+        .toString('hex', 18);
+    expect(fixed(-5)).toBe(`${'00000000'.repeat(3)}${'00'.repeat(8)}0300`);
+    expect(fixed(2 ** 33)).toBe(`${'ffffffff'.repeat(3)}${'00'.repeat(8)}0300`);
   });
   test('cut anywhere in a record it is damaged', () => {
     for (let length = bytes.length - 1; length > header.length; length -= 3) {

@@ -74,9 +74,10 @@ export function buildMbdbRecord(record: NewMbdbRecord): Buffer {
   fixed.writeBigUInt64BE(record.inode, 2);
   fixed.writeUInt32BE(record.userId, 10);
   fixed.writeUInt32BE(record.groupId, 14);
-  for (const at of [18, 22, 26]) fixed.writeUInt32BE(record.time, at);
+  for (const at of [18, 22, 26]) fixed.writeUInt32BE(secondsOf(record.time), at);
   fixed.writeBigUInt64BE(BigInt(record.sizeBytes), 30);
-  fixed.writeUInt8(record.protectionClass, 38);
+  // One that no byte holds opens nowhere.
+  fixed.writeUInt8(record.protectionClass & 0xff, 38);
   const names = [Buffer.from(record.domain), Buffer.from(record.relativePath)];
   if (names.some(({ length }) => length >= NULL_LENGTH))
     throw new IbkError('usage', 'That path is too long for this backup.', { reason: 'path' });
@@ -84,10 +85,13 @@ export function buildMbdbRecord(record: NewMbdbRecord): Buffer {
   return Buffer.concat([...fields.map(fieldOf), fixed]);
 }
 
+/** From 1970 to 2106: what the field holds. */
+const secondsOf = (time: number): number => Math.min(Math.max(0, time), 0xffffffff);
+
 /** @param rest of a record, from its fixed part on */
 function withContent(rest: Buffer, { sizeBytes, time }: { readonly sizeBytes: number; readonly time: number }): Buffer {
   const changed = Buffer.from(rest);
-  for (const at of [18, 22]) changed.writeUInt32BE(time, at);
+  for (const at of [18, 22]) changed.writeUInt32BE(secondsOf(time), at);
   changed.writeBigUInt64BE(BigInt(sizeBytes), 30);
   return changed;
 }
