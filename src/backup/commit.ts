@@ -69,7 +69,7 @@ export async function commitOverlay(
   const decided = await putHead(ctx, head, { op, unsynced });
   onDecided();
   overlay.close();
-  const rolled = await runPending(ctx, catalog, decided, false);
+  const rolled = await runPending(ctx, catalog, decided, false, written.folders);
   const done = await finishCommit(ctx, catalog, rolled);
   return {
     head: done,

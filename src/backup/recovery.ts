@@ -11,6 +11,7 @@ import type { StoreContext } from './context.js';
 import { needDirectories } from './file-system.js';
 import { headGenerations, headPath, putHead, readHead, refuseLostHead, settleHead } from './head.js';
 import type { Head } from './head-record.js';
+import type { ListFolders } from './list-folders.js';
 import { LEFTOVER_FOLDER } from './names.js';
 import { runDrop, runPromote } from './promote.js';
 import { retireVersion, runRetire, unneededBase } from './retire.js';
@@ -72,12 +73,21 @@ async function firstHead(ctx: StoreContext): Promise<Head> {
   return putHead(ctx, undefined, {});
 }
 
-/** Runs the pending operation, and those that it leads to, to the end. */
-export async function runPending(ctx: StoreContext, catalog: Catalog, start: Head, recovery: boolean): Promise<Head> {
+/**
+ * Runs the pending operation, and those that it leads to, to the end.
+ * @param touched by the list of that operation, where it was written just now
+ */
+export async function runPending(
+  ctx: StoreContext,
+  catalog: Catalog,
+  start: Head,
+  recovery: boolean,
+  touched?: ListFolders,
+): Promise<Head> {
   let head = start;
   let again = recovery;
   for (let { op } = head; op !== null; { op } = head) {
-    if (op.t === 'commit') head = await runCommit(ctx, catalog, head, op, again);
+    if (op.t === 'commit') head = await runCommit(ctx, catalog, head, op, again, head === start ? touched : undefined);
     else if (op.t === 'adopt') head = await runAdopt(ctx, catalog, head, op, again);
     else if (op.t === 'rm') head = await runRetire(ctx, catalog, head, op);
     else if (op.t === 'promote') head = await runPromote(ctx, catalog, head, op, again);

@@ -12,20 +12,25 @@ import { needDirectories, parentOf, readWhole } from './file-system.js';
 import { findList } from './find-list.js';
 import { putHead } from './head.js';
 import type { ChainEntry, ChangeCounts, CommitOperation, Head, VersionRecord } from './head-record.js';
+import { ListFolders } from './list-folders.js';
 import { isMetadata, METADATA_NAMES, STATUS_PLIST } from './names.js';
 import { othersChanged, takeSeal } from './seal.js';
 
-/** @param recovery the process that decided this is gone: whatever happened since then is looked for afterwards */
+/**
+ * @param recovery the process that decided this is gone: whatever happened since then is looked for afterwards
+ * @param touched what the list touches, where it has just been written
+ */
 export async function runCommit(
   ctx: StoreContext,
   catalog: Catalog,
   head: Head,
   op: CommitOperation,
   recovery: boolean,
+  touched?: ListFolders,
 ): Promise<Head> {
   const path = findList(ctx, op);
   if (recovery) verifyChangeList(ctx.fs, path, op.listSha256);
-  const work = await plan(ctx, op, path);
+  const work = await plan(ctx, op, path, touched);
   await needDirectories(ctx.fs, [...work.folders, ...work.outs]);
   const ready = op.phase === 1 ? await firstPhase(ctx, head, op, work) : head;
   await secondPhase(ctx, op, work);
@@ -56,10 +61,7 @@ interface Work {
   taken: boolean;
 }
 
-async function plan(ctx: StoreContext, op: CommitOperation, path: string): Promise<Work> {
-  const { layout } = ctx;
-  const [folders, outs, sources] = [new Set([layout.folder]), new Set<string>(), new Set<string>()];
-  const metadata: ChangeLine[] = [];
+async function plan(ctx: StoreContext, op: CommitOperation, path: string, noted?: ListFolders): Promise<Work> {
   const each: Work['each'] = async (wanted, act) => {
     for (const line of readChangeList(ctx.fs, path, op.listSha256)) {
       if (wanted(line)) act(line);
@@ -67,15 +69,14 @@ async function plan(ctx: StoreContext, op: CommitOperation, path: string): Promi
       if (turn !== undefined) await turn;
     }
   };
-  await each(
-    () => true,
-    (line) => {
-      folders.add(parentOf(layout.inFolder(line.p)));
-      if (line.old !== null && op.out !== null) outs.add(parentOf(layout.slot(op.out, line.p)));
-      if (line.src !== null) sources.add(parentOf(layout.inOwn(line.src)));
-      if (isMetadata(line.p)) metadata.push(line);
-    },
-  );
+  const touched = noted ?? new ListFolders(ctx.layout, op.out);
+  if (noted === undefined) {
+    await each(
+      () => true,
+      (line) => touched.add(line),
+    );
+  }
+  const { folders, outs, sources, metadata } = touched;
   const names: readonly string[] = METADATA_NAMES;
   const order = (line: ChangeLine) => names.indexOf(line.p);
   metadata.sort((a, b) => order(a) - order(b));
