@@ -7,6 +7,7 @@ import {
   extractBackup,
   type ExtractBackupOptions,
   planBackupExtraction,
+  recordedOf,
 } from '../operations/extract/extract-backup.js';
 import { LAYOUTS } from '../operations/extract/layout.js';
 import type { ExtractSink } from '../operations/extract/report.js';
@@ -116,6 +117,7 @@ function optionsFor(
     selection: select(wanted, appsOf(opened)),
     literalPaths:
       wanted.regex === undefined && wanted.ignoreCase !== true ? paths.filter((path) => !WILD.test(path)) : [],
+    recorded: recordedOf(version),
     cwd: process.cwd(),
     platform,
     umask: process.umask(),

@@ -25,7 +25,7 @@ import {
 } from 'node:fs';
 import type { EntryContent, EntryFacts, OutputTarget, Written } from './output-target.js';
 import { SMALL_BYTES } from './output-target.js';
-import { EntryRefused, writing } from './output-errors.js';
+import { codeOf, EntryRefused, writing } from './output-errors.js';
 
 /** What happens to a file that is there: it stays, is replaced where the backup's is newer, or in any case. */
 export type Overwrite = 'never' | 'if-newer' | 'always';
@@ -173,14 +173,15 @@ export class FolderTarget implements OutputTarget {
   #make(path: string): boolean {
     const known = this.#folders.get(path);
     if (known !== undefined) return known;
-    this.#make(parentOf(path));
-    const made = this.#makeOne(path);
+    const made = this.#makeOne(path, this.#make(parentOf(path)));
     this.#folders.set(path, made);
     return made;
   }
 
-  #makeOne(path: string): boolean {
+  /** @param isEmpty nothing is in the folder above, as far as this run knows: names are given once */
+  #makeOne(path: string, isEmpty: boolean): boolean {
     const full = this.#at(path);
+    if (isEmpty && madeAnew(full)) return true;
     const there = lstatSync(full, { throwIfNoEntry: false });
     if (there?.isDirectory()) return false;
     if (there?.isSymbolicLink())
@@ -225,6 +226,17 @@ export class FolderTarget implements OutputTarget {
         this.#half = undefined;
       },
     };
+  }
+}
+
+/** False: something is there. */
+function madeAnew(folder: string): boolean {
+  try {
+    mkdirSync(folder, 0o700);
+    return true;
+  } catch (error) {
+    if (codeOf(error) === 'EEXIST') return false;
+    throw error;
   }
 }
 

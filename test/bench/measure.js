@@ -23,8 +23,8 @@ export function usageOf(pid) {
 }
 
 /**
- * @returns {Promise<{wallSeconds: number, cpuSeconds: number, peakBytes: number, lines: {text: string, at: number}[]}>} usage by the last look, at most
- * 20 ms before the end; the last thousand lines of standard output and when (in seconds) they came
+ * @returns {Promise<{wallSeconds: number, cpuSeconds: number, peakBytes: number, begun: number, lines: {text: string, at: number}[]}>} usage by the last look, at most
+ * 20 ms before the end; the last thousand lines of standard output and when they came (seconds, on the clock of `begun`)
  */
 export function measure([command, ...args], env) {
   return new Promise((resolve, reject) => {
@@ -48,7 +48,7 @@ export function measure([command, ...args], env) {
     child.on('close', (code) => {
       clearInterval(look);
       if (code !== 0) return reject(new Error(`${command} ${args.join(' ')}: exit ${code}\n${complaint}`));
-      resolve({ wallSeconds: (performance.now() - begun) / 1000, ...last, lines });
+      resolve({ wallSeconds: (performance.now() - begun) / 1000, begun: begun / 1000, ...last, lines });
     });
   });
 }

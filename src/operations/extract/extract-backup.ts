@@ -7,6 +7,7 @@ import { countOf } from '../../figures.js';
 import { freeBytes } from '../../io/disk-space.js';
 import type { Overwrite } from '../../output/folder-target.js';
 import type { NameStyle } from '../../output/name-rules.js';
+import type { ListedVersion } from '../results.js';
 import { nothingSelected, selectedRecords } from '../selection/records.js';
 import type { Selection } from '../selection/selection.js';
 import { type ArchiveFormat, chooseDestination, type Destination } from './destination.js';
@@ -27,6 +28,8 @@ export interface ExtractBackupOptions {
   readonly selection: Selection;
   /** What `selection` was made from, as far as it is paths without a wildcard: a single file that is one of them is copied as cp does. */
   readonly literalPaths: readonly string[];
+  /** All files of the backup, as a store recorded them; undefined: none did. */
+  readonly recorded?: Recorded | undefined;
   readonly to: string | undefined;
   readonly archive: ArchiveFormat | undefined;
   /** Undefined: by domain, without the folder of the domain where only one is asked for. */
@@ -46,6 +49,18 @@ export interface ExtractBackupOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
+/** @returns undefined where no store recorded it, or something has changed since */
+export function recordedOf({ id, files, bytes, lost, unreadable, damaged }: ListedVersion): Recorded | undefined {
+  if (id === null || files === null || bytes === null || lost !== null || unreadable || damaged > 0) return undefined;
+  return { files, bytes };
+}
+
+export interface Recorded {
+  readonly files: number;
+  /** As they lie there: no less than what comes out of them. */
+  readonly bytes: number;
+}
+
 export interface ExtractResult extends ExtractReport {
   readonly destination: Destination;
   /** A single domain was asked for: paths are shown within it. */
@@ -61,7 +76,7 @@ interface Prepared {
 
 /** @throws IbkError `not_found`: nothing matches; `usage`, `destination`, `damaged` (manifest); the signal's reason; OutputClosed */
 export async function extractBackup(backup: OpenedBackup, options: ExtractBackupOptions): Promise<ExtractResult> {
-  const { source, plan, destination, layout } = await prepare(backup, options);
+  const { source, plan, destination, layout } = await prepare(backup, options, knownPlan(options));
   await requireSpace(destination, plan.bytes);
   const { names, sink = {}, signal } = options;
   const wantsPhotos = options.selection.wanted.types.some(({ name }) => name === 'photos');
@@ -71,6 +86,8 @@ export async function extractBackup(backup: OpenedBackup, options: ExtractBackup
   try {
     const threads = threadsFor(options, plan);
     const report = await extract(source, target, { ...layout, names, place, totals, dateOf, threads, sink, signal });
+    if (report.filesDone + report.filesKept + report.filesSkipped === 0)
+      throw await nothingSelected(backup, options.selection, signal);
     if (report.filesDone + report.filesKept === 0) throw nothingExtracted(report);
     return { ...report, destination, withoutDomain: layout.withoutDomain };
   } catch (error) {
@@ -106,20 +123,30 @@ function threadsFor({ threads }: ExtractBackupOptions, { files }: Plan): number 
   return files < (threads?.from ?? MANY_FILES) ? 0 : count;
 }
 
-async function prepare(backup: OpenedBackup, options: ExtractBackupOptions): Promise<Prepared> {
+/** Of everything in a version of a store: what it holds stands in its record, and nothing needs to be counted before the first byte. */
+function knownPlan({ selection, recorded, threads }: ExtractBackupOptions): Plan | undefined {
+  if (recorded === undefined || recorded.files < (threads?.from ?? MANY_FILES) || selection.describe !== '')
+    return undefined;
+  return { ...recorded, links: 0, only: undefined, kept: undefined };
+}
+
+async function prepare(backup: OpenedBackup, options: ExtractBackupOptions, known?: Plan): Promise<Prepared> {
   const { selection, signal, to, archive, cwd, closed, overwrite } = options;
   const unusable: SkippedFile[] = [];
   const query = { ...selection.query, onUnusable: (row: UnusableRow) => noteUnusable(unusable, row) };
   const watched = { ...selection, query };
-  const plan = await planExtraction({ backup, records: (stop) => selectedRecords(backup, watched, stop) }, signal);
-  const chosen: ExtractSource = { backup, records: (stop) => selectedRecords(backup, selection, stop), unusable };
+  // Told of once, by whoever reads the records first.
+  const first: ExtractSource = { backup, records: (stop) => selectedRecords(backup, watched, stop), unusable };
+  const again: ExtractSource = { ...first, records: (stop) => selectedRecords(backup, selection, stop) };
+  const plan = known ?? (await planExtraction(first, signal));
+  const source = known === undefined ? keptSource(again, plan) : first;
   if (plan.files + plan.links === 0) throw await nothingSelected(backup, selection, signal);
   const named = nameOfOnly(plan, options.literalPaths);
   const name = outputName(options.deviceName, options.madeAt);
   const destination = chooseDestination({ to, archive, overwrite, named, name, cwd, closed });
   if (destination.kind === 'stream' && destination.format === undefined) requireOneFile(plan, selection);
   const layout = layoutOf(options, destination);
-  return { source: keptSource(chosen, plan), plan, destination, layout };
+  return { source, plan, destination, layout };
 }
 
 /** A hostile manifest may have as many as it likes. */

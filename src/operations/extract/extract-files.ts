@@ -7,7 +7,7 @@ import type { ChosenBackup } from '../choose-backups.js';
 import { withBackup, type WithBackupOptions } from '../open-backup.js';
 import { appsOf } from '../selection/records.js';
 import { select, type SelectionOptions } from '../selection/selection.js';
-import { extractBackup, type ExtractBackupOptions, type ExtractResult } from './extract-backup.js';
+import { extractBackup, type ExtractBackupOptions, type ExtractResult, recordedOf } from './extract-backup.js';
 
 /** Only the owner of the process reads what it extracts. */
 const PRIVATE_UMASK = 0o077;
@@ -32,6 +32,7 @@ export function extractFiles(chosen: ChosenBackup, options: ExtractFilesOptions)
       closed: [backup.path, `${root}/.ibk`],
       selection: select(options.selection ?? {}, appsOf(opened)),
       literalPaths: [],
+      recorded: recordedOf(version),
       to: resolve('/', to),
       archive,
       layout,

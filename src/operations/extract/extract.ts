@@ -20,7 +20,7 @@ export interface ExtractSource {
   readonly backup: Pick<OpenedBackup, 'content' | 'locate'>;
   /** The chosen records, in an order that does not change. */
   records(signal?: AbortSignal): AsyncGenerator<readonly FileRecord[], void>;
-  /** Rows of the manifest that are no records: listed first. */
+  /** Rows of the manifest that are no records: those that are known before, and those that turn up while `records` is read. */
   readonly unusable?: readonly SkippedFile[] | undefined;
 }
 
@@ -100,7 +100,9 @@ class Extraction {
   }
 
   async run(): Promise<void> {
-    for (const row of this.#source.unusable ?? []) this.tally.skip(row);
+    const { unusable = [] } = this.#source;
+    const before = unusable.length;
+    for (const row of unusable) this.tally.skip(row);
     const { threads = 0 } = this.#options;
     if (threads === 0 || !(this.#target instanceof FolderTarget)) await this.#takeAll(undefined);
     else {
@@ -111,6 +113,7 @@ class Extraction {
         await lane.close((file, bytes) => this.#noteCopied(file, bytes));
       }
     }
+    for (const row of unusable.slice(before)) this.tally.skip(row);
     // Last, so that no file can be written through one.
     for (const link of this.#links) await this.#listed(link.record, () => this.#writeLink(link));
   }
