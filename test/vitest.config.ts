@@ -10,6 +10,8 @@ export default defineConfig({
     testTimeout: 180_000,
     hookTimeout: 180_000,
     pool: 'forks',
+    // Files share what a worker has loaded, compiled and derived: a quarter less work. Nothing here keeps state of its own in a module.
+    isolate: false,
     // Many tests wait for other programs: one more than there are cores keeps these busy.
     maxWorkers: availableParallelism() + 1,
     globalSetup: ['test/support/global-setup.ts'],
