@@ -1,8 +1,8 @@
 /** Changes records of Manifest.mbdb (layout: mbdb.ts) and leaves every other byte as it is: null and empty fields are told apart, attributes are not read. */
 import { IbkError } from '../../errors.js';
+import { FIXED_BYTES, MBDB_MAGIC } from './mbdb.js';
+import type { NewMbFile } from './mbfile-build.js';
 
-const MAGIC_BYTES = 6;
-const FIXED_BYTES = 40;
 const NULL_LENGTH = 0xffff;
 const NULL_FIELD = Buffer.from([0xff, 0xff]);
 
@@ -15,20 +15,8 @@ export interface MbdbEdit {
 }
 
 /** A record that was not there. */
-export interface NewMbdbRecord {
+export interface NewMbdbRecord extends NewMbFile {
   readonly domain: string;
-  readonly relativePath: string;
-  readonly digest: Buffer | undefined;
-  readonly wrappedKey: Buffer | undefined;
-  /** With the bits of the kind. */
-  readonly mode: number;
-  readonly inode: bigint;
-  readonly userId: number;
-  readonly groupId: number;
-  /** Of all three times, Unix seconds. */
-  readonly time: number;
-  readonly sizeBytes: number;
-  readonly protectionClass: number;
 }
 
 /**
@@ -40,8 +28,8 @@ export function* editMbdb(
   bytes: Buffer,
   change: (domain: string, relativePath: string, digest: Buffer | null) => MbdbEdit | null | undefined,
 ): Generator<Buffer, void> {
-  yield bytes.subarray(0, MAGIC_BYTES);
-  for (let at = MAGIC_BYTES; at < bytes.length; ) {
+  yield bytes.subarray(0, MBDB_MAGIC.length);
+  for (let at = MBDB_MAGIC.length; at < bytes.length; ) {
     const domain = fieldAt(bytes, at);
     const path = fieldAt(bytes, domain.end);
     const target = fieldAt(bytes, path.end);

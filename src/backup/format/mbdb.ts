@@ -12,7 +12,8 @@ import { createHash } from 'node:crypto';
 import { IbkError } from '../../errors.js';
 
 export const MBDB_MAGIC = Buffer.from('6d6264620500', 'hex');
-const FIXED_BYTES = 40;
+/** Of a record's numbers. */
+export const FIXED_BYTES = 40;
 const NONE = 0xffff;
 const KIND_BITS = 0xf000;
 const REGULAR_FILE = 0x8000;
