@@ -287,7 +287,15 @@ export function newVersion(
   const remnants = new Set((ctx.fs.list(ctx.layout.inOwn('versions')) ?? []).map(({ name }) => name));
   let id = told.id ?? versionId(date, ctx.newShortId());
   while (taken.has(id) || remnants.has(id)) id = versionId(date, ctx.newShortId());
-  const plain = { complete: true, origin: 'ibk', pinned: false, hidden: false, tags: [], note: '' } as const;
+  const plain = {
+    complete: true,
+    origin: 'ibk',
+    pinned: false,
+    hidden: false,
+    tags: [],
+    note: '',
+    tookMs: null,
+  } as const;
   return { ...plain, ...told, id, date, facts };
 }
 

@@ -21,7 +21,9 @@ export interface CommitFacts {
   /** Status.plist's date, milliseconds since 1970. */
   readonly date: number;
   /** What the version is called and told of, where it comes from elsewhere. The id counts only where it is free. */
-  readonly record?: Partial<Pick<VersionRecord, 'id' | 'origin' | 'complete' | 'pinned' | 'tags' | 'note'>> | undefined;
+  readonly record?:
+    | Partial<Pick<VersionRecord, 'id' | 'origin' | 'complete' | 'pinned' | 'tags' | 'note' | 'tookMs'>>
+    | undefined;
 }
 
 export interface CommitResult {

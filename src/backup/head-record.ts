@@ -60,6 +60,8 @@ export interface VersionRecord {
   readonly hidden: boolean;
   readonly tags: readonly string[];
   readonly note: string;
+  /** From the start of the backup to the decision that put it in place, milliseconds. Null: no backup of this computer's ibk made it, or one that did not note it. */
+  readonly tookMs: number | null;
   readonly facts: VersionFacts;
 }
 
@@ -256,7 +258,9 @@ export function checkedVersion(value: unknown): VersionRecord {
   if (typeof note !== 'string') throw bad('a note is not text');
   const id = checkedVersionId(entry['id'], 'A version of the head record');
   const date = time(entry['date'], 'date');
-  return { id, date, complete, origin, pinned, hidden, tags, note, facts: versionFacts(entry['facts']) };
+  // The first ibk did not note it.
+  const tookMs = entry['tookMs'] == null ? null : count(entry['tookMs'], 'tookMs');
+  return { id, date, complete, origin, pinned, hidden, tags, note, tookMs, facts: versionFacts(entry['facts']) };
 }
 
 function versionFacts(value: unknown): VersionFacts {

@@ -168,7 +168,7 @@ function currentOf(ctx: StoreContext, id: string, before: ChainEntry | undefined
   const sizes =
     before === undefined ? { files: 0, bytes: 0, metadataBytes: 0 } : sizesAfter(before.facts, before.counts);
   const facts = { ios, encrypted, ...sizes };
-  return { id, date, complete, origin: 'ibk', pinned: false, hidden: false, tags: [], note: '', facts };
+  return { id, date, complete, origin: 'ibk', pinned: false, hidden: false, tags: [], note: '', tookMs: null, facts };
 }
 
 /** A list's name carries a number that no later list may have again. */

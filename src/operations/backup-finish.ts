@@ -50,7 +50,8 @@ export async function finishBackup(options: FinishOptions): Promise<FinishedBack
   ctx.signal.throwIfAborted();
   reporter.enter('commit');
   const madeAt = checked.status.date ?? new Date(ctx.clock.now());
-  const commit = await lease.commit({ date: madeAt.getTime() });
+  const tookMs = Math.round(reporter.elapsedSeconds() * 1000);
+  const commit = await lease.commit({ date: madeAt.getTime(), record: { tookMs } });
   return {
     encrypted: checked.manifest.encrypted,
     filesTotal: checked.files ?? commit.version.facts.files,

@@ -42,8 +42,13 @@ export async function copyHistory(backup: ListedBackup, options: CopyHistoryOpti
     using lease = await target.lease({ command: 'ibk copy', signal });
     const plan = planned(made, target);
     for (const version of made.filter(({ id }) => plan.versions.includes(id))) {
-      const { id, date, origin, pinned, tags, note, facts } = version;
-      const told = { date, ios: facts.ios, encrypted: facts.encrypted, record: { id, origin, pinned, tags, note } };
+      const { id, date, origin, pinned, tags, note, tookMs, facts } = version;
+      const told = {
+        date,
+        ios: facts.ios,
+        encrypted: facts.encrypted,
+        record: { id, origin, pinned, tags, note, tookMs },
+      };
       await lease.takeIn(versionSource(ctx, reader, id), told, { signal, onFile });
     }
     return plan;

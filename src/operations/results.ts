@@ -179,6 +179,8 @@ export interface ListedVersion {
   readonly editedFrom: string | null;
   /** `ibk 1.0.0` or `ibk`; null when another tool made it. */
   readonly madeBy: string | null;
+  /** How long the backup took, from its start until it was put in place; null where ibk did not make it, or did not note it. */
+  readonly tookSeconds: number | null;
   /** What another program overwrote of it. */
   readonly lost: { readonly files: number; readonly at: Date } | null;
   /** What describes it was overwritten: it cannot be opened as a backup. */

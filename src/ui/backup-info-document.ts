@@ -36,6 +36,7 @@ export function backupInfoDocument(facts: BackupFacts): Json {
     apps: facts.apps,
     left_out: facts.leftOut,
     made_by: version.madeBy,
+    duration_seconds: version.tookSeconds,
     itunes_version: facts.iTunesVersion,
     macos_version: facts.macOsVersion,
     versions: version.id === null ? null : backup.versions.length,

@@ -1,5 +1,5 @@
 /** Everything about one backup. What it does not tell is left out. */
-import { countOf, formatBytes, formatDate, groupThousands } from '../figures.js';
+import { countOf, formatBytes, formatDate, formatDuration, groupThousands } from '../figures.js';
 import type { BackupFacts, LEFT_OUT, MissingFile } from '../operations/backup-facts.js';
 import { hanging } from './errors.js';
 import { displayPath } from './paths.js';
@@ -68,13 +68,14 @@ function contents({ files, bytes, domains, unread, apps, encrypted }: BackupFact
 }
 
 function state({ chosen: { version } }: BackupFacts, dot: string): string {
-  const { complete, foreign, id, madeBy, lost, files } = version;
+  const { complete, foreign, id, madeBy, tookSeconds, lost, files } = version;
   const words = complete ? (id === null || foreign ? 'complete' : 'complete, checked when made') : 'incomplete';
   const lostFiles =
     lost === null || lost.files === 0
       ? ''
       : `, ${groupThousands(lost.files)} of ${files === null ? 'its' : groupThousands(files)} files overwritten by another program`;
-  return `${words}${lostFiles} ${dot} by ${madeBy === null ? 'another tool' : printable(madeBy)}`;
+  const duration = tookSeconds === null ? '' : ` in ${formatDuration(tookSeconds)}`;
+  return `${words}${lostFiles} ${dot} by ${madeBy === null ? 'another tool' : printable(madeBy)}${duration}`;
 }
 
 function history({ chosen: { backup, version } }: BackupFacts): string {

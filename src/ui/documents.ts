@@ -110,6 +110,7 @@ function versionRow(version: ListedVersion): Json {
     foreign: version.foreign,
     edited_from: version.editedFrom,
     made_by: version.madeBy,
+    duration_seconds: version.tookSeconds,
   };
 }
 

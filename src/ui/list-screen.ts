@@ -1,7 +1,7 @@
 /** The backups under a root, as `ibk list` shows them: a heading for each device, a row for each version, newest first. */
 import type { ListedPlace } from '../operations/list-places.js';
 import type { BackupListing, ListedBackup, ListedVersion } from '../operations/results.js';
-import { countOf, formatAge, formatBytes, formatDate, groupThousands } from '../figures.js';
+import { countOf, formatAge, formatBytes, formatDate, formatDuration, groupThousands } from '../figures.js';
 import { shellWord } from './paths.js';
 import { hanging } from './errors.js';
 import { displayPath } from './paths.js';
@@ -50,7 +50,13 @@ function deviceLines(listing: BackupListing, screen: Screen, nowMs: number, idOf
     { heading: 'Age', align: 'right' },
     { heading: 'Size', align: 'right' },
     ...(shared ? ([{ heading: 'Only here', align: 'right' }, { heading: 'Changes' }] satisfies Column[]) : []),
-    ...(wide ? ([{ heading: 'Files', align: 'right' }, { heading: 'iOS' }] satisfies Column[]) : []),
+    ...(wide
+      ? ([
+          { heading: 'Files', align: 'right' },
+          { heading: 'iOS' },
+          { heading: 'Took', align: 'right' },
+        ] satisfies Column[])
+      : []),
     { heading: 'Notes' },
   ];
   const rowsOf = (backup: ListedBackup): Cell[][] =>
@@ -95,7 +101,7 @@ function versionRow(
   nowMs: number,
   { wide, shared }: { readonly wide: boolean; readonly shared: boolean },
 ): Cell[] {
-  const { madeAt, bytes, files, ios, onlyHereBytes } = version;
+  const { madeAt, bytes, files, ios, tookSeconds, onlyHereBytes } = version;
   return [
     { text: madeAt === null ? glyphs.unknown : formatDate(madeAt) },
     { text: madeAt === null ? glyphs.unknown : compactAge(formatAge(madeAt, nowMs)) },
@@ -110,6 +116,7 @@ function versionRow(
       ? [
           { text: files === null ? glyphs.unknown : groupThousands(files) },
           { text: ios === null ? glyphs.unknown : printable(ios) },
+          { text: tookSeconds === null ? glyphs.unknown : formatDuration(tookSeconds) },
         ]
       : []),
     notesOf(version, backup, style),

@@ -9,7 +9,7 @@
  *   --quick      a tenth of all
  */
 import { spawnSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, statfsSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
@@ -102,14 +102,21 @@ function secretIn(folder) {
   return path;
 }
 
+const TMPFS_MAGIC = 0x01021994;
+
 /**
  * Each copy goes to a place of its own, and none is deleted before the end: ext4 does not give away an inode again at once, and whoever makes files after a
- * deletion spends up to half of its time on the look for others.
+ * deletion spends up to half of its time on the look for others. Memory has no such trouble, but no room for all copies either.
  */
 async function extraction(folder, env, title, limit) {
   const model = join(folder, 'model');
+  const isMemory = statfsSync(folder).type === TMPFS_MAGIC;
   let copies = 0;
-  const place = () => join(folder, `copy-${copies++}`);
+  const remove = (copy) => rmSync(join(folder, `copy-${copy}`), { recursive: true, force: true });
+  const place = () => {
+    if (isMemory) remove(copies - 1);
+    return join(folder, `copy-${copies++}`);
+  };
   const extract = (to) => ibk('extract', '-q', '--names', 'raw', '--to', to);
   await measure(extract(model), env);
   const programs = [
@@ -117,7 +124,7 @@ async function extraction(folder, env, title, limit) {
     ['ibk extract', () => extract(place()), limit],
   ];
   report(title, await inTurn(programs, env, () => readThrough(env.IBK_OUT, model)));
-  for (let copy = 0; copy < copies; copy++) rmSync(join(folder, `copy-${copy}`), { recursive: true });
+  for (let copy = 0; copy < copies; copy++) remove(copy);
 }
 
 /** So that it is in the system's cache, whatever has been read or written since. */

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { markReading } from '../../src/backup/reading-marks.js';
 import { BackupStore } from '../../src/backup/store.js';
+import { nextSecond } from '../support/next-second.js';
 import { type Phone, plugIn } from '../support/phone.js';
 import { change, type PhoneState, readBack, stateOf } from '../support/phone-history.js';
 import { tempHome, transcript } from '../support/run-ibk.js';
@@ -40,6 +41,7 @@ beforeAll(async () => {
   phone = await plugIn(home, { scenarios: ['paired'] });
   for (let made = 0; made < 6; made++) {
     if (made > 0) await change(phone.sim);
+    await nextSecond();
     const state = await stateOf(phone.sim);
     expect((await ibk('backup', '-q', ...(made === 2 ? ['--tag', 'golden'] : []))).exit).toBe(0);
     states.set(versions()[0]?.id ?? '', state);

@@ -3,6 +3,7 @@ import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { controlSimulator } from '../../src/sim/index.js';
+import { nextSecond } from '../support/next-second.js';
 import { plugIn } from '../support/phone.js';
 import { tempHome, transcript } from '../support/run-ibk.js';
 
@@ -17,6 +18,7 @@ test('from the first look to the second backup', async () => {
   await using phone = await plugIn(home);
   const texts: string[] = [];
   const run = async (...args: string[]) => {
+    if (args[0] === 'backup') await nextSecond();
     const ran = await phone.ibk(args);
     texts.push(transcript(args, ran, home));
     return ran;
@@ -63,8 +65,10 @@ test('two phones', async () => {
     ['verify'],
     ['verify', '-u', 'Sim iPhone 2'],
     ['pair', '-u', 'nobody'],
-  ])
+  ]) {
+    if (args[0] === 'backup') await nextSecond();
     texts.push(transcript(args, await phone.ibk(args), home));
+  }
   await expect(texts.join('\n')).toMatchFileSnapshot(golden('two-phones'));
 });
 

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { controlSimulator } from '../../src/sim/index.js';
 import { displayWidth } from '../../src/ui/text.js';
+import { nextSecond } from '../support/next-second.js';
 import { type Phone, plugIn } from '../support/phone.js';
 import { cleanEnvironment, IBK, masked, tempHome } from '../support/run-ibk.js';
 import { describeWithTools } from '../support/tools.js';
@@ -92,6 +93,7 @@ describeWithTools('in a terminal', ['tmux'], () => {
     await phone.ibk(['unpair', '-u', 'all', '-y']);
     const screens: string[] = [];
     for (const line of lines) {
+      if (line.startsWith('backup')) await nextSecond();
       if (line.startsWith('backup -u "Sim')) await mutate(phone);
       const screen = await look(phone, `ibk ${line} ${root}`, { columns });
       for (const shown of screen.split('\n')) expect(displayWidth(shown)).toBeLessThanOrEqual(columns);

@@ -6,6 +6,7 @@ import { buildBinaryPlist, parsePlist } from '../../src/plist/codec.js';
 import { asDict } from '../../src/plist/fields.js';
 import { plistDict } from '../../src/plist/value.js';
 import { controlSimulator } from '../../src/sim/index.js';
+import { nextSecond } from '../support/next-second.js';
 import { type Phone, plugIn } from '../support/phone.js';
 import { tempHome, transcript } from '../support/run-ibk.js';
 import { expectValidLines } from '../support/schemas.js';
@@ -27,7 +28,10 @@ function session(phone: Phone, name: string) {
       texts.push(transcript(args, ran, root));
       return ran;
     },
-    backup: async () => expect((await ibk('backup', '-q')).exit).toBe(0),
+    backup: async () => {
+      await nextSecond();
+      expect((await ibk('backup', '-q')).exit).toBe(0);
+    },
     text: () => texts.join('\n').replaceAll(root, '~'),
     document: async (...args: string[]) => expectValidLines((await ibk(...args, '--json')).stdout)[0] ?? {},
   };

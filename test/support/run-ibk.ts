@@ -95,6 +95,7 @@ export function masked(text: string, home: string): string {
     .replace(/[\d,]+ bytes are missing/g, 'N bytes are missing')
     .replace(/\b[1-5] min ago\b/g, 'just now')
     .replace(/in \d+ s/g, 'in N s')
+    .replace(/(?<= {2}[\d.]+ ) *\d+ s(?= {2}|$)/gm, '   N s')
     .replace(/(,| )( +)\d+ s$/gm, '$1$2N s')
     .replace(/ \([\d.,]+ [kMGT]?B\/s while receiving\)/g, ' (N MB/s while receiving)')
     .replace(/"(duration_seconds|bytes_received|bytes_per_second|free_bytes|percent)":[\d.]+/g, '"$1":N');

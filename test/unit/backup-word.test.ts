@@ -92,6 +92,7 @@ test('the newest at or before a day, a minute, a second', async () => {
       bytes: null,
       editedFrom: null,
       madeBy: null,
+      tookSeconds: null,
       lost: null,
       note: '',
       onlyHereBytes: null,
