@@ -2,7 +2,8 @@
  * A thread that makes files of what is received, and takes their SHA-256, while the next bytes arrive.
  *
  * The thread is shown each piece of memory once: a message with a SharedArrayBuffer costs half a millisecond. A message for each small file would cost as much
- * as writing it, so they come in batches.
+ * as writing it, so they come in batches. Small files of no more than one batch in all, as most incremental backups have, are made without it: it takes longer
+ * to start than they take to be written.
  *
  * The thread's program is text, not a module: it must run the same from the sources, the built package and a bundle.
  */
@@ -144,6 +145,8 @@ export class ThreadContentWriter implements ContentWriter {
   /** Numbers of the pieces that the thread has been shown. */
   readonly #shown = new Map<SharedArrayBuffer, number>();
   #next = 0;
+  /** Of small files, made or about to be. */
+  #smallBytes = 0;
   #death: Error | undefined;
 
   constructor(disk: ContentDisk) {
@@ -152,6 +155,8 @@ export class ThreadContentWriter implements ContentWriter {
   }
 
   async writeFiles(piece: Piece, files: readonly SmallFile[]): Promise<readonly Written[]> {
+    this.#smallBytes += files.reduce((sum, { length }) => sum + length, 0);
+    if (this.#worker === undefined && this.#smallBytes < BATCH_BYTES) return this.#plain.writeFiles(piece, files);
     const begun = files.map((file) => this.#begun(piece, file));
     const sent = begun.filter((each) => 'place' in each);
     const made = sent.length === 0 ? [] : await this.#make(piece, sent);

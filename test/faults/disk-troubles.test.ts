@@ -35,7 +35,7 @@ let udid: string;
 const states = new Map<string, { readonly id: string; readonly state: PhoneState }>();
 
 beforeAll(async () => {
-  phone = await plugIn(home, { scenarios: ['paired'], ios: ['15'], files: 40, bytes: 400_000, listen: '127.0.0.1:0' });
+  phone = await plugIn(home, { scenarios: ['paired'], ios: ['15'], files: 40, bytes: 700_000, listen: '127.0.0.1:0' });
   udid = phone.sim.phones[0]?.udid ?? '';
 });
 afterAll(async () => {

@@ -1,4 +1,4 @@
-/** Received content on a real disk, where a thread writes it: what is told, in which order, and what a failure leaves. */
+/** Received content on a real disk, where a thread writes most of it: what is told, in which order, and what a failure leaves. */
 import { createHash } from 'node:crypto';
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -54,10 +54,13 @@ test('files of all sizes are told in their order, with what lies on the disk', a
   expect(incoming.settle()).toBeUndefined();
 });
 
-test('one that cannot be written keeps no other from it, and is told once', async () => {
+test.each([
+  ['at once', 10],
+  ['by the thread', 600_000],
+])('one that cannot be written %s keeps no other from it, and is told once', async (_, first) => {
   const told: number[] = [];
   const note = ({ number }: ReceivedBlob) => void told.push(number);
-  await send(bytesOf(0, 10), note);
+  await send(bytesOf(0, first), note);
   await incoming.settle();
   // In the way of the third.
   mkdirSync(join(place(2), '..'), { recursive: true });
