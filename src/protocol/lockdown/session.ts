@@ -132,7 +132,7 @@ export class LockdownConversation {
       const tls = await startTls(this.#channel.release(), record, range, this.#ctx, signal);
       this.#channel = this.#channel.over(tls.connection);
       this.note('tls', tls.facts);
-      return tls.isRecordedPeer !== false;
+      return tls.isRecordedPeer() !== false;
     } catch (error) {
       if (isTlsFailure(error))
         this.note('tls_failed', {

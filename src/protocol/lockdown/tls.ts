@@ -7,7 +7,7 @@
  * was before RFC 5746. A failed handshake ruins the socket: the caller reconnects and starts a new session before the retry.
  */
 import { constants, X509Certificate } from 'node:crypto';
-import { connect, type SecureVersion, type TLSSocket } from 'node:tls';
+import { connect, createSecureContext, type SecureContext, type SecureVersion, type TLSSocket } from 'node:tls';
 import { IbkError } from '../../errors.js';
 import { abortError, within } from '../../io/abort.js';
 import { connectionOf } from '../connection.js';
@@ -38,23 +38,31 @@ const CIPHERS = [
   'ALL:!aNULL:!eNULL:@SECLEVEL=0',
 ].join(':');
 
-/** The options for `tls.connect`; exported for its test. */
-export function tlsOptions(record: PairRecord, range: TlsRange) {
-  return {
-    cert: record.fields.hostCertificate,
-    key: record.fields.hostPrivateKey,
-    rejectUnauthorized: false,
-    checkServerIdentity: () => undefined,
+const contexts = new WeakMap<PairRecord, Map<TlsRange, SecureContext>>();
+
+/** Made once for the session and all services: reading the key and the certificate takes longer than a handshake. */
+function contextFor(record: PairRecord, range: TlsRange): SecureContext {
+  const ofRecord = contexts.get(record) ?? new Map<TlsRange, SecureContext>();
+  contexts.set(record, ofRecord);
+  const context = ofRecord.get(range) ?? newContext(record, range);
+  ofRecord.set(range, context);
+  return context;
+}
+
+function newContext({ fields }: PairRecord, range: TlsRange): SecureContext {
+  return createSecureContext({
+    cert: fields.hostCertificate,
+    key: fields.hostPrivateKey,
     ...range,
     ciphers: CIPHERS,
     secureOptions: constants.SSL_OP_LEGACY_SERVER_CONNECT,
-  };
+  });
 }
 
 export interface TlsConnection {
   readonly connection: Connection;
   /** False when the device's key is not the one in the pair record; undefined when that cannot be told. */
-  readonly isRecordedPeer: boolean | undefined;
+  readonly isRecordedPeer: () => boolean | undefined;
   /** What was agreed on, for the trace. */
   readonly facts: { readonly protocol: string; readonly cipher: string };
 }
@@ -79,7 +87,7 @@ export async function startTls(
   try {
     const socket = await within(deadline, (bounded) => handshake(raw, record, range, bounded));
     const facts = { protocol: socket.getProtocol() ?? 'unknown', cipher: socket.getCipher()?.name ?? 'unknown' };
-    return { connection: layered(socket, raw), isRecordedPeer: isRecordedPeer(socket, record), facts };
+    return { connection: layered(socket, raw), isRecordedPeer: () => isRecordedPeer(socket, record), facts };
   } catch (error) {
     raw.close();
     throw error;
@@ -90,7 +98,12 @@ function handshake(raw: Connection, record: PairRecord, range: TlsRange, signal:
   return new Promise((resolve, reject) => {
     let socket: TLSSocket;
     try {
-      socket = connect({ socket: raw.stream, ...tlsOptions(record, range) });
+      socket = connect({
+        socket: raw.stream,
+        secureContext: contextFor(record, range),
+        rejectUnauthorized: false,
+        checkServerIdentity: () => undefined,
+      });
     } catch (cause) {
       return reject(badRecord(cause)); // the record's certificate or key cannot be read
     }

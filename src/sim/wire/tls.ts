@@ -1,7 +1,13 @@
 /** The phone's end of TLS, for lockdown sessions and services. */
 import { constants, X509Certificate } from 'node:crypto';
 import type { Duplex } from 'node:stream';
-import { createSecureContext, type SecureVersion, TLSSocket } from 'node:tls';
+import {
+  createSecureContext,
+  type SecureContext,
+  type SecureContextOptions,
+  type SecureVersion,
+  TLSSocket,
+} from 'node:tls';
 import type { Pairing } from '../phone/pairing.js';
 import { PullReader } from './pull-reader.js';
 
@@ -42,7 +48,7 @@ export async function acceptTls(
     stream as never,
     {
       isServer: true,
-      secureContext: secureContext(phone, pairing),
+      secureContext: contextFor(phone, pairing),
       requestCert: true,
       rejectUnauthorized: false,
       highWaterMark: BUFFER_BYTES,
@@ -65,12 +71,22 @@ export async function acceptTls(
   return socket;
 }
 
-function secureContext(phone: PhoneTls, pairing: Pairing) {
+const contexts = new WeakMap<Pairing, Map<string, SecureContext>>();
+
+/** Made once for all connections: reading the key and the certificate takes longer than a handshake. */
+function contextFor({ versions: { min, max }, privatePem }: PhoneTls, pairing: Pairing): SecureContext {
+  const ofPairing = contexts.get(pairing) ?? new Map<string, SecureContext>();
+  contexts.set(pairing, ofPairing);
+  const name = `${min} ${max} ${privatePem}`;
+  const context = ofPairing.get(name) ?? newContext({ minVersion: min, maxVersion: max, key: privatePem }, pairing);
+  ofPairing.set(name, context);
+  return context;
+}
+
+function newContext(own: SecureContextOptions, pairing: Pairing): SecureContext {
   return createSecureContext({
-    key: phone.privatePem,
+    ...own,
     cert: pairing.deviceCertificate,
-    minVersion: phone.versions.min,
-    maxVersion: phone.versions.max,
     // Security level 0: RSA-1024 keys, SHA-1 and TLS 1.0 are what old devices have.
     ciphers: 'DEFAULT:@SECLEVEL=0',
     secureOptions: constants.SSL_OP_NO_TICKET,
