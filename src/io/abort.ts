@@ -23,6 +23,9 @@ export interface Deadline {
   readonly onTimeout: () => IbkError;
 }
 
+/** Nobody sees it. Without a reason each of many thousand waits would make an error of its own, with its stack. */
+const SETTLED = 'settled';
+
 /**
  * Runs `work` with a signal that aborts when `deadline.signal` does or when the time is over. `work` must honour the signal; nothing
  * is left behind (timer, listeners) when it settles.
@@ -43,7 +46,7 @@ export async function within<T>(deadline: Deadline, work: (signal: AbortSignal) 
     return await work(bounded.signal);
   } finally {
     outer?.removeEventListener('abort', stop);
-    settled.abort();
+    settled.abort(SETTLED);
   }
 }
 
