@@ -205,6 +205,15 @@ export class Catalog {
     return this.#get('SELECT 1 FROM line WHERE at = ? AND path = ? AND kind = 1 LIMIT 1', at, path) !== undefined;
   }
 
+  /** Where `path` is stored, by which lists. Those of the chain oldest first, then those of edited copies. */
+  kept(path: string): { readonly seq: number; readonly at: string; readonly identity: FileIdentity }[] {
+    const sql = `SELECT seq, at, size, mtime, ${SHA256} FROM line WHERE path = ? AND kind = 1 AND at IS NOT NULL ORDER BY seq`;
+    return this.#all<IdentityRow & { seq: number; at: string }>(sql, path).flatMap((row) => {
+      const identity = identityOf(row);
+      return identity === undefined ? [] : [{ seq: row.seq, at: row.at, identity }];
+    });
+  }
+
   /** Every line of all lists, by path and then from the oldest on, with the size that the folder should hold there. One pass, nothing else may be asked meanwhile. */
   lines(): IterableIterator<CatalogSpan> {
     return this.#statement(SPANS).iterate() as IterableIterator<CatalogSpan>;

@@ -4,7 +4,7 @@ import { removeBuilt } from './build-version.js';
 import { verifyChangeList } from './change-list.js';
 import type { StoreContext } from './context.js';
 import type { ChainEntry, Head } from './head-record.js';
-import { BUILDING, isDeltaName } from './layout.js';
+import { BUILDING, isDeltaName, PACKING } from './layout.js';
 import { isHashFolder } from './names.js';
 import { isVersionId } from './version-id.js';
 
@@ -16,7 +16,7 @@ export function hasLeftovers(ctx: StoreContext, head: Head): boolean {
   // One look into each version's folder: a list that nobody names, or a folder that a killed run did not come to.
   return (fs.list(layout.inOwn('versions')) ?? []).some(({ name }) => {
     const inside = fs.list(layout.version(name)) ?? [];
-    if (inside.length === 0 || inside.some((entry) => entry.name === BUILDING)) return true;
+    if (inside.length === 0 || inside.some(({ name: inner }) => inner === BUILDING || inner === PACKING)) return true;
     return inside.some((entry) =>
       entry.name === 'version.json' ? !known.has(name) : isDeltaName(entry.name) && known.get(name) !== entry.name,
     );
@@ -69,7 +69,8 @@ function cleanVersion(ctx: StoreContext, head: Head, id: string): void {
           kind: 'list_kept',
           message: `Version ${id} has a list that its record does not name; it was kept.`,
         });
-    } else if (name === 'version.json' && named === undefined && !keeps) fs.unlink(path);
+    } else if (name === PACKING) fs.unlink(path);
+    else if (name === 'version.json' && named === undefined && !keeps) fs.unlink(path);
   }
   fs.removeDirectory(folder);
 }

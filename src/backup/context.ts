@@ -42,6 +42,8 @@ export interface StoreContext {
   readonly durability: Durability;
   /** Of this start of the computer; empty where the system does not tell. */
   readonly boot: string;
+  /** A plain Manifest.db of an earlier version is packed from this size on. */
+  readonly leastPackedBytes: number;
   /** Called in every long loop: gives other work of the process a turn now and then. */
   readonly pause: () => Promise<void> | undefined;
   /** Runs before each new head: throws when this process is no longer the holder of the lock. */
@@ -49,6 +51,8 @@ export interface StoreContext {
   readonly warn: (warning: StoreWarning) => void;
 }
 
+/** Less is not worth a file of another kind. */
+const LEAST_PACKED_BYTES = 64 * 1024;
 const TURN_MS = 12;
 
 /** Lets the event loop have a turn when the last one was some milliseconds ago: a phone must be answered during long work. */
@@ -101,6 +105,7 @@ export function storeContext(
     describe: injected.describe ?? describeState,
     durability: injected.durability ?? 'full',
     boot: injected.boot ?? '',
+    leastPackedBytes: injected.leastPackedBytes ?? LEAST_PACKED_BYTES,
     pause: injected.pause ?? turnTaker(),
     fence: injected.fence ?? (() => {}),
     warn: injected.warn ?? (() => {}),

@@ -10,6 +10,17 @@ export function writeAll(fd: number, bytes: Buffer, position: number): number {
   return bytes.length;
 }
 
+/** A disk that refuses keeps another time: a file with a checksum is known all the same. */
+export function setModified(fd: number, mtimeUs: number): void {
+  // Half more: as seconds, which the system cuts off at the microsecond, the number is a little too small or too large.
+  const seconds = (mtimeUs + 0.5) / 1e6;
+  try {
+    fs.futimesSync(fd, seconds, seconds);
+  } catch (error) {
+    if (!['EPERM', 'ENOSYS', 'ENOTSUP', 'EOPNOTSUPP', 'EINVAL'].includes(codeOf(error) ?? '')) throw error;
+  }
+}
+
 export function kindOf(entry: { isFile(): boolean; isDirectory(): boolean }): EntryKind {
   if (entry.isFile()) return 'file';
   return entry.isDirectory() ? 'directory' : 'other';

@@ -11,7 +11,16 @@ import { openSqlite, openSqliteReadOnly, withSmallCache } from '../io/sqlite.js'
 import { ThreadContentWriter } from './content-thread.js';
 import type { ContentWriter } from './content-writer.js';
 import { copyFile, secondName } from './copy-file.js';
-import { codeOf, isMissing, kindOf, missingIsNothing, retriedWhileHeld, toStat, writeAll } from './disk-calls.js';
+import {
+  codeOf,
+  isMissing,
+  kindOf,
+  missingIsNothing,
+  retriedWhileHeld,
+  setModified,
+  toStat,
+  writeAll,
+} from './disk-calls.js';
 import { FILE_MODE, FOLDER_MODE, setMode } from './disk-modes.js';
 import { isOnDisk } from './store-place.js';
 import { linkInPath, outsideStore } from './unsafe-path.js';
@@ -105,6 +114,10 @@ export class DiskFileSystem implements StoreFileSystem {
       sync: () => {
         this.#change('fsync');
         if (this.#syncs) fs.fsyncSync(fd);
+      },
+      setModified: (mtimeUs) => {
+        this.#change('utimes');
+        setModified(fd, mtimeUs);
       },
       stat: () => toStat(fs.fstatSync(fd)),
       close: () => {

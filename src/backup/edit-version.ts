@@ -12,6 +12,7 @@ import type { StoreContext } from './context.js';
 import { nextDelta, putHead } from './head.js';
 import type { EditEntry, Head, VersionRecord } from './head-record.js';
 import { comparePaths, isMetadata } from './names.js';
+import { packManifests } from './pack-manifests.js';
 
 /** By path: the new content, or null where the copy has none. Each is asked for once. */
 export type VersionChanges = ReadonlyMap<string, AsyncIterable<Buffer> | null>;
@@ -58,6 +59,7 @@ export async function editVersion(
   const named = await putHead(ctx, head, { edits: [...head.edits, entry] });
   await builder.named();
   await applyLines(ctx, catalog, catalog.nextEdit(), entry);
+  await packManifests(ctx, catalog, named);
   return { head: named, entry };
 }
 

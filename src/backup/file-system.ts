@@ -29,6 +29,8 @@ export interface WritableFile {
   /** Appends. */
   write(chunks: readonly Buffer[]): void;
   sync(): void;
+  /** To microseconds, where the disk has such times. */
+  setModified(mtimeUs: number): void;
   stat(): FileStat;
   /** Safe to call twice. */
   close(): void;
@@ -41,6 +43,8 @@ export interface ReadableFile {
   close(): void;
   /** Where a real disk had it when it was opened; by now something else may be there. */
   readonly path?: string;
+  /** What is read does not lie there as it is: it is worked out of something else. */
+  readonly isPacked?: boolean;
 }
 
 /** Where a file lies on a real disk, for whoever opens it elsewhere: without following a link, and only as the file that is expected. */

@@ -5,6 +5,7 @@ import type { StoreContext } from './context.js';
 import { damageOf } from './damage.js';
 import { headGenerations, readHead, refuseLostHead } from './head.js';
 import type { ChangeCounts, Head, LostFiles, Operation, VersionRecord } from './head-record.js';
+import { holdsContent, savedBytes } from './kept-content.js';
 import { isMetadata } from './names.js';
 import { compareSeals, takeSeal } from './seal.js';
 
@@ -88,7 +89,8 @@ function historyOf(ctx: StoreContext, head: Head): StoreHistory {
     versions.push({ ...edit, current: false, since: undefined, lost, unreadable, damaged: 0 });
   }
   const newest = current === null ? 0 : current.facts.bytes + current.facts.metadataBytes;
-  const bytes = [...chain, ...edits].reduce((sum, { counts }) => sum + counts.storedBytes, newest);
+  const recorded = [...chain, ...edits].reduce((sum, { counts }) => sum + counts.storedBytes, 0);
+  const bytes = newest + Math.max(0, recorded - savedBytes(ctx));
   return { versions: inOrder(versions), bytes, pending: head.op?.t ?? null, folder: folderState(ctx, head) };
 }
 
@@ -124,7 +126,7 @@ function lostOf(ctx: StoreContext, { chain }: Head): Map<string, Loss> {
     for (const { p, k, at } of readChangeList(ctx.fs, listPath(ctx, entry), entry.listSha256)) {
       missing.delete(p);
       if (lost === null || k === 'absent') continue;
-      if (ctx.fs.stat(ctx.layout.slot(at ?? entry.id, p)) === undefined) missing.set(p, lost.at);
+      if (!holdsContent(ctx, at ?? entry.id, p)) missing.set(p, lost.at);
     }
     if (missing.size === 0) continue;
     const at = Math.min(...new Set(missing.values()));

@@ -12,6 +12,8 @@
  *    versions/<id>/delta.<g>     what differs in the next newer version
  *    versions/<id>/files/<path>  content put here when <id> was replaced
  *    versions/<id>/flat/<hh>/<n> the same, for payloads that lie flat in U
+ *    versions/<id>/manifest.gz    files/Manifest.db, where that is plain and an earlier version's (packed-manifest.ts)
+ *    versions/<id>/manifest.part  the same while it is written
  *    versions/<id>/building      this folder is being filled (import, edit): no version unless the head names it
  *    aside/<time>/               leftovers of other programs, taken out of U
  *    shadow/<name>               a second home of what describes the backup in U
@@ -37,6 +39,9 @@ export const RESERVE = '.ibk/reserve';
 
 /** Lies in a version's folder while that is being filled. */
 export const BUILDING = 'building';
+
+/** Lies in a version's folder while its manifest is packed, or comes out again. */
+export const PACKING = 'manifest.part';
 
 export class StoreLayout {
   readonly udid: string;
@@ -73,6 +78,15 @@ export class StoreLayout {
   slot(id: string, path: string): string {
     const inner = isFlatPayload(path) ? `flat/${path.slice(0, 2)}/${path}` : `files/${path}`;
     return `${this.version(id)}/${inner}`;
+  }
+
+  /** The same of a plain Manifest.db, packed. Not under `files/`: there a device may have put anything. */
+  packed(id: string): string {
+    return `${this.version(id)}/manifest.gz`;
+  }
+
+  packing(id: string): string {
+    return `${this.version(id)}/${PACKING}`;
   }
 
   blob(number: number): string {

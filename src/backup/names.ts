@@ -22,6 +22,7 @@ export const METADATA_NAMES = [
 ] as const;
 
 export const STATUS_PLIST = 'Status.plist';
+export const MANIFEST_DB = 'Manifest.db';
 
 /** Without these a folder is no backup; every program that makes one writes them anew. */
 export const DESCRIBING_NAMES = ['Status.plist', 'Manifest.plist', 'Manifest.db', 'Manifest.mbdb'] as const;

@@ -8,12 +8,14 @@ import { IbkError } from '../errors.js';
 import { bringBack, dropFile, moved } from './apply-list.js';
 import type { Catalog } from './catalog.js';
 import { listPath } from './catalog-sync.js';
-import { type ChangeLine, readChangeList, verifyChangeList } from './change-list.js';
+import { type ChangeLine, type FileIdentity, readChangeList, verifyChangeList } from './change-list.js';
 import type { StoreContext } from './context.js';
 import { needDirectories, parentOf } from './file-system.js';
 import { putHead } from './head.js';
 import type { ChainEntry, Head, PromoteOperation, RetireOperation } from './head-record.js';
-import { isHashFolder, isManagedName, isMetadata, METADATA_NAMES, STATUS_PLIST } from './names.js';
+import { holdsContent } from './kept-content.js';
+import { isHashFolder, isManagedName, isMetadata, MANIFEST_DB, METADATA_NAMES, STATUS_PLIST } from './names.js';
+import { unpackManifest } from './pack-manifests.js';
 import { othersChanged, takeSeal } from './seal.js';
 import { shortIdOf } from './version-id.js';
 
@@ -36,19 +38,23 @@ export async function retireCurrent(ctx: StoreContext, head: Head): Promise<Head
       hint: `Forget that one first: ibk forget ${shortIdOf(copy.id)}`,
     });
   if (previous === undefined) return putHead(ctx, head, { current: null, op: { t: 'drop' }, seal: null, sealedAt: 0 });
-  await refuseLosses(ctx, previous);
+  await makeReady(ctx, previous);
   const { delta: list, listSha256, counts: _, ...record } = previous;
   const op: PromoteOperation = { t: 'promote', out: current.id, phase: 1, list, listSha256 };
   // One that was kept for the sake of a copy only: what lies in the folder is listed.
   return putHead(ctx, head, { current: { ...record, hidden: false }, chain: chain.slice(0, -1), op });
 }
 
-async function refuseLosses(ctx: StoreContext, previous: ChainEntry): Promise<void> {
-  const { fs, layout } = ctx;
-  for (const { k, at, p } of readChangeList(fs, listPath(ctx, previous), previous.listSha256)) {
+/** Nothing of it is lost, and its manifest is not packed any more: from the head on only names change, for which a full disk has room. */
+async function makeReady(ctx: StoreContext, previous: ChainEntry): Promise<void> {
+  const { fs } = ctx;
+  let manifest: { readonly at: string; readonly old: FileIdentity } | undefined;
+  for (const { k, at, p, old } of readChangeList(fs, listPath(ctx, previous), previous.listSha256)) {
     const turn = ctx.pause();
     if (turn !== undefined) await turn;
-    if (k === 'absent' || at === null || fs.stat(layout.slot(at, p)) !== undefined) continue;
+    if (k === 'absent' || at === null) continue;
+    if (p === MANIFEST_DB && old !== null) manifest = { at, old };
+    if (holdsContent(ctx, at, p)) continue;
     throw new IbkError('damaged', 'The version before the newest has lost files: it cannot take its place.', {
       reason: 'lost',
       meaning: 'Nothing was changed.',
@@ -56,6 +62,7 @@ async function refuseLosses(ctx: StoreContext, previous: ChainEntry): Promise<vo
       details: { version: previous.id, path: p },
     });
   }
+  if (manifest !== undefined) await unpackManifest(ctx, manifest.at, manifest.old);
 }
 
 /** @param recovery the process that decided this is gone: whatever happened since then is looked for afterwards */

@@ -7,6 +7,7 @@ import type { StoreContext } from './context.js';
 import { parentOf, removeTree } from './file-system.js';
 import type { Head } from './head-record.js';
 import { deltaGeneration, headGeneration } from './layout.js';
+import { MANIFEST_DB } from './names.js';
 import { removeEmptyFolders } from './retire.js';
 import { isVersionId } from './version-id.js';
 
@@ -84,6 +85,8 @@ async function findRemnants(ctx: StoreContext, catalog: Catalog): Promise<string
     }
     for (const path of filesBelow(ctx, `${layout.version(id)}/flat`))
       if (!catalog.isStored(id, path.slice(path.lastIndexOf('/') + 1))) found.push(path);
+    const packed = layout.packed(id);
+    if (fs.stat(packed) !== undefined && !catalog.isStored(id, MANIFEST_DB)) found.push(packed);
   }
   return found;
 }

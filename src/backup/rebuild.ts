@@ -12,6 +12,7 @@ import type { StoreContext } from './context.js';
 import { needDirectories, readWhole } from './file-system.js';
 import { headGenerations, headPath, putHead, readHead } from './head.js';
 import { type ChainEntry, checkedVersion, type EditEntry, type VersionRecord } from './head-record.js';
+import { holdsContent } from './kept-content.js';
 import { deltaGeneration } from './layout.js';
 import { ChangeTally } from './tally.js';
 import { isVersionId } from './version-id.js';
@@ -154,7 +155,7 @@ async function entryOf(ctx: StoreContext, { record, delta, sha256 }: Candidate):
   const { fs, layout } = ctx;
   const tally = new ChangeTally();
   for (const line of readChangeList(fs, `${layout.version(record.id)}/${delta}`, sha256)) {
-    const isLost = line.k === 'stored' && fs.stat(layout.slot(line.at ?? record.id, line.p)) === undefined;
+    const isLost = line.k === 'stored' && !holdsContent(ctx, line.at ?? record.id, line.p);
     tally.add(line, isLost);
     const turn = ctx.pause();
     if (turn !== undefined) await turn;

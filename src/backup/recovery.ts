@@ -13,6 +13,7 @@ import { headGenerations, headPath, putHead, readHead, refuseLostHead, settleHea
 import type { Head } from './head-record.js';
 import type { ListFolders } from './list-folders.js';
 import { LEFTOVER_FOLDER } from './names.js';
+import { packManifests } from './pack-manifests.js';
 import { runDrop, runPromote } from './promote.js';
 import { retireVersion, runRetire, unneededBase } from './retire.js';
 import { runCommit } from './run-commit.js';
@@ -121,7 +122,7 @@ export async function reseal(ctx: StoreContext, head: Head): Promise<Head> {
   return sealed;
 }
 
-/** After a commit: what was received and dropped, the lists of the operation, and foreign states that never were a backup. */
+/** After a commit: what was received and dropped, the lists of the operation, foreign states that never were a backup, and what manifests take. */
 export async function finishCommit(ctx: StoreContext, catalog: Catalog, start: Head): Promise<Head> {
   dropIncoming(ctx);
   dropPendingLists(ctx);
@@ -130,5 +131,6 @@ export async function finishCommit(ctx: StoreContext, catalog: Catalog, start: H
     if (complete || origin !== 'foreign' || pinned) continue;
     head = await runPending(ctx, catalog, await retireVersion(ctx, head, id), false);
   }
+  await packManifests(ctx, catalog, head);
   return head;
 }

@@ -15,6 +15,7 @@ import { findList } from './find-list.js';
 import { headGenerations, readHead } from './head.js';
 import type { Head } from './head-record.js';
 import { isSameFile } from './identity.js';
+import { openKept } from './kept-content.js';
 import { STATUS_PLIST } from './names.js';
 import { compareSeals, takeSeal } from './seal.js';
 import {
@@ -172,7 +173,7 @@ export class VersionReader {
     if (line !== undefined) {
       if (line.kind === 'absent') return { state: 'absent' };
       yield;
-      const file = fs.open(layout.slot(line.at ?? version, path));
+      const file = openKept(this.#ctx, line.at ?? version, path, line.old);
       return file === undefined ? { state: 'lost' } : { state: 'found', file, expected: line.old };
     }
     const { op } = view.head;

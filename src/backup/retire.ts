@@ -13,6 +13,7 @@ import type { StoreContext } from './context.js';
 import { parentOf } from './file-system.js';
 import { nextDelta, putHead } from './head.js';
 import type { ChainEntry, EditEntry, Head, LostFiles, RetireOperation } from './head-record.js';
+import { dropKept, holdsContent } from './kept-content.js';
 import { ChangeTally } from './tally.js';
 
 /** Takes a version out of the chain; the head that is returned has the deletion to be run. @throws IbkError `not_found`, `usage` */
@@ -81,10 +82,10 @@ async function writeMerged(ctx: StoreContext, head: Head, older: ChainEntry, ret
 }
 
 /** Lost here, and the next newer version has the very same bytes: they stand for it, as for every file that no list names. */
-function isBackAgain({ fs, layout }: StoreContext, { p, k, at, old, new: next }: ChangeLine): boolean {
+function isBackAgain(ctx: StoreContext, { p, k, at, old, new: next }: ChangeLine): boolean {
   if (k !== 'stored' || at === null || old === null || next === null) return false;
   if (old.sha256 === null || old.sha256 !== next.sha256 || old.size !== next.size) return false;
-  return fs.stat(layout.slot(at, p)) === undefined;
+  return !holdsContent(ctx, at, p);
 }
 
 /** Which files are lost no list says: the sum of both is the most there can be. */
@@ -106,9 +107,7 @@ export async function runRetire(ctx: StoreContext, catalog: Catalog, head: Head,
       // Under its own id: what a promotion found no place for.
       for (const place of new Set([at, op.v])) {
         if (catalog.isStored(place, p)) continue;
-        const content = layout.slot(place, p);
-        fs.unlink(content);
-        emptied.add(parentOf(content));
+        for (const folder of dropKept(ctx, place, p)) emptied.add(folder);
       }
       const turn = ctx.pause();
       if (turn !== undefined) await turn;

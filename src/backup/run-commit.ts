@@ -12,6 +12,7 @@ import { needDirectories, parentOf, readWhole } from './file-system.js';
 import { findList } from './find-list.js';
 import { putHead } from './head.js';
 import type { ChainEntry, ChangeCounts, CommitOperation, Head, VersionRecord } from './head-record.js';
+import { holdsContent } from './kept-content.js';
 import { ListFolders } from './list-folders.js';
 import { isMetadata, METADATA_NAMES, STATUS_PLIST } from './names.js';
 import { othersChanged, takeSeal } from './seal.js';
@@ -148,7 +149,7 @@ async function countLost(ctx: StoreContext, op: CommitOperation, path: string): 
   if (out === null) return counts;
   let files = 0;
   for (const { p, old } of readChangeList(ctx.fs, path, op.listSha256)) {
-    if (old !== null && ctx.fs.stat(ctx.layout.slot(out, p)) === undefined) files += 1;
+    if (old !== null && !holdsContent(ctx, out, p)) files += 1;
     const turn = ctx.pause();
     if (turn !== undefined) await turn;
   }

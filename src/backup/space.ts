@@ -7,6 +7,7 @@
 import { openCatalogForReading } from './catalog-read.js';
 import type { StoreContext } from './context.js';
 import type { Head } from './head-record.js';
+import { holdsContent, keptBytes, savedBytes } from './kept-content.js';
 import { isManifestFile, MANIFEST_FILES } from './names.js';
 import type { VersionReader } from './resolve.js';
 
@@ -22,6 +23,8 @@ export class SpaceShares {
   readonly #runs: readonly Run[];
   /** What an edited copy keeps for itself. */
   readonly #edits: ReadonlyMap<string, number>;
+  /** By how much the packed manifests of versions grow where one of these becomes the newest. */
+  readonly #packed: readonly Run[];
   /** Bytes of the manifests of all versions. */
   readonly manifestBytes: number;
 
@@ -30,10 +33,12 @@ export class SpaceShares {
     runs: readonly Run[],
     manifestBytes: number,
     edits: ReadonlyMap<string, number> = new Map(),
+    packed: readonly Run[] = [],
   ) {
     this.#order = new Map(ids.map((id, at) => [id, at]));
     this.#runs = runs;
     this.#edits = edits;
+    this.#packed = packed;
     this.manifestBytes = manifestBytes;
   }
 
@@ -46,7 +51,16 @@ export class SpaceShares {
       for (let at = from; at <= to; at++) if (!going.has(at)) return false;
       return true;
     };
-    return this.#runs.reduce((sum, { from, to, bytes }) => sum + (all(from, to) ? bytes : 0), ofEdits);
+    const freed = this.#runs.reduce((sum, { from, to, bytes }) => sum + (all(from, to) ? bytes : 0), ofEdits);
+    return Math.max(0, freed - this.#comesOut(going));
+  }
+
+  /** Of the version that will be the newest, where another is now. */
+  #comesOut(going: ReadonlySet<number | undefined>): number {
+    let newest = this.#order.size - 1;
+    if (!going.has(newest)) return 0;
+    while (going.has(newest)) newest -= 1;
+    return this.#packed.find(({ from, to }) => from <= newest && newest <= to)?.bytes ?? 0;
   }
 }
 
@@ -58,7 +72,7 @@ export async function readSpace(ctx: StoreContext, reader: VersionReader): Promi
     if (head === undefined) return new SpaceShares([], [], 0);
     const places = new Map(head.chain.map(({ id }, at) => [catalog.version(id)?.seq ?? -1, at]));
     const newest = head.chain.length;
-    const tally = new RunTally();
+    const [tally, packed] = [new RunTally(), new RunTally()];
     let shared = 0;
     let manifestBytes = catalog.sizes(MANIFEST_FILES);
     let last: { readonly path: string; readonly at: number; readonly here: number } | undefined;
@@ -75,8 +89,9 @@ export async function readSpace(ctx: StoreContext, reader: VersionReader): Promi
         last = undefined;
       }
       const isThere = kind === 1 && where !== null && !isLost(ctx, head, at, where, path);
-      const bytes = isThere ? Math.max(0, size ?? 0) : 0;
+      const bytes = isThere ? keptBytes(ctx, where, path, Math.max(0, size ?? 0)) : 0;
       tally.add((last?.at ?? -1) + 1, at, bytes);
+      if (isThere) packed.add((last?.at ?? -1) + 1, at, Math.max(0, (size ?? 0) - bytes));
       if (isManifestFile(path)) manifestBytes += bytes;
       last = { path, at, here: Math.max(0, here ?? 0) };
     }
@@ -84,15 +99,17 @@ export async function readSpace(ctx: StoreContext, reader: VersionReader): Promi
     const { current } = head;
     if (current !== null) tally.add(0, newest, Math.max(0, current.facts.bytes + current.facts.metadataBytes - shared));
     const ids = [...head.chain.map(({ id }) => id), ...(current === null ? [] : [current.id])];
-    const edits = new Map(head.edits.map(({ id, counts }) => [id, counts.storedBytes]));
-    return new SpaceShares(ids, tally.runs(), manifestBytes, edits);
+    const edits = new Map(
+      head.edits.map(({ id, counts }) => [id, Math.max(0, counts.storedBytes - savedBytes(ctx, id))]),
+    );
+    return new SpaceShares(ids, tally.runs(), manifestBytes, edits, packed.runs());
   } finally {
     catalog.close();
   }
 }
 
-function isLost({ fs, layout }: StoreContext, { chain }: Head, at: number, where: string, path: string): boolean {
-  return chain[at]?.counts.lost !== null && fs.stat(layout.slot(where, path)) === undefined;
+function isLost(ctx: StoreContext, { chain }: Head, at: number, where: string, path: string): boolean {
+  return chain[at]?.counts.lost !== null && !holdsContent(ctx, where, path);
 }
 
 class RunTally {

@@ -16,6 +16,7 @@ import { sha256OfOpen } from './identity.js';
 import { comparePaths, isMetadata, STATUS_PLIST } from './names.js';
 import type { TakeInFacts } from './lease.js';
 import type { Overlay } from './overlay.js';
+import { packManifests } from './pack-manifests.js';
 import { storedPieces } from './reader/stored-bytes.js';
 import { IbkError } from '../errors.js';
 
@@ -116,6 +117,7 @@ export async function takeInBelow(
   const named = await putHead(ctx, head, { chain: [entry, ...head.chain] });
   await builder.named();
   await applyLines(ctx, catalog, (catalog.versions()[0]?.seq ?? 1) - 1, entry);
+  await packManifests(ctx, catalog, named);
   return named;
 }
 

@@ -1,4 +1,5 @@
 /** Is a version whole? Every file of it is found and has its size; with `readData`, its checksum too (finds bit rot). */
+import { IbkError } from '../errors.js';
 import type { Catalog } from './catalog.js';
 import { openCatalogForReading } from './catalog-read.js';
 import type { StoreContext } from './context.js';
@@ -111,8 +112,9 @@ export async function examineFile(
   try {
     return await examineReading(ctx, reader, version, path, options);
   } catch (error) {
-    if (!UNREADABLE.has(codeOf(error) ?? '')) throw error;
-    return { path, fault: 'unreadable', sizeBytes: 0, compared: false, withoutChecksum: false };
+    const isDamaged = error instanceof IbkError && error.reason === 'manifest';
+    if (!isDamaged && !UNREADABLE.has(codeOf(error) ?? '')) throw error;
+    return { path, fault: isDamaged ? 'content' : 'unreadable', sizeBytes: 0, compared: false, withoutChecksum: false };
   }
 }
 
@@ -140,7 +142,9 @@ async function examineReading(
   try {
     const { sizeBytes } = file.stat();
     const sha256 = expected?.sha256 ?? null;
-    const compared = isRead(path, options) && sha256 !== null && sizeBytes === expected?.size;
+    // Of what is packed the size says nothing.
+    const compared =
+      (file.isPacked === true || isRead(path, options)) && sha256 !== null && sizeBytes === expected?.size;
     const fault = await faultOf(ctx, file, expected, compared, options);
     return { path, fault, sizeBytes, compared, withoutChecksum: sha256 === null };
   } finally {

@@ -27,6 +27,11 @@ const OPERATIONS: Readonly<Record<string, Operation>> = {
   'a backup over files that were overwritten': { before: 3, run: (world) => world.meetOverwritten() },
   'forgetting a version': { before: 4, run: (world) => world.forget() },
   'forgetting the newest': { before: 3, run: (world) => world.forget('newest') },
+  'forgetting the newest above one whose manifest is packed': {
+    before: 4,
+    prepare: (world) => world.forget('newest'),
+    run: (world) => world.forget('newest'),
+  },
   'adopting what another program did': { before: 3, run: (world) => world.meetForeign() },
   'taking in an older backup': { before: 3, run: (world) => world.takeIn('oldest') },
   'taking in a newer backup': { before: 3, run: (world) => world.takeIn('newest') },

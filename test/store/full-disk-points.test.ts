@@ -11,12 +11,24 @@ const STRIDE = (process.env['IBK_STORE_POINTS'] ?? '') === '' ? 4 : 1;
 const SEEDS = Number(process.env['IBK_STORE_SEEDS'] ?? 1);
 
 const OPERATIONS: Readonly<
-  Record<string, { readonly before: number; readonly run: (world: StoreWorld) => Promise<void> }>
+  Record<
+    string,
+    {
+      readonly before: number;
+      readonly prepare?: (world: StoreWorld) => Promise<void>;
+      readonly run: (world: StoreWorld) => Promise<void>;
+    }
+  >
 > = {
   'the first backup': { before: 0, run: (world) => world.backup() },
   'a backup': { before: 3, run: (world) => world.backup() },
   'forgetting a version': { before: 4, run: (world) => world.forget() },
   'forgetting the newest': { before: 3, run: (world) => world.forget('newest') },
+  'forgetting the newest above one whose manifest is packed': {
+    before: 4,
+    prepare: (world) => world.forget('newest'),
+    run: (world) => world.forget('newest'),
+  },
   'adopting what another program did': { before: 3, run: (world) => world.meetForeign() },
 };
 
@@ -31,6 +43,8 @@ for (const [name, operation] of Object.entries(OPERATIONS)) {
           await world.backup();
           await world.recoverOnce();
         }
+        await operation.prepare?.(world);
+        await world.recoverOnce();
         keepReserve(world.context());
         expect(world.fs.bytesOf('.ibk/reserve')?.length).toBe(RESERVE_BYTES);
         world.fs.operations = 0;

@@ -17,4 +17,5 @@ test(`${HISTORIES} random histories keep every version`, { timeout: 24 * 3600_00
   }
   console.log(JSON.stringify({ histories: HISTORIES, ...sum }));
   expect(sum.operations).toBeGreaterThan(HISTORIES);
+  expect(sum.packed).toBeGreaterThan(HISTORIES);
 });

@@ -203,7 +203,9 @@ function inventory(root: string, layout: StoreLayout): Inventory {
     for (const { k, at, p, old } of readChangeList(fs, list, listSha256)) {
       // The property lists hold the time: two runs within one second make them equal, and then they are no change.
       if (!p.endsWith('.plist')) kept.push(`${k} ${p} ${old?.size ?? ''}`);
-      if (k === 'stored' && at !== null) named.add(layout.slot(at, p).slice(layout.own.length + 1));
+      if (k !== 'stored' || at === null) continue;
+      named.add(layout.slot(at, p).slice(layout.own.length + 1));
+      if (p === 'Manifest.db') named.add(layout.packed(at).slice(layout.own.length + 1));
     }
     versions.push(kept);
   }

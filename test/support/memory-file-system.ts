@@ -138,6 +138,10 @@ export class MemoryFileSystem implements StoreFileSystem {
     return {
       write,
       sync: () => this.#syncNode(file),
+      setModified: (mtimeUs) => {
+        this.#step();
+        file.mtime = mtimeUs;
+      },
       stat: () => ({ kind: 'file', sizeBytes: file.bytes.length, mtimeUs: file.mtime, inode: file.inode }),
       close: () => {},
     };

@@ -31,14 +31,14 @@ export const DEFECTS: readonly Defect[] = [
     replace: 'return putHead',
   },
   {
-    knownSeed: 1_000_009,
+    knownSeed: 1_000_298,
     name: 'the head is not synced before the redo',
     file: 'head.ts',
     find: 'fs.syncFile(headPath(layout, head.gen));\n  await fs.syncDirectories([layout.own]);\n  for',
     replace: 'for',
   },
   {
-    knownSeed: 1_000_076,
+    knownSeed: 1_000_944,
     name: 'Status.plist is not synced out first',
     file: 'run-commit.ts',
     find: 'await fs.syncDirectories([parentOf(layout.slot(out, STATUS_PLIST)), layout.folder]);',
@@ -76,6 +76,20 @@ export const DEFECTS: readonly Defect[] = [
     file: 'file-system.ts',
     find: 'if (above.size === 0) return;',
     replace: 'return;',
+  },
+  {
+    knownSeed: 1_000_026,
+    name: 'a manifest goes before the packed one has its name for good',
+    file: 'pack-manifests.ts',
+    find: 'await fs.syncDirectories([layout.version(id)]);\n  fs.unlink',
+    replace: 'fs.unlink',
+  },
+  {
+    knownSeed: 1_000_003,
+    name: 'a packed manifest is not synced',
+    file: 'pack-manifests.ts',
+    find: 'file.sync();',
+    replace: '',
   },
 ];
 

@@ -48,6 +48,8 @@ export interface WorldCounts {
   /** That a reader told of. */
   places: number;
   checks: number;
+  /** Manifests that lay there packed when all was checked. */
+  packed: number;
   foreign: number;
   lostCatalogs: number;
   diskFailures: number;
@@ -72,6 +74,7 @@ export class StoreWorld {
     lostReads: 0,
     places: 0,
     checks: 0,
+    packed: 0,
     foreign: 0,
     lostCatalogs: 0,
     diskFailures: 0,
@@ -131,6 +134,7 @@ export class StoreWorld {
           .padStart(7, '0')}`,
       describe: (status) => ({ date: undefined, complete: status !== undefined }),
       pause: () => undefined,
+      leastPackedBytes: 100,
     });
   }
 
@@ -272,7 +276,8 @@ export class StoreWorld {
       const tree = new Map(this.#want.get(of));
       const changes = new Map<string, AsyncIterable<Buffer> | null>();
       for (const path of [...PAYLOADS.filter(() => random.chance(0.4)), 'Manifest.db', 'Info.plist']) {
-        const content = PAYLOADS.includes(path) && random.chance(0.3) ? null : `e${this.#fresh()}`;
+        const isNone = PAYLOADS.includes(path) && random.chance(0.3);
+        const content = isNone ? null : path === 'Manifest.db' ? this.#manifest() : `e${this.#fresh()}`;
         changes.set(path, content === null ? null : pieces(content));
         if (content === null) tree.delete(path);
         else tree.set(path, content);
@@ -427,7 +432,7 @@ export class StoreWorld {
       if (random.chance(0.5)) send(PAYLOADS[0] ?? '', this.#fresh());
     }
     if (random.chance(0.8) || !tree.has('Info.plist')) send('Info.plist', `I${this.#fresh()}`);
-    send('Manifest.db', `M${this.#fresh()}`);
+    send('Manifest.db', this.#manifest());
     if (random.chance(0.9) || !tree.has('Status.plist')) send('Status.plist', `S${this.#fresh()}`);
     return tree;
   }
@@ -442,9 +447,16 @@ export class StoreWorld {
       else if (chance < 0.8) tree.set(path, random.chance(0.85) ? this.#fresh() : 'same');
     }
     for (const path of METADATA) tree.set(path, `${path.charAt(0)}${this.#fresh()}`);
+    tree.set('Manifest.db', this.#manifest());
     const info = beside.get('Info.plist');
     if (info !== undefined && random.chance(0.5)) tree.set('Info.plist', info);
     return tree;
+  }
+
+  /** Most are plain databases, which earlier versions keep packed; some are as of an encrypted phone. */
+  #manifest(): string {
+    const content = `M${this.#fresh()}`;
+    return this.#number % 4 === 0 ? content : `SQLite format 3\0${content.padEnd(200, '.')}`;
   }
 
   #fresh(): string {
@@ -659,12 +671,16 @@ export class StoreWorld {
       named.add(list);
       named.add(`${layout.version(id)}/version.json`);
       for (const { k, at, p } of this.#engine.lists.readChangeList(fs, list, listSha256)) {
-        if (k === 'stored' && at !== null) named.add(layout.slot(at, p));
+        if (k !== 'stored' || at === null) continue;
+        named.add(layout.slot(at, p));
+        if (p === 'Manifest.db') named.add(layout.packed(at));
       }
     }
     const kept = /^(?:aside|shadow)\//;
     const isKept = (path: string) => named.has(path) || kept.test(path.slice(layout.own.length + 1));
-    const extra = fs.filesBelow(layout.own).filter((path) => !isKept(path));
+    const there = fs.filesBelow(layout.own);
+    this.counts.packed += there.filter((path) => path.endsWith('/manifest.gz')).length;
+    const extra = there.filter((path) => !isKept(path));
     if (extra.length > 0) throw new Violation(`left over: ${extra.join()}`);
   }
 

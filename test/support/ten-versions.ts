@@ -3,8 +3,9 @@
  * at each. The reference is the phone's own list of its files, with SHA-256.
  */
 import { createHash } from 'node:crypto';
-import { cpSync, lstatSync, readdirSync } from 'node:fs';
+import { cpSync, lstatSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { gunzipSync } from 'node:zlib';
 import { BackupStore } from '../../src/backup/store.js';
 import { Secret } from '../../src/io/secret.js';
 import { listBackups } from '../../src/operations/list-backups.js';
@@ -141,13 +142,16 @@ function candidates(root: string, udid: string): Set<string> {
   return found;
 }
 
-/** Bytes of the folder and of what versions keep, without records, lists and catalog. */
+/** Bytes of the folder and of what versions keep, without records, lists and catalog. A packed manifest counts as what comes out of it. */
 export function contentBytes(root: string, udid: string): number {
   const sizeOf = (folder: string, only: RegExp) =>
     filesBelow(folder)
       .filter((path) => only.test(path))
       .reduce((sum, path) => sum + lstatSync(join(folder, path)).size, 0);
-  return sizeOf(join(root, udid), /./) + sizeOf(join(root, '.ibk', udid, 'versions'), /^[^/]+\/(?:files|flat)\//);
+  const versions = join(root, '.ibk', udid, 'versions');
+  const packed = filesBelow(versions).filter((path) => path.endsWith('/manifest.gz'));
+  const unpacked = packed.reduce((sum, path) => sum + gunzipSync(readFileSync(join(versions, path))).length, 0);
+  return sizeOf(join(root, udid), /./) + sizeOf(versions, /^[^/]+\/(?:files|flat)\//) + unpacked;
 }
 
 function filesBelow(folder: string): string[] {
