@@ -37,16 +37,17 @@ export interface OverlayFile {
 
 export type OverlayEntry = OverlayFile | { readonly kind: 'dir'; readonly opaque: boolean } | { readonly kind: 'gone' };
 
-interface Row {
-  readonly path: string;
-  readonly kind: string;
-  readonly blob: number | null;
-  readonly lower: string | null;
-  readonly size: number | null;
-  readonly mtime: number | null;
-  readonly sha256: string | null;
-  readonly opaque: number;
-}
+/** `COLUMNS`, as they come: objects with names cost more to make than a row to read. */
+type Row = readonly [
+  path: string,
+  kind: string,
+  blob: number | null,
+  lower: string | null,
+  size: number | null,
+  mtime: number | null,
+  sha256: string | null,
+  opaque: number,
+];
 
 const COLUMNS = 'path, kind, blob, lower, size, mtime, sha256, opaque';
 const LAST = '\u{10ffff}';
@@ -54,8 +55,15 @@ const LAST = '\u{10ffff}';
 type Statement = ReturnType<typeof prepare>;
 
 function prepare(db: SqliteDatabase, sql: string) {
-  return db.prepare<unknown[], Row>(sql);
+  const statement = db.prepare<unknown[], Row>(sql);
+  return statement.reader ? statement.raw() : statement;
 }
+
+/** Files, and removals of what no file replaces. */
+const CHANGES = `SELECT ${COLUMNS} FROM entry WHERE kind = 'file' AND path > ?
+  UNION ALL SELECT path, 'gone', NULL, NULL, NULL, NULL, NULL, 0 FROM removal r
+    WHERE path > ? AND NOT EXISTS (SELECT 1 FROM entry e WHERE e.path = r.path AND e.kind = 'file')
+  ORDER BY path LIMIT ?`;
 
 /** Entries held in memory, at most, that are no received payloads: some 300 bytes each. */
 const MOST_RECENT = 2_000;
@@ -81,6 +89,7 @@ export class OverlayIndex {
   readonly #delete: Statement;
   readonly #range: Statement;
   readonly #folded: Statement;
+  readonly #changes: Statement;
   readonly #recent = new Map<string, Recent>();
   readonly #recentPayloads = new RecentPayloads();
   readonly #lookedUp = new Map<string, OverlayEntry | undefined>();
@@ -98,6 +107,7 @@ export class OverlayIndex {
     this.#delete = prepare(db, 'DELETE FROM entry WHERE path = ?');
     this.#range = prepare(db, `SELECT ${COLUMNS} FROM entry WHERE path > ? AND path < ? ORDER BY path LIMIT ?`);
     this.#folded = prepare(db, `SELECT ${COLUMNS} FROM entry WHERE fold = ?`);
+    this.#changes = prepare(db, CHANGES);
   }
 
   close(): void {
@@ -144,7 +154,7 @@ export class OverlayIndex {
 
   pathWithFold(fold: string): string | undefined {
     this.#flushOthers();
-    return this.#folded.get(fold)?.path;
+    return this.#folded.get(fold)?.[0];
   }
 
   /** Is what the lower layer has at `path` hidden by an entry above it? */
@@ -208,14 +218,10 @@ export class OverlayIndex {
     prepare(this.#handle.db, 'INSERT OR IGNORE INTO removal VALUES (?)').run(path);
   }
 
-  /** Files, and removals of what no file replaces, after `after`, in order of their paths. */
+  /** `CHANGES` after `after`, in order of their paths. */
   changesAfter(after: string, limit: number): { readonly path: string; readonly file: OverlayFile | null }[] {
     this.#flush();
-    const sql = `SELECT ${COLUMNS} FROM entry WHERE kind = 'file' AND path > ?
-      UNION ALL SELECT path, 'gone', NULL, NULL, NULL, NULL, NULL, 0 FROM removal r
-        WHERE path > ? AND NOT EXISTS (SELECT 1 FROM entry e WHERE e.path = r.path AND e.kind = 'file')
-      ORDER BY path LIMIT ?`;
-    const rows = prepare(this.#handle.db, sql).all(after, after, limit);
+    const rows = this.#changes.all(after, after, limit);
     return toEntries(rows).map(({ path, entry }) => ({ path, file: entry.kind === 'file' ? entry : null }));
   }
 
@@ -261,15 +267,15 @@ function toEntries(rows: readonly Row[]): PlacedEntry[] {
   const found: PlacedEntry[] = [];
   for (const row of rows) {
     const entry = toEntry(row);
-    if (entry !== undefined) found.push({ path: row.path, entry });
+    if (entry !== undefined) found.push({ path: row[0], entry });
   }
   return found;
 }
 
 function toEntry(row: Row | undefined): OverlayEntry | undefined {
   if (row === undefined) return undefined;
-  if (row.kind === 'gone') return { kind: 'gone' };
-  if (row.kind === 'dir') return { kind: 'dir', opaque: row.opaque === 1 };
-  const { blob, lower, size, mtime, sha256 } = row;
+  const [, kind, blob, lower, size, mtime, sha256, opaque] = row;
+  if (kind === 'gone') return { kind: 'gone' };
+  if (kind === 'dir') return { kind: 'dir', opaque: opaque === 1 };
   return { kind: 'file', blob, lower, size: size ?? 0, mtimeUs: mtime ?? 0, sha256 };
 }
