@@ -1,5 +1,6 @@
 /**
- * Makes the keys and certificates of a new pair record. With supervision.ts the only place that knows node-forge; the RSA keys come from node:crypto.
+ * Makes the keys and certificates of a new pair record. With supervision.ts the only place that knows node-forge; the RSA keys and signatures come from
+ * node:crypto: forge's own take a quarter of a second.
  *
  *   root    X.509 v3, self-signed            basicConstraints CA:TRUE, critical
  *   host    signed by the root key           CA:FALSE; keyUsage digitalSignature, keyEncipherment (both critical)
@@ -8,7 +9,7 @@
  * All names are empty, serial 1, sha256WithRSA (sha1WithRSA below iOS 4), valid from a day ago (clocks differ) for ten years.
  * libimobiledevice and pymobiledevice3 agree on all of this but the backdating.
  */
-import { createPublicKey, generateKeyPair, randomUUID } from 'node:crypto';
+import { createPublicKey, createSign, generateKeyPair, randomUUID } from 'node:crypto';
 import { promisify } from 'node:util';
 import type Forge from 'node-forge';
 import { IbkError } from '../../errors.js';
@@ -49,8 +50,8 @@ export async function makePairRecord(input: PairRecordInput): Promise<PairRecord
   const [root, host] = await Promise.all([makeRsaKey(), makeRsaKey()]);
   // Loaded here: only pairing needs it, and it costs every other command more than all the rest of its start.
   const { default: forge } = await import('node-forge');
-  const signer = forge.pki.privateKeyFromPem(root.privateKey);
-  const certificate = (publicPem: string, extensions: object[]) => sign(forge, publicPem, extensions, signer, input);
+  const certificate = (publicPem: string, extensions: object[]) =>
+    makeCertificate(forge, publicPem, extensions, root.privateKey, input);
   const leaf = { name: 'basicConstraints', critical: true, cA: false };
   return {
     hostId: randomUUID().toUpperCase(),
@@ -80,11 +81,11 @@ function readDeviceKey(pem: Buffer): string {
   }
 }
 
-function sign(
+function makeCertificate(
   forge: typeof Forge,
   publicPem: string,
   extensions: object[],
-  signer: Forge.pki.rsa.PrivateKey,
+  signerPem: string,
   { ios, now }: PairRecordInput,
 ): Buffer {
   const certificate = forge.pki.createCertificate();
@@ -95,6 +96,12 @@ function sign(
   certificate.setSubject([]);
   certificate.setIssuer([]);
   certificate.setExtensions(extensions);
-  certificate.sign(signer, ios.major < 4 ? forge.md.sha1.create() : forge.md.sha256.create());
+  const digest = ios.major < 4 ? 'sha1' : 'sha256';
+  // Asked for once what is to be signed is made.
+  const sign = () => {
+    const signed = forge.asn1.toDer(certificate.tbsCertificate).getBytes();
+    return createSign(digest).update(signed, 'latin1').sign(signerPem).toString('latin1');
+  };
+  certificate.sign({ sign } as unknown as Forge.pki.rsa.PrivateKey, forge.md[digest].create());
   return Buffer.from(forge.pki.certificateToPem(certificate).replaceAll('\r\n', '\n'));
 }
