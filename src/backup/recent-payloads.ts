@@ -42,7 +42,8 @@ export class RecentPayloads {
   readonly #blobs = new Uint32Array(CAPACITY);
   readonly #sizes = new Float64Array(CAPACITY);
   readonly #times = new Float64Array(CAPACITY);
-  readonly #sums = Buffer.alloc(CAPACITY * SHA256_BYTES);
+  /** Not filled with zeros, which would take two megabytes of memory for three files: an entry is written before it is read. */
+  readonly #sums = Buffer.allocUnsafeSlow(CAPACITY * SHA256_BYTES);
   /** Entries that say something, by place and first byte of the fileID. */
   readonly #known = new Uint32Array(PLACES * 256);
   readonly #multipliers = randomFillSync(new Uint32Array(ID_WORDS));

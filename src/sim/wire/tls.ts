@@ -1,5 +1,5 @@
 /** The phone's end of TLS, for lockdown sessions and services. */
-import { constants, X509Certificate } from 'node:crypto';
+import { constants, type X509Certificate } from 'node:crypto';
 import type { Duplex } from 'node:stream';
 import {
   createSecureContext,
@@ -93,10 +93,12 @@ function newContext(own: SecureContextOptions, pairing: Pairing): SecureContext 
   });
 }
 
-function belongs(peer: X509Certificate, pairing: Pairing): boolean {
-  return [pairing.hostCertificate, pairing.rootCertificate].some((pem) =>
-    new X509Certificate(pem).raw.equals(peer.raw),
-  );
+function belongs({ raw }: X509Certificate, { hostCertificate, rootCertificate }: Pairing): boolean {
+  return [hostCertificate, rootCertificate].some((pem) => derOf(pem).equals(raw));
+}
+
+function derOf(pem: string): Buffer {
+  return Buffer.from(pem.replace(/-----[A-Z ]+-----/g, ''), 'base64');
 }
 
 /** Looks at the version that a ClientHello offers (legacy field: 0x0301 TLS 1.0 … 0x0303 TLS 1.2 and later), and puts the bytes back. */
