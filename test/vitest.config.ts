@@ -15,5 +15,6 @@ export default defineConfig({
     // Many tests wait for other programs: one more than there are cores keeps these busy.
     maxWorkers: availableParallelism() + 1,
     globalSetup: ['test/support/global-setup.ts'],
+    setupFiles: ['test/support/temporary-place.ts'],
   },
 });
