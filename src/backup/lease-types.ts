@@ -42,6 +42,19 @@ export function interrupted(cause: unknown): unknown {
   );
 }
 
+/** @param cause what stopped the forgetting of the newest before anything was decided */
+export function withoutRoom(cause: unknown): unknown {
+  const failure = diskFailure(cause);
+  if (failure?.reason !== 'no_space') return cause;
+  return new IbkError('destination', `${failure.words}.`, {
+    reason: failure.reason,
+    meaning: 'Nothing was changed. The version before the newest needs some room to take its place.',
+    hint: 'Make room first; forgetting an older version does: ibk list',
+    cause,
+    details: { errno: failure.errno },
+  });
+}
+
 /** From its start to the size that it had when it was opened. */
 export function sourceOf(file: ReadableFile): LeaseSource {
   const { sizeBytes } = file.stat();

@@ -14,7 +14,15 @@ import { diskFailure, onDisk, plain } from './disk-errors.js';
 import { makeDirectories, systemError } from './file-system.js';
 import { headGenerations, putHead, readHead } from './head.js';
 import type { Head, VersionRecord } from './head-record.js';
-import { entryOf, interrupted, type LeaseEntry, type LeaseSink, type LeaseSource, sourceOf } from './lease-types.js';
+import {
+  entryOf,
+  interrupted,
+  type LeaseEntry,
+  type LeaseSink,
+  type LeaseSource,
+  sourceOf,
+  withoutRoom,
+} from './lease-types.js';
 import type { StoreLock } from './lock.js';
 import { Overlay } from './overlay.js';
 import { type Leftovers, pruneStore } from './prune.js';
@@ -196,7 +204,9 @@ export class StoreLease {
       const isCurrent = head.current?.id === version;
       const retired = await withReserve(ctx, () =>
         isCurrent ? retireCurrent(ctx, head) : retireVersion(ctx, head, version),
-      );
+      ).catch((error: unknown) => {
+        throw isCurrent && this.#isUndecided() ? withoutRoom(error) : error;
+      });
       this.#opened.head = await withReserve(ctx, () => this.#complete(retired));
       const base = unneededBase(this.#opened.head);
       if (base !== undefined) await this.forget(base);

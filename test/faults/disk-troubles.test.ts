@@ -131,6 +131,32 @@ describe.skipIf(reason !== undefined)(`a disk in trouble${reason === undefined ?
       await expectWhole(disk.path);
       await succeed(disk.path);
     });
+
+    test('the newest is forgotten on it, and the next where what is packed has room to come out', async () => {
+      for (let made = 0; made < 3; made++) {
+        await change(phone.sim);
+        await succeed(disk.path);
+      }
+      const filler = join(disk.path, 'filler');
+      const fill = (line: string) =>
+        execFileSync('sh', ['-c', `cat /dev/zero >> filler || :; ${line}`], { cwd: disk.path, stdio: 'ignore' });
+      const forget = () => phone.ibk(['forget', newest(disk.path).slice(-8), '--yes', '-o', disk.path]);
+      const versions = () => new BackupStore(disk.path, udid).versions().map(({ id }) => id);
+      const before = versions();
+      fill('');
+      expect(await forget()).toMatchObject({ exit: 0 });
+      expect(versions()).toEqual(before.slice(1));
+      // Room for the records, and not for a manifest.
+      fill('rm -f .ibk/reserve; cat /dev/zero >> filler || :; truncate -s -49152 filler');
+      expectFailure(await forget(), /✗ The disk of the backup is full\.\n {2}Nothing was changed\. .*needs some room/);
+      for (const id of versions())
+        expect(await new BackupStore(disk.path, udid).verify(id, { readData: true })).toMatchObject({ problems: [] });
+      expect(versions()).toEqual(before.slice(1));
+      rmSync(filler);
+      expect(await forget()).toMatchObject({ exit: 0 });
+      expect(versions()).toEqual(before.slice(2));
+      await succeed(disk.path);
+    });
   });
 
   describe('its own', () => {
