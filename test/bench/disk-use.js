@@ -13,7 +13,7 @@ export function diskUse(path, kind) {
   return Number(stdout.split('\t')[0]);
 }
 
-/** The newest backup, and each file that was replaced or removed since this began, among them the manifests: what keeping all versions takes at the least. */
+/** The newest backup, and each file that was replaced or removed since this began, among them the manifests: what keeping all versions takes at the least where nothing is packed. */
 export class IdealSpace {
   #folder;
   #files;

@@ -18,7 +18,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { BackupStore } from '../../src/backup/store.js';
 import { type Phone, plugIn } from '../support/phone.js';
 import { change, type PhoneState, readBack, stateOf } from '../support/phone-history.js';
-import { tempHome } from '../support/run-ibk.js';
+import { KILL, tempHome } from '../support/run-ibk.js';
 import { expectValidLines } from '../support/schemas.js';
 
 const home = tempHome();
@@ -55,7 +55,8 @@ async function allWhole(): Promise<void> {
     file.read(bytes, 0);
     file.close();
     expect(sha256(bytes)).toBe(manifests.get(id));
-    expect((await ibk('verify', id.slice(-8), '--read-data')).exit).toBe(0);
+    const verified = await new BackupStore(root, udid()).verify(id, { readData: true });
+    expect([id, verified.problems]).toEqual([id, []]);
   }
 }
 
@@ -105,6 +106,7 @@ test('all but the newest two are packed, and said to take what they take', async
 
 test('each reads as ever: verified, listed, compared, extracted, copied, edited, taken elsewhere', async () => {
   await allWhole();
+  for (const { id } of versions()) expect((await ibk('verify', id.slice(-8), '--read-data')).exit).toBe(0);
   const chosen = versions()[6];
   const state = states.get(chosen?.id ?? '') ?? new Map();
   const name = chosen?.id.slice(-8) ?? '';
@@ -157,6 +159,27 @@ test('without syncs nothing is packed, since a power cut would cost more than th
     await backUp('--durability', durability);
     expect(forms()[2]).toBe(form);
   }
+  await allWhole();
+});
+
+test('killed while it packs: the next backup does what is left, also where both are there', async () => {
+  await change(phone.sim);
+  const state = await stateOf(phone.sim);
+  const during = { at: 'utimes:1', run: KILL };
+  expect((await phone.ibk(['backup', '-q', '-o', root], { during })).exit).toBe(undefined);
+  const [made, , third] = versions();
+  states.set(made?.id ?? '', state);
+  manifests.set(made?.id ?? '', sha256(readFileSync(join(root, udid(), 'Manifest.db'))));
+  expect(forms().slice(0, 4)).toEqual(['newest', 'plain', 'plain', 'packed']);
+  expect(existsSync(join(folderOf(third?.id ?? ''), 'manifest.part'))).toBe(true);
+  await allWhole();
+  const fourth = versions()[3]?.id ?? '';
+  writeFileSync(plain(fourth), gunzipSync(readFileSync(packed(fourth))));
+  expect(forms()[3]).toBe('both');
+  await change(phone.sim);
+  await backUp();
+  expect(forms().slice(0, 5)).toEqual(['newest', 'plain', 'packed', 'packed', 'packed']);
+  expect(existsSync(join(folderOf(third?.id ?? ''), 'manifest.part'))).toBe(false);
   await allWhole();
 });
 

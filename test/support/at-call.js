@@ -24,7 +24,12 @@ function count(name) {
 }
 
 const CALLS = { mkdirSync: 'mkdir', writeSync: 'write', write: 'write', renameSync: 'rename', unlinkSync: 'unlink' };
-for (const [call, name] of Object.entries({ ...CALLS, fsyncSync: 'fsync', copyFileSync: 'copy' })) {
+for (const [call, name] of Object.entries({
+  ...CALLS,
+  fsyncSync: 'fsync',
+  futimesSync: 'utimes',
+  copyFileSync: 'copy',
+})) {
   const original = fs[call];
   fs[call] = (...args) => {
     // The terminal's are not the disk's.
