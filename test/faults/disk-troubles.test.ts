@@ -93,8 +93,11 @@ describe.skipIf(reason !== undefined)(`a disk in trouble${reason === undefined ?
         outcomes[`${ran.exit}`] = (outcomes[`${ran.exit}`] ?? 0) + 1;
         if (ran.exit === 0) states.delete(disk.path);
         else {
+          // Before the phone sends anything it asks how much room there is.
+          const none = `✗ Not enough space: .*\\.\n {2}[\\d,]+ bytes are missing\\. ${LAST_GOOD}`;
           const full = `✗ The disk of the backup is full( while \\w+)?\\.\n {2}${LAST_GOOD}`;
-          expectFailure(ran, new RegExp(`${full}|✗ The backup is whole, but .*\\(ENOSPC\\)\\.\n {2}${HALF_WAY}`));
+          const later = `✗ The backup is whole, but .*\\(ENOSPC\\)\\.\n {2}${HALF_WAY}`;
+          expectFailure(ran, new RegExp(`${none}|${full}|${later}`));
           await expectWhole(disk.path);
         }
         rmSync(filler, { force: true });
@@ -212,7 +215,7 @@ describe.skipIf(reason !== undefined)(`a disk in trouble${reason === undefined ?
         disk.heal();
         disk.mount();
         // Before the commit point nothing else is said; after it, what a failing disk took is unknown until the next run.
-        const before = `✗ The disk of the backup has an error while (receiving|saving)\\.\n {2}${LAST_GOOD}`;
+        const before = `✗ The disk of the backup has an error while (receiving|finishing|saving)\\.\n {2}${LAST_GOOD}`;
         expectFailure(
           ran,
           at.startsWith('rename') ? new RegExp(`${before}|${halfWay('(EIO|ENOMEM)').source}`) : new RegExp(before),
