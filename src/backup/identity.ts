@@ -45,13 +45,8 @@ export function sha256OfPath(fs: StoreFileSystem, path: string): string | undefi
 
 export function sha256OfFile(file: ReadableFile): string {
   const hash = createHash('sha256');
-  const into = Buffer.allocUnsafe(Math.min(READ_BYTES, Math.max(4096, file.stat().sizeBytes)));
-  for (let at = 0; ; ) {
-    const count = file.read(into, at);
-    if (count === 0) return hash.digest('hex');
-    hash.update(into.subarray(0, count));
-    at += count;
-  }
+  for (const piece of piecesOf(file)) hash.update(piece);
+  return hash.digest('hex');
 }
 
 /** The same while other work has its turns. @throws the signal's reason */
@@ -64,15 +59,23 @@ export async function sha256OfOpen(
   },
 ): Promise<string> {
   const hash = createHash('sha256');
-  const into = Buffer.allocUnsafe(Math.min(READ_BYTES, Math.max(4096, file.stat().sizeBytes)));
-  for (let at = 0; ; ) {
-    const count = file.read(into, at);
-    if (count === 0) return hash.digest('hex');
-    hash.update(into.subarray(0, count));
-    at += count;
-    turns.onRead?.(count);
+  for (const piece of piecesOf(file)) {
+    hash.update(piece);
+    turns.onRead?.(piece.length);
     const turn = turns.pause();
     if (turn !== undefined) await turn;
     turns.signal?.throwIfAborted();
+  }
+  return hash.digest('hex');
+}
+
+/** Each is done with when the next is asked for. */
+function* piecesOf(file: ReadableFile): Generator<Buffer, void> {
+  const into = Buffer.allocUnsafe(Math.min(READ_BYTES, Math.max(4096, file.stat().sizeBytes)));
+  for (let at = 0; ; ) {
+    const count = file.read(into, at);
+    if (count === 0) return;
+    yield into.subarray(0, count);
+    at += count;
   }
 }

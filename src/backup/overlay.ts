@@ -181,14 +181,7 @@ export class Overlay {
       this.#moveFile(from, to);
       return;
     }
-    const tree = this.#tree(from);
-    if (this.typeOf(to) !== undefined) this.remove(to);
-    this.makeDirectory(to);
-    for (const { path, type: inner } of tree) {
-      const target = `${to}${path.slice(from.length)}`;
-      if (inner === 'directory') this.makeDirectory(target);
-      else this.#moveFile(path, target);
-    }
+    this.#replant(from, to, (file, target) => this.#moveFile(file, target));
     this.remove(from);
   }
 
@@ -204,13 +197,18 @@ export class Overlay {
       this.#copyFile(from, to);
       return;
     }
+    this.#replant(from, to, (file, target) => this.#copyFile(file, target));
+  }
+
+  /** A folder as `from` in place of whatever is at `to`, each of its files by `take`. */
+  #replant(from: string, to: string, take: (file: string, target: string) => void): void {
     const tree = this.#tree(from);
     if (this.typeOf(to) !== undefined) this.remove(to);
     this.makeDirectory(to);
-    for (const { path, type: inner } of tree) {
+    for (const { path, type } of tree) {
       const target = `${to}${path.slice(from.length)}`;
-      if (inner === 'directory') this.makeDirectory(target);
-      else this.#copyFile(path, target);
+      if (type === 'directory') this.makeDirectory(target);
+      else take(path, target);
     }
   }
 
