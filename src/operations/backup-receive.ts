@@ -1,7 +1,7 @@
 /** The part of a backup that needs the phone: services, sync lock, Info.plist, the request, and serving the phone until its final answer. */
 import type { StoreLease } from '../backup/lease.js';
 import { fileIdOf } from '../backup/names.js';
-import type { IbkError } from '../errors.js';
+import { IbkError } from '../errors.js';
 import type { LinkEvents } from '../protocol/devicelink/serve.js';
 import { errnoName } from '../protocol/devicelink/status.js';
 import type { FailedUpload } from '../protocol/devicelink/uploads.js';
@@ -56,11 +56,11 @@ export async function receiveBackup(options: ReceiveOptions): Promise<ReceivedBa
     pauseStall: () => backup.link.pauseStall(),
   });
   watch.start(proxy);
+  const served = new Served(options, watch);
   try {
     await session.lockSync(ctx, afc, proxy);
     await lease.write('Info.plist', await gatherInfoPlist(ctx, device, afc));
     await device.release();
-    const served = new Served(options, watch);
     reporter.follow(backup.link, () => served.host.payloadFiles);
     reporter.enter('scan');
     const answer = await served.serve(backup);
@@ -70,7 +70,7 @@ export async function receiveBackup(options: ReceiveOptions): Promise<ReceivedBa
   } catch (error) {
     // After this the watch has heard everything that the phone had said, however its connections ended.
     await session.release(true);
-    throw watch.cancelled ?? (await lostConnection(ctx, entry, error));
+    throw watch.cancelled ?? served.reasonOf(await lostConnection(ctx, entry, error));
   } finally {
     await watch.end();
     reporter.end();
@@ -107,6 +107,12 @@ class Served {
     if (answer.errorCode === 0) return;
     const error = answerError(answer);
     throw answer.errorCode === 105 ? noSpaceError(error, this.#neededBytes, this.#freeBytes) : error;
+  }
+
+  /** A phone that goes without a word after this computer's disk failed has gone for that. */
+  reasonOf(error: unknown): unknown {
+    const isSilent = error instanceof IbkError && error.code === 'device_error' && error.reason === 'no_answer';
+    return isSilent ? (this.#hostFailure ?? error) : error;
   }
 
   #events(): LinkEvents {

@@ -107,6 +107,17 @@ describe.skipIf(reason !== undefined)(`a disk in trouble${reason === undefined ?
       expect(outcomes['14']).toBeGreaterThan(0);
     });
 
+    test('a phone that hangs up at it hides no reason', async () => {
+      await using silent = await plugIn(home, { scenarios: ['paired', 'no-response'], files: 40, bytes: 700_000 });
+      const root = join(disk.path, 'silent');
+      const filler = join(disk.path, 'filler');
+      const fill = `cat /dev/zero >> '${filler}'`;
+      const ran = await silent.ibk(['backup', '-q', '-o', root], { during: { at: 'create:12', run: fill } });
+      expectFailure(ran, /✗ The disk of the backup is full while \w+\./);
+      rmSync(filler);
+      rmSync(root, { recursive: true });
+    });
+
     test('a version is forgotten, and what nobody needs taken away, on it', { timeout: 600_000 }, async () => {
       const own = join(disk.path, '.ibk', udid);
       const before = new BackupStore(disk.path, udid).versions().map(({ id }) => id);

@@ -54,8 +54,8 @@ export async function serve(request: Served, context: ServeContext): Promise<Pli
   const late = await lateFailure(context);
   if (late === undefined) return serveOther(request, context);
   const answer = failed(context, '', late);
-  // A device that waits for a stream must get one, whatever the answer after it says.
-  if (request.kind === 'downloadFiles') await download(request, context);
+  // A device that waits for a stream must get one. With its files in it, a failure after it would make no sense.
+  if (request.kind === 'downloadFiles') await sendDownloads(context, []);
   return answer;
 }
 

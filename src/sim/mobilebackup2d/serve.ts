@@ -151,7 +151,7 @@ async function operate(session: BackupSession, request: PlistDict): Promise<stri
   count(phone.stats.requests, name);
   if (request.TargetIdentifier !== phone.udid)
     throw new ProtocolViolation(`${name}: TargetIdentifier is not this phone`);
-  let answer: FinalAnswer;
+  let answer = new FinalAnswer(0, '');
   let outcome: OperationOutcome = {};
   try {
     outcome = await runOperation(session, name, request);
@@ -159,17 +159,13 @@ async function operate(session: BackupSession, request: PlistDict): Promise<stri
       await phone.erase();
       return 'erased';
     }
-    const how = phone.scenarios.value('no-response');
-    if (how === 'eof') return 'eof';
-    if (how === 'disconnect') {
-      await session.disconnect();
-      return 'disconnect';
-    }
-    answer = new FinalAnswer(0, '');
   } catch (error) {
     if (!(error instanceof FinalAnswer)) throw error;
     answer = error;
   }
+  const how = phone.scenarios.value('no-response');
+  if (how === 'disconnect') await session.disconnect();
+  if (how !== undefined) return how;
   phone.stats.finalCodes.push(answer.errorCode);
   const description = answer.errorCode === 0 ? undefined : answer.description;
   const { content } = outcome;

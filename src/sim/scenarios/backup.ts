@@ -106,7 +106,7 @@ export const BACKUP_SCENARIOS: readonly ScenarioDefinition[] = [
     value: 'HOW',
     choices: ['eof', 'disconnect'],
     defaultValue: 'eof',
-    description: 'after a whole backup the phone closes, or sends DLMessageDisconnect, instead of its answer',
+    description: 'at the end, good or bad, the phone closes, or sends DLMessageDisconnect, instead of its answer',
   },
   { name: 'low-space', description: 'the backup is larger than any disk: purge request (iOS 14+), then error 105' },
   // Time and link
