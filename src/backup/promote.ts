@@ -13,6 +13,7 @@ import type { StoreContext } from './context.js';
 import { needDirectories, parentOf } from './file-system.js';
 import { putHead } from './head.js';
 import type { ChainEntry, Head, PromoteOperation, RetireOperation } from './head-record.js';
+import { isSame } from './identity.js';
 import { holdsContent } from './kept-content.js';
 import { isHashFolder, isManagedName, isMetadata, MANIFEST_DB, METADATA_NAMES, STATUS_PLIST } from './names.js';
 import { unpackManifest } from './pack-manifests.js';
@@ -78,7 +79,8 @@ export async function runPromote(
   if (recovery) verifyChangeList(ctx.fs, path, op.listSha256);
   const work = await plan(ctx, op, path);
   await needDirectories(ctx.fs, work.folders);
-  const ready = op.phase === 1 ? await firstPhase(ctx, head, op, id, work) : head;
+  const status = catalog.file(STATUS_PLIST);
+  const ready = op.phase === 1 ? await firstPhase(ctx, head, op, id, work, status) : head;
   await secondPhase(ctx, id, work);
   const others = head.seal !== null && othersChanged(head.seal, takeSeal(ctx), work.names);
   await applyToCatalog(ctx, catalog, op, id, path);
@@ -121,7 +123,15 @@ async function plan(ctx: StoreContext, op: PromoteOperation, path: string): Prom
   return { each, folders: [...folders], names: below, sources, metadata, taken: false };
 }
 
-async function firstPhase(ctx: StoreContext, head: Head, op: PromoteOperation, id: string, work: Work): Promise<Head> {
+/** @param expected what the folder should have as Status.plist, as far as that is known */
+async function firstPhase(
+  ctx: StoreContext,
+  head: Head,
+  op: PromoteOperation,
+  id: string,
+  work: Work,
+  expected: FileIdentity | undefined,
+): Promise<Head> {
   const { fs, layout } = ctx;
   // (a) U is still the newer backup, with files beside it that nothing names.
   await work.each((line) => {
@@ -132,7 +142,7 @@ async function firstPhase(ctx: StoreContext, head: Head, op: PromoteOperation, i
   const status = work.metadata.find(({ p }) => p === STATUS_PLIST);
   if (status === undefined) {
     await needDirectories(fs, [own]);
-    keepStatus(ctx, id);
+    if (!keepStatus(ctx, id, expected)) work.taken = true;
   } else if (!dropFile(ctx, status)) work.taken = true;
   await fs.syncDirectories([own, layout.folder]);
   // (c) What is replaced goes.
@@ -143,10 +153,14 @@ async function firstPhase(ctx: StoreContext, head: Head, op: PromoteOperation, i
   return putHead(ctx, head, { op: { ...op, phase: 2 } });
 }
 
-/** Both versions have the same one, which no list names: it waits outside the folder. */
-function keepStatus({ fs, layout }: StoreContext, id: string): void {
+/** Both versions have the same one, which no list names: it waits outside the folder. False: another program's is in its place, and stays there. */
+function keepStatus({ fs, layout }: StoreContext, id: string, expected: FileIdentity | undefined): boolean {
   const [place, kept] = [layout.inFolder(STATUS_PLIST), layout.slot(id, STATUS_PLIST)];
-  if (fs.stat(kept) === undefined && fs.stat(place)?.kind === 'file') fs.rename(place, kept);
+  const there = fs.stat(place);
+  if (fs.stat(kept) !== undefined || there?.kind !== 'file') return true;
+  if (expected !== undefined && !isSame(fs, place, there, expected)) return false;
+  fs.rename(place, kept);
+  return true;
 }
 
 async function secondPhase(ctx: StoreContext, id: string, work: Work): Promise<void> {

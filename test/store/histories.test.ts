@@ -19,3 +19,8 @@ test(`${HISTORIES} random histories keep every version`, { timeout: 24 * 3600_00
   expect(sum.operations).toBeGreaterThan(HISTORIES);
   expect(sum.packed).toBeGreaterThan(HISTORIES);
 });
+
+test('a history that was wrong once: another program wrote its Status.plist where a killed promotion was to put one aside', async () => {
+  const { counts } = await playHistory(await loadEngine(SOURCES), 1387, { foreign: true, moving: false });
+  expect(counts.liveReads).toBeGreaterThan(0);
+});
