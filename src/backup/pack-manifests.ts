@@ -14,7 +14,7 @@ import { needDirectories, parentOf, type ReadableFile } from './file-system.js';
 import type { Head } from './head-record.js';
 import { sha256OfOpen } from './identity.js';
 import { MANIFEST_DB } from './names.js';
-import { openPacked, packedMembers } from './packed-manifest.js';
+import { isPackable, openPacked, packedMembers } from './packed-manifest.js';
 import { storedPieces } from './reader/stored-bytes.js';
 
 /** To be called when all else is done: a disk that is full, or fails, leaves the manifests as they are. */
@@ -28,8 +28,9 @@ export async function packManifests(ctx: StoreContext, catalog: Catalog, head: H
       if (at === plain || identity.sha256 === null || identity.size < ctx.leastPackedBytes) continue;
       const file = ctx.fs.open(ctx.layout.slot(at, MANIFEST_DB));
       if (file === undefined) continue;
-      ctx.fence();
       try {
+        if (!isPackable(file, identity.size)) continue;
+        ctx.fence();
         await pack(ctx, at, file, identity);
       } finally {
         file.close();

@@ -1,17 +1,23 @@
 /** A packed Manifest.db reads as the plain one, anywhere; what is damaged or forged is told of, and is never more than was recorded. */
 import { createHash, randomBytes } from 'node:crypto';
 import { gunzipSync, gzipSync } from 'node:zlib';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { afterAll, expect, test } from 'vitest';
+import type { Catalog } from '../../src/backup/catalog.js';
+import { storeContext } from '../../src/backup/context.js';
 import { DiskFileSystem } from '../../src/backup/disk-file-system.js';
 import type { ReadableFile } from '../../src/backup/file-system.js';
+import type { Head } from '../../src/backup/head-record.js';
 import { sha256OfFile } from '../../src/backup/identity.js';
+import { StoreLayout } from '../../src/backup/layout.js';
+import { packManifests } from '../../src/backup/pack-manifests.js';
 import { openPacked, packedMembers, plainSizeOf } from '../../src/backup/packed-manifest.js';
 import { fileInMemory } from '../support/file-in-memory.js';
 import { Random } from '../support/random.js';
 
+const UDID = '00008110-00112233aabbccdd';
 const folder = mkdtempSync(join(tmpdir(), 'ibk-packed-'));
 const fs = new DiskFileSystem(folder);
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -58,7 +64,7 @@ test.each([5000, MEMBER - 1, MEMBER, MEMBER + 1, 3 * MEMBER + 77])('%i bytes rea
   file.close();
 });
 
-test('what would not pay, is encrypted or cut off stays as it is', async () => {
+test('what would not pay or is cut off stays as it is', async () => {
   const isWhole = async (plain: Buffer, size = plain.length) => {
     const members: Buffer[] = [];
     for await (const member of packedMembers(fileInMemory(plain), size)) members.push(member);
@@ -69,6 +75,28 @@ test('what would not pay, is encrypted or cut off stays as it is', async () => {
   expect(await isWhole(randomBytes(2 * MEMBER))).toBe(false);
   expect(await isWhole(Buffer.concat([plain.subarray(0, 100), randomBytes(2 * MEMBER)]))).toBe(false);
   expect(await isWhole(plain, plain.length + 1)).toBe(false);
+});
+
+test('of what is encrypted, or not of its recorded size, not even a file is begun', async () => {
+  const changes: string[] = [];
+  const disk = new DiskFileSystem(folder, { beforeChange: (call) => changes.push(call) });
+  const ctx = storeContext(disk, new StoreLayout(UDID));
+  const id = '20260102-030405-v0123456';
+  const slot = ctx.layout.slot(id, 'Manifest.db');
+  mkdirSync(join(folder, dirname(slot)), { recursive: true });
+  const [plain, sha256] = [database(2 * MEMBER), 'ab'.repeat(32)];
+  for (const [content, size] of [
+    [randomBytes(2 * MEMBER), 2 * MEMBER],
+    [plain, plain.length + 1],
+    // More than the form can say.
+    [plain, 2 ** 50],
+  ] as const) {
+    writeFileSync(join(folder, slot), content);
+    const kept = () => [{ seq: 1, at: id, identity: { size, mtimeUs: 0, sha256 } }];
+    const catalog = { version: () => undefined, kept } as unknown as Catalog;
+    await packManifests(ctx, catalog, { chain: [] } as unknown as Head);
+    expect(changes).toEqual([]);
+  }
 });
 
 test('damage is told of wherever it is', async () => {
