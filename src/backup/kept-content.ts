@@ -28,10 +28,10 @@ export function openKept(
   return openPacked(fs, layout.packed(id), identity);
 }
 
-/** @returns the folders in which names went */
+/** A folder in its place is nobody's content: it stays, and stops nothing. @returns the folders in which names went */
 export function dropKept({ fs, layout }: Place, id: string, path: string): string[] {
   const places = [layout.slot(id, path), ...(path === MANIFEST_DB ? [layout.packed(id)] : [])];
-  for (const place of places) fs.unlink(place);
+  for (const place of places) if (fs.stat(place)?.kind !== 'directory') fs.unlink(place);
   return places.map(parentOf);
 }
 

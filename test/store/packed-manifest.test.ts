@@ -11,6 +11,7 @@ import { DiskFileSystem } from '../../src/backup/disk-file-system.js';
 import type { ReadableFile } from '../../src/backup/file-system.js';
 import type { Head } from '../../src/backup/head-record.js';
 import { sha256OfFile } from '../../src/backup/identity.js';
+import { dropKept } from '../../src/backup/kept-content.js';
 import { StoreLayout } from '../../src/backup/layout.js';
 import { packManifests } from '../../src/backup/pack-manifests.js';
 import { openPacked, packedMembers, plainSizeOf } from '../../src/backup/packed-manifest.js';
@@ -97,6 +98,19 @@ test('of what is encrypted, or not of its recorded size, not even a file is begu
     await packManifests(ctx, catalog, { chain: [] } as unknown as Head);
     expect(changes).toEqual([]);
   }
+});
+
+test('a folder in the place of what is forgotten stops nothing', () => {
+  const place = { fs, layout: new StoreLayout(UDID) };
+  const id = '20260103-030405-v0123456';
+  const [slot, packedPlace] = [place.layout.slot(id, 'Manifest.db'), place.layout.packed(id)];
+  for (const path of [slot, packedPlace]) mkdirSync(join(folder, path), { recursive: true });
+  dropKept(place, id, 'Manifest.db');
+  expect([slot, packedPlace].map((path) => fs.stat(path)?.kind)).toEqual(['directory', 'directory']);
+  for (const path of [slot, packedPlace]) rmSync(join(folder, path), { recursive: true });
+  for (const path of [slot, packedPlace]) writeFileSync(join(folder, path), 'content');
+  dropKept(place, id, 'Manifest.db');
+  expect([slot, packedPlace].map((path) => fs.stat(path))).toEqual([undefined, undefined]);
 });
 
 test('damage is told of wherever it is', async () => {
