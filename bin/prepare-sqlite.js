@@ -45,6 +45,8 @@ if (!loads()) {
   process.stderr.write('Setting up SQLite for this Node (once, about a minute if it must be compiled) …\n');
   const headers = headersFolder();
   const env = { JOBS: 'max', ...process.env, npm_config_ignore_scripts: 'false' };
+  // Where it is compiled: a Manifest.db whose header says write-ahead is then read where it lies (src/io/sqlite.ts), and not from a copy.
+  env.CFLAGS = `${env.CFLAGS ?? ''} -DSQLITE_USE_URI=1`.trim();
   if (headers !== undefined && env.npm_config_nodedir === undefined) env.npm_config_nodedir = headers;
   const npm = process.platform === 'win32' ? 'npm.cmd' : 'npm';
   const run = spawnSync(npm, ['rebuild', 'better-sqlite3', '--ignore-scripts=false'], {

@@ -63,7 +63,7 @@ const CASES = {
   rows: async (folder) => {
     for (const [name, writeAhead] of [
       ['with a rollback journal: read where it lies', false],
-      ['write-ahead: SQLite reads a copy', true],
+      ['write-ahead: read where it lies too, where SQLite was compiled here; else a copy', true],
     ]) {
       const place = join(folder, String(writeAhead));
       mkdirSync(place);

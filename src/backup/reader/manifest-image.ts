@@ -4,14 +4,15 @@
  * | what lies there                             | what SQLite reads                                  |
  * |---------------------------------------------|----------------------------------------------------|
  * | plain, with a rollback journal, none beside | the file itself: such a reader makes no other file |
- * | plain, write-ahead, no log beside           | a copy without a name                              |
+ * | plain, write-ahead, no log beside           | the file itself, as one that nobody changes; where |
+ * |                                             | SQLite cannot, a copy without a name               |
  * | plain, with `-wal` (not empty)              | a copy with the log worked in                      |
  * | encrypted (iOS 10.2 and later)              | the decrypted database, without a name             |
  */
 import { lstatSync } from 'node:fs';
 import { IbkError } from '../../errors.js';
 import { type DatabaseFile, openNamelessDatabase, openWithLog } from '../../io/nameless-database.js';
-import { openSqliteReadOnly, type SqliteDatabase } from '../../io/sqlite.js';
+import { openSqliteImmutable, openSqliteReadOnly, type SqliteDatabase } from '../../io/sqlite.js';
 import type { BackupSource } from '../backup-source.js';
 import type { ReadableFile } from '../file-system.js';
 import { isPlainStart } from '../format/manifest-db.js';
@@ -108,10 +109,11 @@ function openInPlace(file: ReadableFile): ManifestImage | undefined {
   const { path } = file;
   const header = Buffer.alloc(HEADER_BYTES);
   if (path === undefined || fill(file, header, 0) < HEADER_BYTES) return undefined;
-  if (header[18] === WRITE_AHEAD || header[19] === WRITE_AHEAD) return undefined;
   if (['-wal', '-journal'].some((suffix) => lstatSync(path + suffix, { throwIfNoEntry: false }) !== undefined))
     return undefined;
-  const db = openSqliteReadOnly(path);
+  const isWriteAhead = header[18] === WRITE_AHEAD || header[19] === WRITE_AHEAD;
+  const db = isWriteAhead ? openSqliteImmutable(path) : openSqliteReadOnly(path);
+  if (db === undefined) return undefined;
   // SQLite opened whatever had the name at that moment.
   if (lstatSync(path, { bigint: true, throwIfNoEntry: false })?.ino === BigInt(file.stat().inode))
     return { db, [Symbol.dispose]: () => db.close() };
