@@ -64,8 +64,8 @@ test('what is there is shown under its place, with its path; what cannot be read
       "",
       "Finder and iTunes, in ~/Library/Application Support/MobileSync/Backup",
       "Anna's iPhone · encrypted · 0 B",
-      "  Version                                                                    Date              Age  Size  Files  iOS  Notes",
-      "  ~/Library/Application Support/MobileSync/Backup/00008120-000A1D2E0C88401E  2026-11-21 hh:mm  2 h   0 B      0  –    latest, made by another tool",
+      "  Version                                                                    Date              Age  Size  Files  iOS  Took  Notes",
+      "  ~/Library/Application Support/MobileSync/Backup/00008120-000A1D2E0C88401E  2026-11-21 hh:mm  2 h   0 B      0  –       –  latest, made by another tool",
     ]
   `);
   // -u of another device; the place is the root itself.
