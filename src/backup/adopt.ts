@@ -17,7 +17,14 @@ import { DamageTally } from './damage.js';
 import { needDirectories, parentOf, readWhole, removeTree } from './file-system.js';
 import { findList } from './find-list.js';
 import { nextDelta, putHead } from './head.js';
-import type { AdoptOperation, ChangeCounts, Head, VersionFacts, VersionRecord } from './head-record.js';
+import {
+  type AdoptOperation,
+  type ChangeCounts,
+  type Head,
+  UNDESCRIBED,
+  type VersionFacts,
+  type VersionRecord,
+} from './head-record.js';
 import { isExactly, isSame, sha256OfPath } from './identity.js';
 import { STATUS_PLIST } from './names.js';
 import { applyToCatalog, putListAway } from './run-commit.js';
@@ -287,16 +294,7 @@ export function newVersion(
   const remnants = new Set((ctx.fs.list(ctx.layout.inOwn('versions')) ?? []).map(({ name }) => name));
   let id = told.id ?? versionId(date, ctx.newShortId());
   while (taken.has(id) || remnants.has(id)) id = versionId(date, ctx.newShortId());
-  const plain = {
-    complete: true,
-    origin: 'ibk',
-    pinned: false,
-    hidden: false,
-    tags: [],
-    note: '',
-    tookMs: null,
-  } as const;
-  return { ...plain, ...told, id, date, facts };
+  return { ...UNDESCRIBED, ...told, id, date, facts };
 }
 
 /** Drops what an interrupted run had received. */

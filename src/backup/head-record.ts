@@ -3,8 +3,8 @@
  *
  * On disk: two lines, one JSON object and the SHA-256 of that line in hex (head.ts).
  */
-import { IbkError } from '../errors.js';
 import { checkedVersionId, isDeltaName } from './layout.js';
+import { array, bad, count, finite, newer, object, sha256, time } from './record-fields.js';
 
 export const HEAD_FORMAT = 1;
 
@@ -64,6 +64,17 @@ export interface VersionRecord {
   readonly tookMs: number | null;
   readonly facts: VersionFacts;
 }
+
+/** What a version is before anything else is known of it. */
+export const UNDESCRIBED = {
+  complete: true,
+  origin: 'ibk',
+  pinned: false,
+  hidden: false,
+  tags: [],
+  note: '',
+  tookMs: null,
+} as const satisfies Partial<VersionRecord>;
 
 /** An earlier version: what it differs in from the next newer one stands in its list. */
 export interface ChainEntry extends VersionRecord {
@@ -331,56 +342,7 @@ function lostFiles(value: unknown): LostFiles {
   return { files: count(lost['files'], 'lost'), at: time(lost['at'], 'lost') };
 }
 
-function object(value: unknown, what: string): Record<string, unknown> {
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw bad(`${what} is not an object`);
-  return value as Record<string, unknown>;
-}
-
-function array(value: unknown, what: string): unknown[] {
-  if (!Array.isArray(value)) throw bad(`${what} is not an array`);
-  return value;
-}
-
-function count(value: unknown, what: string): number {
-  const number = finite(value, what);
-  if (!Number.isSafeInteger(number)) throw bad(`${what} is not a whole number`);
-  return number;
-}
-
-/** Milliseconds since 1970 that a date can be made of. */
-function time(value: unknown, what: string): number {
-  const ms = finite(value, what);
-  if (Number.isNaN(new Date(ms).getTime())) throw bad(`${what} is not a time`);
-  return ms;
-}
-
-/** Some file systems have inodes beyond what is exact in a number. */
-function finite(value: unknown, what: string): number {
-  if (typeof value !== 'number' || !Number.isFinite(value)) throw bad(`${what} is not a number`);
-  return value;
-}
-
 function delta(value: unknown): string {
   if (typeof value !== 'string' || !isDeltaName(value)) throw bad('a list has a wrong name');
   return value;
-}
-
-function sha256(value: unknown): string {
-  if (typeof value !== 'string' || !/^[0-9a-f]{64}$/.test(value)) throw bad('a checksum is not one');
-  return value;
-}
-
-function bad(why: string): IbkError {
-  return new IbkError('damaged', `The store's own records are damaged: ${why}.`, {
-    reason: 'store_record',
-    hint: 'ibk doctor',
-  });
-}
-
-function newer(what: string): IbkError {
-  return new IbkError('incompatible', `A newer ibk wrote ${what} of this store.`, {
-    reason: 'store_format',
-    hint: 'Use the newer ibk, or update this one.',
-    meaning: 'Nothing was touched.',
-  });
 }

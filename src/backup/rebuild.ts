@@ -11,7 +11,7 @@ import { readChangeList } from './change-list.js';
 import type { StoreContext } from './context.js';
 import { needDirectories, readWhole } from './file-system.js';
 import { headGenerations, headPath, putHead, readHead } from './head.js';
-import { type ChainEntry, checkedVersion, type EditEntry, type VersionRecord } from './head-record.js';
+import { type ChainEntry, checkedVersion, type EditEntry, UNDESCRIBED, type VersionRecord } from './head-record.js';
 import { holdsContent } from './kept-content.js';
 import { deltaGeneration } from './layout.js';
 import { ChangeTally } from './tally.js';
@@ -169,7 +169,7 @@ function currentOf(ctx: StoreContext, id: string, before: ChainEntry | undefined
   const sizes =
     before === undefined ? { files: 0, bytes: 0, metadataBytes: 0 } : sizesAfter(before.facts, before.counts);
   const facts = { ios, encrypted, ...sizes };
-  return { id, date, complete, origin: 'ibk', pinned: false, hidden: false, tags: [], note: '', tookMs: null, facts };
+  return { ...UNDESCRIBED, id, date, complete, facts };
 }
 
 /** A list's name carries a number that no later list may have again. */

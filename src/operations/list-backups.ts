@@ -1,6 +1,7 @@
 /** The backups under a root, one entry a device, each with its versions. Read-only: needs neither a device nor a lock, and looks at no payload that ibk keeps. */
 import { lstat, readdir } from 'node:fs/promises';
 import { basename, join } from 'node:path';
+import { codeOf } from '../backup/disk-calls.js';
 import { type BackupDescription, describeBackup, describeParts, readDescribingPart } from '../backup/describe.js';
 import { udidOfFolder } from '../backup/layout.js';
 import { isLitter } from '../backup/names.js';
@@ -244,7 +245,7 @@ function versionInFolder({ madeAt, ios, encrypted, complete, madeBy }: BackupDes
 }
 
 function unreadable(what: string, cause: unknown, hint?: string): IbkError {
-  const why = errorCode(cause) ?? 'unknown reason';
+  const why = codeOf(cause) ?? 'unknown reason';
   return new IbkError('destination', `${what} cannot be read: ${why}.`, {
     reason: 'unreadable',
     cause,
@@ -256,7 +257,7 @@ async function folderNames(root: string): Promise<string[]> {
   try {
     return await readdir(root);
   } catch (error) {
-    const code = errorCode(error);
+    const code = codeOf(error);
     if (code === 'ENOENT' || code === 'ENOTDIR') {
       throw new IbkError('not_found', `There is no backup root at ${root}.`, {
         reason: 'no_root',
@@ -291,11 +292,7 @@ export async function measureBackup(folder: string): Promise<{ bytes: number; fi
 
 function unlessGone<T>(looking: Promise<T>): Promise<T | undefined> {
   return looking.catch((error: unknown) => {
-    if (errorCode(error) === 'ENOENT') return undefined;
+    if (codeOf(error) === 'ENOENT') return undefined;
     throw error;
   });
-}
-
-function errorCode(error: unknown): string | undefined {
-  return error instanceof Error && 'code' in error ? String(error.code) : undefined;
 }
