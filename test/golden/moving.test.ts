@@ -5,6 +5,7 @@ import { execa } from 'execa';
 import { afterAll, expect, test } from 'vitest';
 import { systemClock } from '../../src/io/clock.js';
 import { controlSimulator } from '../../src/sim/index.js';
+import { RESTORE_ALL, runAgainst } from '../support/debian-phone.js';
 import { phoneOf, restarted, type Phone, plugIn } from '../support/phone.js';
 import { tempHome, transcript } from '../support/run-ibk.js';
 import { expectValidLines } from '../support/schemas.js';
@@ -179,10 +180,9 @@ test('copies go into another root and come back as versions, whatever the order'
 describeWithTools('copies, to other programs', ['idevicebackup2', 'idevicepair', 'tar', 'unzip'], () => {
   test('an old version copied is restored by idevicebackup2; archives unpack to the same', async () => {
     await using phone = await plugIn(home, { scenarios: [] });
-    const env = { USBMUXD_SOCKET_ADDRESS: phone.sim.listen };
-    const run = (program: string, ...args: string[]) => execa(program, args, { env, reject: false, all: true });
+    const run = (program: string, ...args: string[]) => runAgainst(phone.sim.listen, program, ...args);
     await run('idevicepair', 'pair');
-    expect((await run('idevicepair', 'pair')).all).toContain('SUCCESS');
+    expect((await run('idevicepair', 'pair')).text).toContain('SUCCESS');
     const { ok } = session(phone, 'debian');
     await ok('backup', '-q');
     const before = await phoneOf(phone).content.tree(false);
@@ -193,9 +193,9 @@ describeWithTools('copies, to other programs', ['idevicebackup2', 'idevicepair',
     await ok('copy', 'latest~1', '--to', join(out, udid), '-q');
     for (const name of ['old.tar.gz', 'old.zip']) await ok('copy', 'latest~1', '--to', name, '-q');
     const back = restarted(phone);
-    const restored = await run('idevicebackup2', 'restore', '--system', '--settings', '--remove', '--skip-apps', out);
-    expect(restored.all).toContain('Restore Successful');
-    expect(restored.exitCode).toBe(0);
+    const restored = await run('idevicebackup2', 'restore', ...RESTORE_ALL, out);
+    expect(restored.text).toContain('Restore Successful');
+    expect(restored.exit).toBe(0);
     await back;
     expect(await phoneOf(phone).content.tree(false)).toEqual(before);
     await execa('tar', ['xzf', join(home, 'old.tar.gz'), '-C', mkdir('untarred')]);

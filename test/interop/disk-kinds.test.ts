@@ -1,13 +1,13 @@
 /** One cycle on every kind of disk: full, changed, killed in the commit, recovered, continued by idevicebackup2, mounted again, adopted, verified. IBK_TEST_ALL=1: on each. */
 import { readdirSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { execa } from 'execa';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { BackupStore } from '../../src/backup/store.js';
+import { runAgainst } from '../support/debian-phone.js';
 import { DISK_KINDS, type Disk, type DiskKind, mountDisk, whyNoDisk } from '../support/disks.js';
 import { type Phone, plugIn } from '../support/phone.js';
 import { change, type PhoneState, readBack, stateOf } from '../support/phone-history.js';
-import { cleanEnvironment, type During, KILL, tempHome } from '../support/run-ibk.js';
+import { type During, KILL, tempHome } from '../support/run-ibk.js';
 import { expectValidLines } from '../support/schemas.js';
 import { describeWithTools } from '../support/tools.js';
 import { IS_WHOLE } from '../support/phone-kinds.js';
@@ -71,13 +71,10 @@ async function cycle(disk: Disk): Promise<void> {
   if (disk.isImage) disk.remount();
   expect(new BackupStore(root, udid).history()).toMatchObject({ folder: 'as_left', pending: null });
   await change(phone.sim);
-  const other = await execa('idevicebackup2', ['backup', root], {
-    env: { ...cleanEnvironment(home), USBMUXD_SOCKET_ADDRESS: phone.sim.listen },
-    extendEnv: false,
-    timeout: 30_000,
-  });
+  const other = await runAgainst(phone.sim.listen, 'idevicebackup2', 'backup', root);
+  expect(other.exit, other.text).toBe(0);
   // It went on from the backup of ibk: a few files came, not all.
-  expect(Number(/Received (\d+) files/.exec(other.stdout)?.[1])).toBeLessThan(20);
+  expect(Number(/Received (\d+) files/.exec(other.text)?.[1])).toBeLessThan(20);
   const otherState = await stateOf(phone.sim);
   await change(phone.sim);
   expect((await backup()).exit).toBe(0);

@@ -7,12 +7,11 @@ import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import type { IosId, SimulatorOptions } from '../../src/sim/index.js';
 import { treeHash } from '../support/tree-hash.js';
-import { type DebianBench, restarted, withPhone } from '../support/debian-phone.js';
+import { type DebianBench, RESTORE_ALL, restarted, withPhone } from '../support/debian-phone.js';
 import { IS_WHOLE, phoneKinds } from '../support/phone-kinds.js';
 import { describeWithTools } from '../support/tools.js';
 
 const MODERN = ['12', '15', '17', '26'] as const satisfies readonly IosId[];
-const ALL_OF_IT = ['--system', '--settings', '--remove', '--copy', '--skip-apps'];
 
 async function backedUp(options: SimulatorOptions, work: (bench: DebianBench) => Promise<void>): Promise<void> {
   await withPhone({ files: 60, bytes: 600_000, ...options }, async (bench) => {
@@ -41,7 +40,7 @@ describeWithTools('idevicebackup2 restores to the simulated iPhone', ['ideviceba
         await phone.content.mutate({ add: 4, change: 4, remove: 3, rename: 2 });
         const back = restarted(bench);
         const given = password === undefined ? [] : ['--password', password];
-        const { text, exit } = await restore(bench, ...ALL_OF_IT, ...given);
+        const { text, exit } = await restore(bench, ...RESTORE_ALL, ...given);
         expect(text).toContain('Restore Successful');
         expect(exit).toBe(0);
         await back;
@@ -101,7 +100,7 @@ describeWithTools('idevicebackup2 restores to the simulated iPhone', ['ideviceba
 async function expectRefusal(bench: DebianBench, code: number, options: string[]): Promise<void> {
   const { phone, sim } = bench;
   const before = await phone.content.tree(true);
-  const { text, exit } = await restore(bench, ...ALL_OF_IT, ...options);
+  const { text, exit } = await restore(bench, ...RESTORE_ALL, ...options);
   expect(text).toContain(`ErrorCode ${code}`);
   expect(exit).toBe(256 - code);
   expect(await phone.content.tree(true)).toEqual(before);

@@ -27,15 +27,21 @@ export function restarted({ phone }: Pick<DebianBench, 'phone'>): Promise<void> 
   return new Promise((resolve) => phone.once('plugged', () => resolve()));
 }
 
+/** Everything comes back, what the backup does not have goes, and no app is asked for. */
+export const RESTORE_ALL = ['--system', '--settings', '--remove', '--copy', '--skip-apps'] as const;
+
+/** A program of Debian's, against the phones behind this address. */
+export async function runAgainst(listen: string, program: string, ...args: readonly string[]): Promise<Run> {
+  const env = { USBMUXD_SOCKET_ADDRESS: listen };
+  const { all, exitCode } = await execa(program, args, { env, reject: false, all: true, timeout: 150_000 });
+  return { text: all, exit: exitCode };
+}
+
 export async function withPhone(options: SimulatorOptions, work: (bench: DebianBench) => Promise<void>): Promise<void> {
   const root = mkdtempSync(join(tmpdir(), 'ibk-test-interop-'));
   const sim = await startSimulator({ files: 120, bytes: 2_000_000, ...options });
   try {
-    const env = { USBMUXD_SOCKET_ADDRESS: sim.listen };
-    const run = async (program: string, ...args: string[]): Promise<Run> => {
-      const { all, exitCode } = await execa(program, args, { env, reject: false, all: true, timeout: 150_000 });
-      return { text: all, exit: exitCode };
-    };
+    const run: DebianBench['run'] = (program, ...args) => runAgainst(sim.listen, program, ...args);
     await run('idevicepair', 'pair');
     expect((await run('idevicepair', 'pair')).text).toContain('SUCCESS');
     const [phone] = sim.phones;
