@@ -1,10 +1,10 @@
 /** One root that is killed again and again, and another of the same phone that never is: what must hold after each kill, and what must be equal at the end. */
 import { cp, mkdir, rm } from 'node:fs/promises';
-import { existsSync, readdirSync, statSync } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
 import { execa } from 'execa';
 import { expect } from 'vitest';
-import { readChangeList } from '../../src/backup/change-list.js';
 import { DiskFileSystem } from '../../src/backup/disk-file-system.js';
 import { readHead } from '../../src/backup/head.js';
 import type { Head } from '../../src/backup/head-record.js';
@@ -14,13 +14,25 @@ import { BackupStore } from '../../src/backup/store.js';
 import type { Phase } from '../../src/errors.js';
 import { backupDevice } from '../../src/operations/backup.js';
 import { selectDevices } from '../../src/operations/select-device.js';
-import { controlSimulator, type Simulator } from '../../src/sim/index.js';
+import { controlSimulator, type Simulator, type SimulatorOptions } from '../../src/sim/index.js';
 import { readBackup } from './backup-reader.js';
+import { runAgainst } from './debian-phone.js';
+import { restoredAfterKill } from './debian-restore.js';
 import { contextFor } from './ibk-backup.js';
+import { type PhoneState, stateOf } from './phone-history.js';
 import { cleanEnvironment, type Ran, runIbk } from './run-ibk.js';
+import { inventory } from './store-inventory.js';
 
 /** Where a run was when it was killed, by what it left. */
 export type KilledIn = 'set-up' | 'receiving' | 'deciding' | 'commit 1' | 'commit 2' | 'rescan' | 'finishing';
+
+/** The phone that is backed up. */
+export const KILLED_PHONE = {
+  files: 60,
+  bytes: 4_000_000,
+  ios: ['15'],
+  scenarios: ['paired'],
+} as const satisfies SimulatorOptions;
 
 /** How many changes of the disk lie before each part of an undisturbed run, and in all of it. */
 export interface Extent {
@@ -38,6 +50,8 @@ export class KillBench {
   readonly #place: string;
   readonly #sim: Simulator;
   readonly #layout: StoreLayout;
+  /** What the phone held, by version. */
+  readonly #held = new Map<string, PhoneState>();
 
   constructor(place: string, sim: Simulator) {
     this.#place = place;
@@ -84,6 +98,7 @@ export class KillBench {
       stdin: 'ignore',
       timeout: 150_000,
     });
+    await this.#note();
     if (result.signal === 'SIGKILL') return true;
     expect(result.exitCode, result.stderr).toBe(0);
     return false;
@@ -97,8 +112,21 @@ export class KillBench {
   }
 
   async backup(): Promise<void> {
-    const { exit, stderr } = await this.run('backup', '-q');
+    await this.#succeed('backup');
+    await this.#note();
+  }
+
+  async #succeed(command: string): Promise<void> {
+    const { exit, stderr } = await this.run(command, '-q');
     expect(exit, stderr).toBe(0);
+  }
+
+  /** A version that was not there before the last run is of what the phone holds now. */
+  async #note(): Promise<void> {
+    const { current, op } = this.head() ?? {};
+    const state = await stateOf(this.#sim);
+    for (const id of [current?.id, op?.t === 'commit' ? op.next.id : undefined])
+      if (id !== undefined && !this.#held.has(id)) this.#held.set(id, state);
   }
 
   head(root = this.root): Head | undefined {
@@ -155,18 +183,30 @@ export class KillBench {
     await mkdir(copy, { recursive: true });
     try {
       if (existsSync(this.#folder)) await cp(this.#folder, folder, { recursive: true, preserveTimestamps: true });
-      const { stdout, exitCode } = await execa('idevicebackup2', ['backup', copy], {
-        env: { ...cleanEnvironment(this.#place), USBMUXD_SOCKET_ADDRESS: this.#sim.listen },
-        extendEnv: false,
-        reject: false,
-        timeout: 150_000,
-      });
-      expect(exitCode, stdout).toBe(0);
-      expect(stdout).toContain('Backup Successful');
+      const { text, exit } = await runAgainst(this.#sim.listen, 'idevicebackup2', 'backup', copy);
+      expect(exit, text).toBe(0);
+      expect(text).toContain('Backup Successful');
       expect(this.#problemsOf(folder)).toEqual([]);
     } finally {
       await rm(copy, { recursive: true, force: true });
     }
+  }
+
+  /** @returns what Debian's program could restore of it: what the phone holds now, or held before; in the window of a commit only after a prune */
+  async restoredByIdevicebackup2(): Promise<string> {
+    const { refused, id } = await restoredAfterKill({
+      root: this.root,
+      udid: this.#layout.udid,
+      phone: KILLED_PHONE,
+      held: this.#held,
+      recover: () => this.#succeed('prune'),
+    });
+    if (id === undefined) {
+      expect(this.head()?.current ?? null).toBeNull();
+      return 'no backup';
+    }
+    const isNew = isDeepStrictEqual(this.#held.get(id), await stateOf(this.#sim));
+    return `${refused ? 'refused, then ' : ''}${isNew ? 'new' : 'old'}`;
   }
 
   /** Nothing grows: the store holds what its records name and nothing else, and as much as the root that was never killed. */
@@ -177,47 +217,4 @@ export class KillBench {
     expect(ours?.files).toEqual(theirs?.files);
     expect(ours?.versions).toEqual(theirs?.versions);
   }
-}
-
-interface Inventory {
-  /** Files of the store that no record names. */
-  readonly unnamed: string[];
-  /** Of the newest backup: path and size. */
-  readonly files: string[];
-  /** Of each version, oldest first: path and size of what it keeps. */
-  readonly versions: string[][];
-}
-
-const SINGLETONS = ['catalog.db', 'lock'];
-
-function inventory(root: string, layout: StoreLayout): Inventory {
-  const fs = new DiskFileSystem(root);
-  const head = readHead(fs, layout);
-  if (head === undefined) throw new Error('no head');
-  const named = new Set([...SINGLETONS, `head.${head.gen}`]);
-  const versions: string[][] = [];
-  for (const { id, delta, listSha256 } of head.chain) {
-    const list = `${layout.version(id)}/${delta}`;
-    for (const path of [list, `${layout.version(id)}/version.json`]) named.add(path.slice(layout.own.length + 1));
-    const kept: string[] = [];
-    for (const { k, at, p, old } of readChangeList(fs, list, listSha256)) {
-      // The property lists hold the time: two runs within one second make them equal, and then they are no change.
-      if (!p.endsWith('.plist')) kept.push(`${k} ${p} ${old?.size ?? ''}`);
-      if (k !== 'stored' || at === null) continue;
-      named.add(layout.slot(at, p).slice(layout.own.length + 1));
-      if (p === 'Manifest.db') named.add(layout.packed(at).slice(layout.own.length + 1));
-    }
-    versions.push(kept);
-  }
-  const there = filesBelow(join(root, layout.own));
-  return {
-    unnamed: there.filter((path) => !named.has(path) && !path.startsWith('shadow/')),
-    files: filesBelow(join(root, layout.folder)).map((p) => `${p} ${statSync(join(root, layout.folder, p)).size}`),
-    versions,
-  };
-}
-
-function filesBelow(folder: string): string[] {
-  const names = readdirSync(folder, { recursive: true, encoding: 'utf8' });
-  return names.filter((name) => statSync(join(folder, name)).isFile()).sort();
 }
