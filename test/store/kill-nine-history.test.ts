@@ -1,6 +1,7 @@
 /**
  * `kill -9` of the built ibk while it forgets: one version, what rules leave, the newest (the one before it takes its place); while it prunes; and while the next start
- * completes that. After each kill every version that was not to go reads back; in the end the rest is forgotten, and the root holds not a byte too much.
+ * completes that. After each kill every version that was not to go reads back; at a sample of those in the middle of forgetting the newest idevicebackup2 restores what
+ * lies in the folder; in the end the rest is forgotten, and the root holds not a byte too much.
  * `npm run kill-nine` for 200 kills; IBK_STORE_KILLS=n, IBK_STORE_SEED=n.
  */
 import { mkdirSync, readdirSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
@@ -9,6 +10,7 @@ import { execa } from 'execa';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { KILL_POINT_VARIABLE } from '../../src/backup/kill-point.js';
 import { BackupStore } from '../../src/backup/store.js';
+import { restoredAfterKill } from '../support/debian-restore.js';
 import { Random } from '../support/random.js';
 import { cleanEnvironment, IBK, tempHome } from '../support/run-ibk.js';
 import {
@@ -16,13 +18,18 @@ import {
   contentOf,
   copyRoot,
   idealBytes,
+  LAST_PHONE,
   makeTenVersions,
   storedOfAll,
   type TenVersions,
 } from '../support/ten-versions.js';
+import { mustUseTool } from '../support/tools.js';
 
 const KILLS = Number(process.env['IBK_STORE_KILLS'] ?? 5);
 const SEED = Number(process.env['IBK_STORE_SEED'] ?? 1);
+/** How many kills while the newest is forgotten, the only ones that touch the folder, for each restore; the first is one. */
+const RESTORE_EVERY = 3;
+const HAS_IDEVICEBACKUP2 = mustUseTool('idevicebackup2');
 const place = tempHome();
 let ten: TenVersions;
 let stored: Awaited<ReturnType<typeof storedOfAll>>;
@@ -46,7 +53,9 @@ test(`${KILLS} kills while versions are forgotten lose none that is kept`, { tim
   const extents = new Map<string, number>();
   const where = new Map<string, number>();
   let kills = 0;
-  for (let round = 0; kills < KILLS; round++) {
+  let promotes = 0;
+  const restored: Record<string, number> = {};
+  for (let round = 0; kills < KILLS || promotes === 0; round++) {
     const root = join(place, `copy-${round}`);
     copyRoot(ten.root, root);
     addLeftovers(root);
@@ -58,9 +67,14 @@ test(`${KILLS} kills while versions are forgotten lose none that is kept`, { tim
         return false;
       }
       kills += 1;
+      if (attempt.name === 'promote') promotes += 1;
       const found = `${kind}: ${pendingOf(root)}`;
       where.set(found, (where.get(found) ?? 0) + 1);
       await checkKept(root, attempt.going, random);
+      if (HAS_IDEVICEBACKUP2 && attempt.name === 'promote' && (promotes - 1) % RESTORE_EVERY === 0) {
+        const what = await restoredFrom(root);
+        restored[what] = (restored[what] ?? 0) + 1;
+      }
       return true;
     };
     try {
@@ -80,8 +94,24 @@ test(`${KILLS} kills while versions are forgotten lose none that is kept`, { tim
     }
     rmSync(root, { recursive: true });
   }
-  console.log(JSON.stringify({ kills, where: Object.fromEntries([...where].sort()) }));
+  console.log(JSON.stringify({ kills, restored, where: Object.fromEntries([...where].sort()) }));
+  if (HAS_IDEVICEBACKUP2) expect(Object.keys(restored).length).toBeGreaterThan(KILLS < 200 ? 0 : 2);
 });
+
+/** @returns which version Debian's program could restore of it; in the window of the operation only after a prune */
+async function restoredFrom(root: string): Promise<string> {
+  const recover = async () => expect(await killed(root, ['prune'])).toBe(false);
+  const { refused, id } = await restoredAfterKill({
+    root,
+    udid: ten.udid,
+    phone: LAST_PHONE,
+    held: ten.states,
+    recover,
+  });
+  const [newest, before] = [...ten.states.keys()].reverse();
+  expect(refused ? [before] : [newest, before]).toContain(id);
+  return `${refused ? 'refused, then ' : ''}${id === newest ? 'the newest' : 'the one before'}`;
+}
 
 function attemptOf(random: Random, round: number): Attempt {
   const ids = [...ten.states.keys()];

@@ -25,11 +25,16 @@ export interface TenVersions {
   readonly states: ReadonlyMap<string, PhoneState>;
 }
 
+/** As its last two backups are made: encrypted, of another iOS. */
+export const LAST_PHONE = {
+  ...OPTIONS,
+  encryption: { password: PASSWORD },
+  scenarios: ['paired', 'product-version=17.7.1'],
+} as const satisfies SimulatorOptions;
+
 /** The phone as it is in the end. @param folder what it keeps between runs */
 export function lastPhone(folder: string): Promise<Simulator> {
-  const encryption = { password: PASSWORD };
-  const scenarios = ['paired', 'product-version=17.7.1'];
-  return startSimulator({ ...OPTIONS, stateFolder: folder, encryption, scenarios });
+  return startSimulator({ ...LAST_PHONE, stateFolder: folder });
 }
 
 export async function makeTenVersions(place: string): Promise<TenVersions> {
