@@ -166,10 +166,21 @@ export class OverlayIndex {
     });
   }
 
+  /** What `put` and `delete` of the two names would do, for a payload that phones send to `Snapshot/` first. False: they must be asked. */
+  moveUp(path: string): boolean {
+    const from = `Snapshot/${path}`;
+    if (this.#recent.has(path) || this.#written.mayHave(path) || this.#written.mayHave(from)) return false;
+    return RecentPayloads.isFor(path) && this.#recentPayloads.moveUp(path);
+  }
+
   /** The entries directly in `folder`, in order. */
   children(folder: string): PlacedEntry[] {
-    if (this.#recentPayloads.hasIn(folder)) this.#flush();
-    else this.#flushOthers();
+    this.#settle();
+    const written = this.#writtenIn(folder);
+    return this.#recentPayloads.hasIn(folder) ? merged(written, this.#recentPayloads.inFolder(folder)) : written;
+  }
+
+  #writtenIn(folder: string): PlacedEntry[] {
     const prefix = folder === '' ? '' : `${folder}/`;
     const end = folder === '' ? LAST : `${folder}0`;
     const found: PlacedEntry[] = [];
@@ -193,15 +204,19 @@ export class OverlayIndex {
 
   /** All entries deeper than `folder`, in order. */
   below(folder: string): PlacedEntry[] {
-    this.#flush();
+    if (this.#recentPayloads.hasBelow(folder)) this.#flush();
+    else this.#flushOthers();
     return toEntries(this.#range.all(`${folder}/`, `${folder}0`, -1));
   }
 
   /** Every path with content of its own. The index must not be changed meanwhile. */
-  received(): IterableIterator<{ readonly path: string; readonly blob: number }> {
-    this.#flush();
+  *received(): Generator<{ readonly path: string; readonly blob: number }, void> {
+    this.#settle();
     const sql = 'SELECT path, blob FROM entry WHERE blob IS NOT NULL';
-    return this.#handle.db.prepare<unknown[], { path: string; blob: number }>(sql).iterate();
+    for (const written of this.#handle.db.prepare<unknown[], { path: string; blob: number }>(sql).iterate()) {
+      if (!RecentPayloads.isFor(written.path) || this.#recentPayloads.get(written.path) === undefined) yield written;
+    }
+    yield* this.#recentPayloads.blobs();
   }
 
   /** Entries that hide something of the lower layer. */
@@ -220,14 +235,22 @@ export class OverlayIndex {
 
   /** `CHANGES` after `after`, in order of their paths. */
   changesAfter(after: string, limit: number): { readonly path: string; readonly file: OverlayFile | null }[] {
-    this.#flush();
-    const rows = this.#changes.all(after, after, limit);
-    return toEntries(rows).map(({ path, entry }) => ({ path, file: entry.kind === 'file' ? entry : null }));
+    this.#settle();
+    const written = toEntries(this.#changes.all(after, after, limit));
+    return merged(written, this.#recentPayloads.after(after, limit))
+      .slice(0, limit)
+      .map(({ path, entry }) => ({ path, file: entry.kind === 'file' ? entry : null }));
   }
 
   #remember(path: string, recent: Recent): void {
     this.#recent.set(path, recent);
     if (this.#recent.size >= MOST_RECENT) this.#flushOthers();
+  }
+
+  /** Afterwards the database and the recent payloads together say all; where both know a path, the payload counts. */
+  #settle(): void {
+    if (this.#recentPayloads.hasDeletions) this.#flush();
+    else this.#flushOthers();
   }
 
   #flush(): void {
@@ -261,6 +284,20 @@ export class OverlayIndex {
     // A name that is gone blocks no other of the same fold.
     this.#put.run(path, entry.kind === 'gone' ? null : fold, entry.kind, null, null, null, null, null, opaque);
   }
+}
+
+/** Both in the order of their paths; where both have one, that of `newer`. */
+function merged(older: readonly PlacedEntry[], newer: readonly PlacedEntry[]): PlacedEntry[] {
+  const found: PlacedEntry[] = [];
+  let at = 0;
+  for (const entry of newer) {
+    for (let next = older[at]; next !== undefined && next.path <= entry.path; next = older[++at]) {
+      if (next.path !== entry.path) found.push(next);
+    }
+    found.push(entry);
+  }
+  for (; at < older.length; at++) found.push(older[at] as PlacedEntry);
+  return found;
 }
 
 function toEntries(rows: readonly Row[]): PlacedEntry[] {

@@ -1,7 +1,7 @@
 /**
  * The newest entries of the overlay's index that are received payloads, held outside of the heap: a hundred bytes each, where an object takes three hundred
- * and is moved by every garbage collection. A file that is sent to `Snapshot/` and moved to its place soon after never comes to the database under its first
- * name, and what does comes there in the order of the database's pages.
+ * and is moved by every garbage collection. The payloads of most backups all find room and never come to the database; those of a larger one come there in
+ * the order of its pages.
  *
  * Open addressing over the fileID, with multipliers that a device cannot know: names that were chosen to collide find no chain.
  */
@@ -12,7 +12,8 @@ import type { OverlayFile } from './overlay-index.js';
 const CAPACITY = 1 << 16;
 const SLOT_BITS = 17;
 const SLOTS = 1 << SLOT_BITS;
-const ID_WORDS = 5;
+const ID_BYTES = 20;
+const ID_WORDS = ID_BYTES / 4;
 const SHA256_BYTES = 32;
 const PAYLOAD = /^(?:Snapshot\/)?(?:[0-9a-f]{2}\/)?[0-9a-f]{40}$/;
 const ID_DIGITS = 40;
@@ -29,14 +30,16 @@ const IN_SNAPSHOT = 1;
 const IN_FOLDER = 2;
 const PLACES = 4;
 
-interface Key {
-  place: number;
-  readonly id: Uint32Array;
+/** A payload that was received, in its place. */
+export interface PlacedPayload {
+  readonly path: string;
+  readonly entry: OverlayFile;
 }
 
 export class RecentPayloads {
   readonly #slots = new Int32Array(SLOTS);
-  readonly #ids = new Uint32Array(CAPACITY * ID_WORDS);
+  readonly #ids = Buffer.allocUnsafeSlow(CAPACITY * ID_BYTES);
+  readonly #words = new Uint32Array(this.#ids.buffer);
   readonly #states = new Uint8Array(CAPACITY);
   readonly #places = new Uint8Array(CAPACITY);
   readonly #blobs = new Uint32Array(CAPACITY);
@@ -47,12 +50,22 @@ export class RecentPayloads {
   /** Entries that say something, by place and first byte of the fileID. */
   readonly #known = new Uint32Array(PLACES * 256);
   readonly #multipliers = randomFillSync(new Uint32Array(ID_WORDS));
-  readonly #key: Key = { place: 0, id: new Uint32Array(ID_WORDS) };
-  readonly #bytes = Buffer.alloc(ID_WORDS * 4);
+  /** FileID and place of the path that was asked for last. */
+  readonly #key = Buffer.alloc(ID_BYTES);
+  readonly #keyWords = new Uint32Array(this.#key.buffer, this.#key.byteOffset, ID_WORDS);
+  #place = 0;
   #count = 0;
+  #deletions = 0;
+  /** The files in the order of their paths, as long as nothing changes. */
+  #order: Uint32Array | undefined;
 
   get isFull(): boolean {
     return this.#count === CAPACITY;
+  }
+
+  /** Is there anything that the database must lose? */
+  get hasDeletions(): boolean {
+    return this.#deletions > 0;
   }
 
   /** Is this a name that can be held here? */
@@ -93,6 +106,21 @@ export class RecentPayloads {
     if (entry >= 0) this.#say(entry, UNKNOWN);
   }
 
+  /**
+   * `Snapshot/<path>` was received and is now called `path`: what phones do with every file. False: nothing is known here of the one, or something of the
+   * other.
+   */
+  moveUp(path: string): boolean {
+    const slot = this.#firstSlot(path);
+    if (this.#entryAt(slot, this.#place) >= 0) return false;
+    const entry = this.#entryAt(slot, this.#place | IN_SNAPSHOT);
+    if (entry < 0 || this.#states[entry] !== FILE) return false;
+    this.#say(entry, UNKNOWN);
+    this.#places[entry] = this.#place;
+    this.#say(entry, FILE);
+    return true;
+  }
+
   /** Is anything said of what lies directly in this folder? */
   hasIn(folder: string): boolean {
     const inSnapshot = folder === 'Snapshot' || folder.startsWith('Snapshot/') ? IN_SNAPSHOT : 0;
@@ -102,18 +130,71 @@ export class RecentPayloads {
     return first >= 0 && (this.#known[(inSnapshot | IN_FOLDER) * 256 + first] ?? 0) > 0;
   }
 
-  /** Tells all, in the order of the paths of each place; then it is empty. Null: deleted. */
+  /** Is anything said of what lies in this folder or deeper? */
+  hasBelow(folder: string): boolean {
+    if (folder !== 'Snapshot') return this.hasIn(folder);
+    const inFolders = (IN_SNAPSHOT | IN_FOLDER) * 256;
+    return this.hasIn(folder) || this.#known.subarray(inFolders, inFolders + 256).some((count) => count > 0);
+  }
+
+  /** The files directly in a folder, in the order of their paths. */
+  inFolder(folder: string): PlacedPayload[] {
+    const prefix = folder === '' ? '' : `${folder}/`;
+    const found: PlacedPayload[] = [];
+    for (const { path, entry } of this.#from(prefix)) {
+      if (!path.startsWith(prefix)) break;
+      if (path.indexOf(SEPARATOR, prefix.length) < 0) found.push({ path, entry: this.#fileAt(entry) });
+    }
+    return found;
+  }
+
+  /** The files behind a path, in the order of their paths. */
+  after(path: string, limit: number): PlacedPayload[] {
+    const found: PlacedPayload[] = [];
+    for (const next of this.#from(path)) {
+      if (found.length === limit) break;
+      found.push({ path: next.path, entry: this.#fileAt(next.entry) });
+    }
+    return found;
+  }
+
+  /** Path of each file, and the number of its content. */
+  *blobs(): Generator<{ readonly path: string; readonly blob: number }, void> {
+    for (const { path, entry } of this.#from('')) yield { path, blob: this.#blobs[entry] ?? 0 };
+  }
+
+  /** Tells all, in the order of the paths; then it is empty. Null: deleted. */
   drain(tell: (path: string, file: OverlayFile | null) => void): void {
-    const order = new Uint32Array(this.#count);
-    let length = 0;
-    for (let entry = 0; entry < this.#count; entry++) if (this.#states[entry] !== UNKNOWN) order[length++] = entry;
-    for (const entry of order.subarray(0, length).sort((a, b) => this.#compare(a, b))) {
+    for (const entry of this.#sorted((state) => state !== UNKNOWN)) {
       tell(this.#pathAt(entry), this.#states[entry] === DELETED ? null : this.#fileAt(entry));
     }
     this.#slots.fill(0);
     this.#states.fill(UNKNOWN);
     this.#known.fill(0);
     this.#count = 0;
+    this.#deletions = 0;
+    this.#order = undefined;
+  }
+
+  /** The files whose paths come after `path`. */
+  *#from(path: string): Generator<{ readonly path: string; readonly entry: number }, void> {
+    this.#order ??= this.#sorted((state) => state === FILE);
+    const order = this.#order;
+    let [low, high] = [0, order.length];
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if (this.#pathAt(order[middle] ?? 0) > path) high = middle;
+      else low = middle + 1;
+    }
+    for (const entry of order.subarray(low)) yield { path: this.#pathAt(entry), entry };
+  }
+
+  #sorted(which: (state: number) => boolean): Uint32Array {
+    const order = new Uint32Array(this.#count);
+    let length = 0;
+    for (let entry = 0; entry < this.#count; entry++)
+      if (which(this.#states[entry] ?? UNKNOWN)) order[length++] = entry;
+    return order.subarray(0, length).sort((a, b) => this.#compare(a, b));
   }
 
   #fileAt(entry: number): OverlayFile {
@@ -129,93 +210,100 @@ export class RecentPayloads {
   }
 
   #pathAt(entry: number): string {
-    let id = '';
-    for (let word = 0; word < ID_WORDS; word++)
-      id += (this.#ids[entry * ID_WORDS + word] ?? 0).toString(16).padStart(8, '0');
+    const id = this.#ids.toString('hex', entry * ID_BYTES, (entry + 1) * ID_BYTES);
     const place = this.#places[entry] ?? 0;
     const name = (place & IN_FOLDER) === 0 ? id : `${id.slice(0, 2)}/${id}`;
     return (place & IN_SNAPSHOT) === 0 ? name : `Snapshot/${name}`;
   }
 
+  /** As their paths. */
   #compare(a: number, b: number): number {
-    const places = (this.#places[a] ?? 0) - (this.#places[b] ?? 0);
-    if (places !== 0) return places;
-    for (let word = 0; word < ID_WORDS; word++) {
-      const order = (this.#ids[a * ID_WORDS + word] ?? 0) - (this.#ids[b * ID_WORDS + word] ?? 0);
-      if (order !== 0) return order;
-    }
-    return 0;
+    const order = this.#rank(a) - this.#rank(b);
+    if (order !== 0) return order;
+    return this.#ids.compare(this.#ids, b * ID_BYTES, (b + 1) * ID_BYTES, a * ID_BYTES, (a + 1) * ID_BYTES);
+  }
+
+  /** What comes first in a path, as a number: digits, `Snapshot`, letters; the fileID's first byte; what lies in a folder before what does not; two bytes more. */
+  #rank(entry: number): number {
+    const [place, first] = [this.#places[entry] ?? 0, this.#ids[entry * ID_BYTES] ?? 0];
+    const group = (place & IN_SNAPSHOT) !== 0 ? 1 : first < 0xa0 ? 0 : 2;
+    const flat = (place & IN_FOLDER) === 0 ? 1 : 0;
+    return ((group * 256 + first) * 2 + flat) * 65_536 + this.#ids.readUInt16BE(entry * ID_BYTES + 1);
   }
 
   #find(path: string): number {
-    return this.#search(path, false);
+    return this.#entryAt(this.#firstSlot(path), this.#place);
   }
 
   #take(path: string, state: number): number {
-    const entry = this.#search(path, true);
+    const entry = this.#search(path);
     this.#say(entry, state);
     return entry;
   }
 
-  /** The entry of a path. Where there is none: a new one, else -1. */
-  #search(path: string, take: boolean): number {
-    const { id, place } = this.#keyOf(path);
-    // One that says nothing any more, of the same fileID: that is what a move leaves.
-    let free = -1;
-    for (let slot = this.#slotOf(id); ; slot = (slot + 1) % SLOTS) {
+  /** The entry of the key in a place, from the first slot of its chain on; -1: there is none. */
+  #entryAt(first: number, place: number): number {
+    for (let slot = first; ; slot = (slot + 1) % SLOTS) {
       const entry = (this.#slots[slot] ?? 0) - 1;
-      if (entry < 0) {
-        if (!take) return -1;
-        return free >= 0 ? this.#set(free, id, place) : this.#add(slot, id, place);
-      }
-      if (!this.#hasId(entry, id)) continue;
-      if (this.#places[entry] === place) return entry;
-      if (this.#states[entry] === UNKNOWN) free = entry;
+      if (entry < 0 || (this.#places[entry] === place && this.#hasKey(entry))) return entry;
     }
   }
 
-  #add(slot: number, id: Uint32Array, place: number): number {
+  /** The entry of a path, a new one where there is none. */
+  #search(path: string): number {
+    const first = this.#firstSlot(path);
+    const known = this.#entryAt(first, this.#place);
+    if (known >= 0) return known;
+    for (let slot = first; ; slot = (slot + 1) % SLOTS) {
+      const entry = (this.#slots[slot] ?? 0) - 1;
+      if (entry < 0) return this.#set(this.#add(slot));
+      // One that says nothing any more, of the same fileID: that is what a move leaves.
+      if (this.#states[entry] === UNKNOWN && this.#hasKey(entry)) return this.#set(entry);
+    }
+  }
+
+  #add(slot: number): number {
     const entry = this.#count;
     this.#count += 1;
     this.#slots[slot] = entry + 1;
-    return this.#set(entry, id, place);
+    return entry;
   }
 
-  #set(entry: number, id: Uint32Array, place: number): number {
-    this.#ids.set(id, entry * ID_WORDS);
-    this.#places[entry] = place;
+  #set(entry: number): number {
+    this.#key.copy(this.#ids, entry * ID_BYTES);
+    this.#places[entry] = this.#place;
     return entry;
   }
 
   #say(entry: number, state: number): void {
-    const known = (this.#places[entry] ?? 0) * 256 + ((this.#ids[entry * ID_WORDS] ?? 0) >>> 24);
-    const before = this.#states[entry] === UNKNOWN ? 0 : 1;
-    this.#known[known] = (this.#known[known] ?? 0) - before + (state === UNKNOWN ? 0 : 1);
+    const known = (this.#places[entry] ?? 0) * 256 + (this.#ids[entry * ID_BYTES] ?? 0);
+    const before = this.#states[entry] ?? UNKNOWN;
+    const more = (state === UNKNOWN ? 0 : 1) - (before === UNKNOWN ? 0 : 1);
+    this.#known[known] = (this.#known[known] ?? 0) + more;
+    this.#deletions += (state === DELETED ? 1 : 0) - (before === DELETED ? 1 : 0);
     this.#states[entry] = state;
+    this.#order = undefined;
   }
 
-  #hasId(entry: number, id: Uint32Array): boolean {
+  #hasKey(entry: number): boolean {
     const at = entry * ID_WORDS;
-    for (let word = 0; word < ID_WORDS; word++) if (this.#ids[at + word] !== id[word]) return false;
+    for (let word = 0; word < ID_WORDS; word++) if (this.#words[at + word] !== this.#keyWords[word]) return false;
     return true;
   }
 
-  #slotOf(id: Uint32Array): number {
-    let hash = 0;
-    for (let word = 0; word < ID_WORDS; word++)
-      hash = (hash + Math.imul(id[word] ?? 0, (this.#multipliers[word] ?? 0) | 1)) | 0;
-    return hash >>> (32 - SLOT_BITS);
-  }
-
-  #keyOf(path: string): Key {
+  /** Takes a path as the key. @returns where its chain begins */
+  #firstSlot(path: string): number {
     const start = path.length - ID_DIGITS;
-    this.#bytes.write(path.slice(start), 0, ID_WORDS * 4, 'hex');
-    for (let word = 0; word < ID_WORDS; word++) this.#key.id[word] = this.#bytes.readUInt32BE(word * 4);
+    this.#key.write(start === 0 ? path : path.slice(start), 0, ID_BYTES, 'hex');
     const inSnapshot = start >= SNAPSHOT_LENGTH ? IN_SNAPSHOT : 0;
     const inFolder = start === 3 || start === SNAPSHOT_LENGTH + 3 ? IN_FOLDER : 0;
-    this.#key.place = inSnapshot | inFolder;
-    return this.#key;
+    this.#place = inSnapshot | inFolder;
+    let hash = 0;
+    for (let word = 0; word < ID_WORDS; word++)
+      hash = (hash + Math.imul(this.#keyWords[word] ?? 0, (this.#multipliers[word] ?? 0) | 1)) | 0;
+    return hash >>> (32 - SLOT_BITS);
   }
 }
 
+const SEPARATOR = '/';
 const SLASH = 0x2f;
