@@ -4,12 +4,9 @@
  * The thread is shown each piece of memory once: a message with a SharedArrayBuffer costs half a millisecond. A message for each small file would cost as much
  * as writing it, so they come in batches. Small files of no more than one batch in all, as most incremental backups have, are made without it: it takes longer
  * to start than they take to be written.
- *
- * The thread's program is text, not a module: it must run the same from the sources, the built package and a bundle.
  */
 import { closeSync, fstatSync } from 'node:fs';
-import { createRequire } from 'node:module';
-import type { Worker } from 'node:worker_threads';
+import { AskedThread } from '../io/asked-thread.js';
 import {
   type ContentWriter,
   type LargeFile,
@@ -130,24 +127,17 @@ interface Made {
 
 type Sent = SmallFile & { readonly place: string };
 
-interface Waiting {
-  readonly resolve: (answer: Answer) => void;
-  readonly reject: (error: unknown) => void;
-}
-
 export class ThreadContentWriter implements ContentWriter {
   readonly batchBytes = BATCH_BYTES;
   readonly #disk: ContentDisk;
   readonly #plain: PlainContentWriter;
-  #worker: Worker | undefined;
-  /** In the order in which they were asked, which is that of the answers. */
-  readonly #waiting: Waiting[] = [];
+  /** Of a large file a new one would not know what the old one had read: it stays, also when it has died. */
+  #thread: AskedThread<Answer> | undefined;
   /** Numbers of the pieces that the thread has been shown. */
   readonly #shown = new Map<SharedArrayBuffer, number>();
   #next = 0;
   /** Of small files, made or about to be. */
   #smallBytes = 0;
-  #death: Error | undefined;
 
   constructor(disk: ContentDisk) {
     this.#disk = disk;
@@ -156,7 +146,7 @@ export class ThreadContentWriter implements ContentWriter {
 
   async writeFiles(piece: Piece, files: readonly SmallFile[]): Promise<readonly Written[]> {
     this.#smallBytes += files.reduce((sum, { length }) => sum + length, 0);
-    if (this.#worker === undefined && this.#smallBytes < BATCH_BYTES) return this.#plain.writeFiles(piece, files);
+    if (this.#thread === undefined && this.#smallBytes < BATCH_BYTES) return this.#plain.writeFiles(piece, files);
     const begun = files.map((file) => this.#begun(piece, file));
     const sent = begun.filter((each) => 'place' in each);
     const made = sent.length === 0 ? [] : await this.#make(piece, sent);
@@ -198,9 +188,7 @@ export class ThreadContentWriter implements ContentWriter {
   }
 
   close(): void {
-    const worker = this.#worker;
-    this.#worker = undefined;
-    void worker?.terminate();
+    void this.#thread?.close();
   }
 
   /** What the thread has to make, or what became of the file already. */
@@ -236,43 +224,21 @@ export class ThreadContentWriter implements ContentWriter {
   #show({ shared }: Piece): number {
     const shown = this.#shown.get(shared);
     if (shown !== undefined) return shown;
-    this.#thread().postMessage(shared);
+    this.#started().tell(shared);
     this.#shown.set(shared, this.#shown.size);
     return this.#shown.size - 1;
   }
 
   async #ask(message: object): Promise<unknown> {
-    if (this.#death !== undefined) throw this.#death;
-    const { answer, failure } = await new Promise<Answer>((resolve, reject) => {
-      this.#waiting.push({ resolve, reject });
-      // The process does not end before it has answered, and does not wait for it afterwards.
-      if (this.#waiting.length === 1) this.#thread().ref();
-      this.#thread().postMessage(message);
-    });
+    const { answer, failure } = await this.#started().ask(message);
     if (failure !== undefined) throw this.#disk.failureOf(systemErrorOf(failure));
     return answer;
   }
 
-  #thread(): Worker {
-    if (this.#worker !== undefined) return this.#worker;
+  #started(): AskedThread<Answer> {
     const resourceLimits = { maxOldGenerationSizeMb: 16, maxYoungGenerationSizeMb: 8 };
-    // What only reads has no use for threads, and loading them takes time.
-    const threads: typeof import('node:worker_threads') = createRequire(import.meta.url)('node:worker_threads');
-    const worker = new threads.Worker(PROGRAM, { eval: true, env: {}, resourceLimits });
-    worker.on('message', (answer: Answer) => {
-      this.#waiting.shift()?.resolve(answer);
-      if (this.#waiting.length === 0) worker.unref();
-    });
-    worker.on('error', (error) => this.#fail(error));
-    worker.on('exit', () => this.#fail(new Error('the thread that writes has ended')));
-    this.#worker = worker;
-    return worker;
-  }
-
-  /** A new thread would not know what the old one had read of a large file. */
-  #fail(error: Error): void {
-    this.#death ??= error;
-    for (const { reject } of this.#waiting.splice(0)) reject(error);
+    this.#thread ??= new AskedThread(PROGRAM, { resourceLimits });
+    return this.#thread;
   }
 }
 

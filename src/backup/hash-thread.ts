@@ -1,12 +1,9 @@
 /**
  * Threads that look at files beside the one that reads the records: is this the file that is expected, and what is its SHA-256? They do only what is plain:
  * whatever is not as it was told (no such file, another size or time, a link, a disk that fails) they leave undone, and who asked finds out why.
- *
- * The thread's program is text, not a module: it must run the same from the sources, the built package and a bundle.
  */
-import { createRequire } from 'node:module';
 import { availableParallelism } from 'node:os';
-import type { Worker } from 'node:worker_threads';
+import { AskedThread } from '../io/asked-thread.js';
 import type { FilePlace } from './file-system.js';
 
 /** What is larger is read where its progress can be seen. */
@@ -79,11 +76,6 @@ export interface HashJob {
 /** The SHA-256 in hex, or `-` where it was not to be read; empty: it was left undone. */
 export type Looked = string;
 
-interface Waiting {
-  readonly count: number;
-  readonly resolve: (looked: readonly Looked[]) => void;
-}
-
 /** Started with the first jobs. */
 export class HashThreads {
   readonly #stop = new Int32Array(new SharedArrayBuffer(4));
@@ -138,46 +130,28 @@ function inBatches(jobs: readonly HashJob[]): readonly (readonly HashJob[])[] {
 }
 
 class HashThread {
-  readonly #worker: Worker;
-  /** In the order in which they were given, which is that of the answers. */
-  readonly #waiting: Waiting[] = [];
-  #alive = true;
+  readonly #thread: AskedThread<string>;
 
   constructor(stop: Int32Array) {
-    // Loaded here: most commands have no use for threads.
-    const threads: typeof import('node:worker_threads') = createRequire(import.meta.url)('node:worker_threads');
     const resourceLimits = { maxOldGenerationSizeMb: 16, maxYoungGenerationSizeMb: 4 };
-    this.#worker = new threads.Worker(PROGRAM, {
-      eval: true,
-      env: {},
-      resourceLimits,
-      workerData: { stop: stop.buffer },
-    });
-    this.#worker.on('message', (sums: string) => this.#waiting.shift()?.resolve(sums.split(',')));
-    this.#worker.on('error', () => this.#fail());
-    this.#worker.on('exit', () => this.#fail());
+    this.#thread = new AskedThread(PROGRAM, { resourceLimits, workerData: { stop: stop.buffer } });
   }
 
-  look(jobs: readonly HashJob[]): Promise<readonly Looked[]> {
-    if (!this.#alive) return Promise.resolve(jobs.map(() => ''));
+  async look(jobs: readonly HashJob[]): Promise<readonly Looked[]> {
     const numbers = new Float64Array(jobs.length * NUMBERS);
     jobs.forEach(({ expected: { sizeBytes, mtimeUs }, reads }, index) => {
       numbers.set([sizeBytes, mtimeUs, reads ? 1 : 0], index * NUMBERS);
     });
     // One text: many small ones cost more to hand over. No path has a NUL.
     const paths = jobs.map(({ path }) => path).join('\0');
-    return new Promise((resolve) => {
-      this.#waiting.push({ count: jobs.length, resolve });
-      this.#worker.postMessage({ paths, numbers }, [numbers.buffer]);
-    });
+    try {
+      return (await this.#thread.ask({ paths, numbers }, [numbers.buffer])).split(',');
+    } catch {
+      return jobs.map(() => '');
+    }
   }
 
-  async close(): Promise<void> {
-    await this.#worker.terminate();
-  }
-
-  #fail(): void {
-    this.#alive = false;
-    for (const { count, resolve } of this.#waiting.splice(0)) resolve(Array.from({ length: count }, () => ''));
+  close(): Promise<void> {
+    return this.#thread.close();
   }
 }
