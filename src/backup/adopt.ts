@@ -5,6 +5,7 @@
  * a commit that found its place taken is still there and is put away as the content it was.
  */
 import type { Catalog } from './catalog.js';
+import { applyToCatalog } from './catalog-change.js';
 import {
   type ChangeLine,
   ChangeListWriter,
@@ -27,7 +28,7 @@ import {
 } from './head-record.js';
 import { isExactly, isSame, sha256OfPath } from './identity.js';
 import { STATUS_PLIST } from './names.js';
-import { applyToCatalog, putListAway } from './run-commit.js';
+import { putListAway } from './run-commit.js';
 import { fromShadow } from './shadow.js';
 import { type ScanFinding, scanFolder } from './scan.js';
 import { ChangeTally } from './tally.js';

@@ -26,7 +26,8 @@
  */
 import type { ChangeLine } from './change-list.js';
 import type { StoreContext } from './context.js';
-import { makeDirectories, parentOf, type StoreFileSystem } from './file-system.js';
+import { moved } from './file-mover.js';
+import { makeDirectories, parentOf } from './file-system.js';
 import { isExactly, isSame } from './identity.js';
 
 /** Puts the old content of a replaced or removed file into the outgoing version. False: it is not there any more. */
@@ -97,15 +98,4 @@ export function bringBack(ctx: StoreContext, id: string, line: ChangeLine): bool
     fs.rename(kept, own);
   }
   return false;
-}
-
-/** False: something is in the place. A blob that is missing was moved before. */
-export function moved(fs: StoreFileSystem, from: string, to: string): boolean {
-  try {
-    return fs.renameIfFree(from, to);
-  } catch (error) {
-    // Also said where the folder is missing that it should go to.
-    if (fs.stat(from) !== undefined) throw error;
-    return true;
-  }
 }

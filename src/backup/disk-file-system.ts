@@ -22,6 +22,8 @@ import {
   writeAll,
 } from './disk-calls.js';
 import { FILE_MODE, FOLDER_MODE, setMode } from './disk-modes.js';
+import { type FileMover, PlainFileMover } from './file-mover.js';
+import { LEAST_FOR_THREAD, ThreadFileMover } from './move-thread.js';
 import { isOnDisk } from './store-place.js';
 import { linkInPath, outsideStore } from './unsafe-path.js';
 import {
@@ -189,6 +191,11 @@ export class DiskFileSystem implements StoreFileSystem {
     this.#change('rename');
     this.#unlessGone(() => retriedWhileHeld(this.#windows, () => fs.renameSync(this.#at(from), target)));
     return true;
+  }
+
+  fileMover(count: number): FileMover {
+    if (count < LEAST_FOR_THREAD) return new PlainFileMover(this);
+    return new ThreadFileMover({ placeOf: this.realPath, change: this.#change });
   }
 
   unlink(path: string): void {

@@ -8,6 +8,7 @@
 import { IbkError } from '../errors.js';
 import type { SqliteDatabase } from '../io/sqlite.js';
 import type { ContentWriter } from './content-writer.js';
+import type { FileMover } from './file-mover.js';
 
 export type EntryKind = 'file' | 'directory' | 'other';
 
@@ -105,6 +106,8 @@ export interface StoreFileSystem {
   rename(from: string, to: string): void;
   /** As `rename`, but false, with nothing done, where something is at `to`: for those who would only look first. */
   renameIfFree(from: string, to: string): boolean;
+  /** Does as `renameIfFree` for many files, about `count` in all. */
+  fileMover(count: number): FileMover;
   /** A missing file is success. */
   unlink(path: string): void;
   /** Removes an empty folder; one that is missing or not empty stays as it is. */

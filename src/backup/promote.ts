@@ -5,11 +5,12 @@
  * folder has no Status.plist from the first file that is replaced to the last, and a head stands between what goes out and what comes in.
  */
 import { IbkError } from '../errors.js';
-import { bringBack, dropFile, moved } from './apply-list.js';
+import { bringBack, dropFile } from './apply-list.js';
 import type { Catalog } from './catalog.js';
 import { listPath } from './catalog-sync.js';
 import { type ChangeLine, type FileIdentity, readChangeList, verifyChangeList } from './change-list.js';
 import type { StoreContext } from './context.js';
+import { moved } from './file-mover.js';
 import { needDirectories, parentOf } from './file-system.js';
 import { putHead } from './head.js';
 import type { ChainEntry, Head, PromoteOperation, RetireOperation } from './head-record.js';

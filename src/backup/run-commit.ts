@@ -5,7 +5,9 @@
  * Every directory of the list is synced, also where the work was found done: the run that did it may have been killed with the change only in the cache.
  */
 import { bringIn, takeOut } from './apply-list.js';
+import { bringAdded } from './bring-added.js';
 import type { Catalog } from './catalog.js';
+import { applyToCatalog, CatalogChange } from './catalog-change.js';
 import { type ChangeLine, readChangeList, verifyChangeList } from './change-list.js';
 import type { StoreContext } from './context.js';
 import { needDirectories, parentOf, readWhole } from './file-system.js';
@@ -33,13 +35,43 @@ export async function runCommit(
   if (recovery) verifyChangeList(ctx.fs, path, op.listSha256);
   const work = await plan(ctx, op, path, touched);
   await needDirectories(ctx.fs, [...work.folders, ...work.outs]);
-  const ready = op.phase === 1 ? await firstPhase(ctx, head, op, work) : head;
-  await secondPhase(ctx, op, work);
-  const rescan = recovery || work.taken || wereOthersHere(ctx, head, work);
-  const counts = rescan ? await countLost(ctx, op, path) : op.counts;
-  await applyToCatalog(ctx, catalog, op, path);
-  const chain = await putListAway(ctx, ready, { ...op, counts }, path);
-  return putHead(ctx, ready, { op: rescan ? { t: 'rescan' } : null, chain, current: op.next, seal: null, sealedAt: 0 });
+  let change = isFirstPass(op) ? CatalogChange.begin(catalog, op) : undefined;
+  const onLine = (line: ChangeLine): void => {
+    try {
+      change?.add(line);
+    } catch {
+      // No room, it may be: the files come to their places all the same, and then it is tried again.
+      change?.undo();
+      change = undefined;
+    }
+  };
+  try {
+    const ready = op.phase === 1 ? await firstPhase(ctx, head, op, work, onLine) : head;
+    await secondPhase(ctx, op, work);
+    const rescan = recovery || work.taken || wereOthersHere(ctx, head, work);
+    const counts = rescan ? await countLost(ctx, op, path) : op.counts;
+    if (change === undefined) await applyToCatalog(ctx, catalog, op, path);
+    else change.commit();
+    const chain = await putListAway(ctx, ready, { ...op, counts }, path);
+    return await putHead(ctx, ready, {
+      op: rescan ? { t: 'rescan' } : null,
+      chain,
+      current: op.next,
+      seal: null,
+      sealedAt: 0,
+    });
+  } catch (error) {
+    change?.undo();
+    throw error;
+  }
+}
+
+/**
+ * The first backup of all is nearly all additions: the pass that brings them in writes the catalog, too. With earlier versions there it waits until the
+ * folder is complete: a large transaction shuts out readers until its end, and without versions there is nothing to read.
+ */
+function isFirstPass({ phase, out, counts }: CommitOperation): boolean {
+  return phase === 1 && out === null && counts.added > 0;
 }
 
 /** The new seal would take what they did for ours. */
@@ -51,6 +83,8 @@ function wereOthersHere(ctx: StoreContext, { seal }: Head, { folders }: Work): b
 }
 
 interface Work {
+  /** Of the list. */
+  readonly path: string;
   readonly each: (wanted: (line: ChangeLine) => boolean, act: (line: ChangeLine) => void) => Promise<void>;
   /** Folders of U, of the outgoing version and of incoming that the list touches. */
   readonly folders: string[];
@@ -82,17 +116,20 @@ async function plan(ctx: StoreContext, op: CommitOperation, path: string, noted?
   const order = (line: ChangeLine) => names.indexOf(line.p);
   metadata.sort((a, b) => order(a) - order(b));
   const status = metadata.find(({ p }) => p === STATUS_PLIST);
-  return { each, folders: [...folders], outs: [...outs], sources: [...sources], metadata, status, taken: false };
+  return { path, each, folders: [...folders], outs: [...outs], sources: [...sources], metadata, status, taken: false };
 }
 
-async function firstPhase(ctx: StoreContext, head: Head, op: CommitOperation, work: Work): Promise<Head> {
+async function firstPhase(
+  ctx: StoreContext,
+  head: Head,
+  op: CommitOperation,
+  work: Work,
+  onLine: (line: ChangeLine) => void,
+): Promise<Head> {
   const { fs, layout } = ctx;
   const { out } = op;
-  const bring = bringing(ctx, work);
   // (a) U is still the old backup, with files beside it that nothing names.
-  if (op.counts.added > 0) {
-    await work.each((line) => line.old === null && !isMetadata(line.p), bring);
-  }
+  if (op.counts.added > 0 && !(await bringAdded(ctx, op, work.path, onLine))) work.taken = true;
   if (out !== null) {
     // (b) The window opens.
     if (work.status !== undefined) {
@@ -154,32 +191,6 @@ async function countLost(ctx: StoreContext, op: CommitOperation, path: string): 
     if (turn !== undefined) await turn;
   }
   return { ...counts, lost: files === 0 ? null : { files, at: counts.lost?.at ?? ctx.now() } };
-}
-
-/** One transaction: the lines of the outgoing version, and what the folder now holds. */
-export async function applyToCatalog(
-  ctx: StoreContext,
-  catalog: Catalog,
-  op: Pick<CommitOperation, 'out' | 'list' | 'listSha256' | 'next'>,
-  path: string,
-): Promise<void> {
-  if (catalog.current === op.next.id) return;
-  catalog.begin();
-  try {
-    const seq = (catalog.versions().at(-1)?.seq ?? 0) + 1;
-    if (op.out !== null) catalog.addVersion(seq, op.out, op.list);
-    for (const line of readChangeList(ctx.fs, path, op.listSha256)) {
-      if (op.out !== null) catalog.addLine(seq, line);
-      catalog.setFile(line.p, line.new);
-      const turn = ctx.pause();
-      if (turn !== undefined) await turn;
-    }
-    catalog.setMeta('cur', op.next.id);
-    catalog.commit();
-  } catch (error) {
-    catalog.rollback();
-    throw error;
-  }
 }
 
 /** The list goes to the version it describes; the chain with that version. */

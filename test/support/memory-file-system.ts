@@ -11,6 +11,7 @@
  */
 import Database from 'better-sqlite3';
 import { PlainContentWriter } from '../../src/backup/content-writer.js';
+import { PlainFileMover } from '../../src/backup/file-mover.js';
 import {
   type DatabaseUse,
   type FileStat,
@@ -183,6 +184,10 @@ export class MemoryFileSystem implements StoreFileSystem {
     if (this.#node(to) !== undefined) return false;
     this.rename(from, to);
     return true;
+  }
+
+  fileMover(): PlainFileMover {
+    return new PlainFileMover(this);
   }
 
   unlink(path: string): void {

@@ -1,0 +1,64 @@
+/** The first pass over a commit's list: what is added goes into the folder, many files at a time, while the list goes on being read. */
+import { bringIn } from './apply-list.js';
+import { type ChangeLine, readChangeList } from './change-list.js';
+import type { StoreContext } from './context.js';
+import type { CommitOperation } from './head-record.js';
+import { isMetadata } from './names.js';
+
+const BATCH_LINES = 512;
+/** Batches that may wait for the disk: what they hold stays small. */
+const UNDER_WAY = 2;
+
+/**
+ * When it returns or throws, nothing is moved any more.
+ * @param onLine is shown every line of the list
+ * @returns false: another program's file was found in the place of one
+ */
+export async function bringAdded(
+  ctx: StoreContext,
+  op: CommitOperation,
+  path: string,
+  onLine: (line: ChangeLine) => void,
+): Promise<boolean> {
+  const { fs, layout } = ctx;
+  const mover = fs.fileMover(op.counts.added);
+  let isFree = true;
+  const bring = async (lines: readonly ChangeLine[]): Promise<void> => {
+    const moves = lines.map(({ p, src }) => ({ from: layout.inOwn(src ?? ''), to: layout.inFolder(p) }));
+    const moved = await mover.moveAll(moves);
+    lines.forEach((line, at) => {
+      if (moved[at] !== true && !bringIn(ctx, line)) isFree = false;
+    });
+  };
+  const underWay: Promise<void>[] = [];
+  const begin = (lines: readonly ChangeLine[]): Promise<void> | undefined => {
+    const brought = bring(lines);
+    // Told to whoever waits for it, which may be later.
+    brought.catch(() => {});
+    underWay.push(brought);
+    return underWay.length < UNDER_WAY ? undefined : underWay.shift();
+  };
+  try {
+    let batch: ChangeLine[] = [];
+    for (const line of readChangeList(fs, path, op.listSha256)) {
+      onLine(line);
+      if (isAdded(line)) batch.push(line);
+      if (batch.length === BATCH_LINES) {
+        await begin(batch);
+        batch = [];
+      }
+      const turn = ctx.pause();
+      if (turn !== undefined) await turn;
+    }
+    await begin(batch);
+    await Promise.all(underWay);
+    return isFree;
+  } finally {
+    await Promise.allSettled(underWay);
+    mover.close();
+  }
+}
+
+function isAdded({ p, src, old, new: next }: ChangeLine): boolean {
+  return old === null && next !== null && src !== null && !isMetadata(p);
+}
