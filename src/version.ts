@@ -1,6 +1,20 @@
 import { readFileSync } from 'node:fs';
 
-const manifest: unknown = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8'));
+/** From `dist/`, and from `dist/program/`, where the program lies in few files. */
+const PLACES = ['../package.json', '../../package.json'];
+
+function readManifest(): unknown {
+  for (const place of PLACES) {
+    try {
+      return JSON.parse(readFileSync(new URL(place, import.meta.url), 'utf8'));
+    } catch {
+      // The other one.
+    }
+  }
+  return undefined;
+}
+
+const manifest = readManifest();
 
 /** The version in package.json. */
 export const VERSION: string =
