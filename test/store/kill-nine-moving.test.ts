@@ -1,7 +1,8 @@
 /**
  * `kill -9` of the built ibk while it takes in a backup, as the newest and as the oldest version, and while it makes a changed copy. What was there reads back after each kill,
- * and the same line run again does it; nothing of the killed run is left. `npm run kill-nine` for 200 kills; IBK_STORE_KILLS=n, IBK_STORE_SEED=n.
+ * and the same line run again does it; nothing of the killed run is left. While the newest is taken in idevicebackup2 restores, at a sample, what lies in the folder. `npm run kill-nine` for 200 kills; IBK_STORE_KILLS=n, IBK_STORE_SEED=n.
  */
+import { createHash } from 'node:crypto';
 import { cpSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { execa } from 'execa';
@@ -12,14 +13,20 @@ import { shortIdOf } from '../../src/backup/version-id.js';
 import { buildBinaryPlist, parsePlist } from '../../src/plist/codec.js';
 import { asDict } from '../../src/plist/fields.js';
 import { plistDict } from '../../src/plist/value.js';
+import { restoredAfterKill } from '../support/debian-restore.js';
 import { makeBackup, type MadeFile } from '../support/made-backup.js';
+import type { PhoneState } from '../support/phone-history.js';
 import { Random } from '../support/random.js';
 import { cleanEnvironment, IBK, tempHome } from '../support/run-ibk.js';
+import { mustUseTool } from '../support/tools.js';
 import { filesHash } from '../support/tree-hash.js';
 
 const KILLS = Number(process.env['IBK_STORE_KILLS'] ?? 6);
 const SEED = Number(process.env['IBK_STORE_SEED'] ?? 1);
 const UDID = '0'.repeat(40);
+/** How many kills while the newest is taken in, the only ones that touch the folder, for each restore; the first is one. */
+const RESTORE_EVERY = 3;
+const HAS_IDEVICEBACKUP2 = mustUseTool('idevicebackup2');
 const place = tempHome();
 const base = join(place, 'base');
 
@@ -30,6 +37,12 @@ function filesOf(day: number): MadeFile[] {
     const content = Buffer.alloc(200 + number * 40, `${name} ${number % 3 === 1 ? day : ''}`);
     return { domain: number < 6 ? 'AppDomain-com.example.chat' : 'HomeDomain', relativePath: name, content };
   });
+}
+
+function stateOn(day: number): PhoneState {
+  const sha256 = ({ content = '' }: { content?: Buffer | string }) =>
+    createHash('sha256').update(content).digest('hex');
+  return new Map(filesOf(day).map((file) => [`${file.domain}/${file.relativePath}`, sha256(file)]));
 }
 
 function made(name: string, day: number): string {
@@ -69,6 +82,7 @@ test(`${KILLS} kills while backups are taken in and edited lose nothing`, { time
   const random = new Random(SEED);
   const extents = new Map<string, number>();
   const where: Record<string, number> = {};
+  const restored: Record<string, number> = {};
   const ids = new BackupStore(base, UDID).versions().map(({ id }) => id);
   for (let round = 0, kills = 0; kills < KILLS; round++) {
     // The one that was killed least: an edit is over so soon that most points lie behind it.
@@ -88,9 +102,14 @@ test(`${KILLS} kills while backups are taken in and edited lose nothing`, { time
         break;
       }
       kills += 1;
-      where[name] = (where[name] ?? 0) + 1;
+      const count = (where[name] ?? 0) + 1;
+      where[name] = count;
       await expectKept(root, ids, name);
       if (name !== 'newest') expect(filesHash(join(root, UDID))).toBe(folder);
+      else if (HAS_IDEVICEBACKUP2 && count % RESTORE_EVERY === 1) {
+        const what = await restoredFrom(root, ids);
+        restored[what] = (restored[what] ?? 0) + 1;
+      }
       if (random.chance(0.6) || inRound >= 2 || kills >= KILLS) {
         const again = await ibk(root, args);
         expect(name === 'edit' ? [0] : [0, 2], again.stderr).toContain(again.exitCode);
@@ -103,8 +122,22 @@ test(`${KILLS} kills while backups are taken in and edited lose nothing`, { time
     rmSync(root, { recursive: true });
   }
   expect(Object.keys(where)).toHaveLength(attempts.length);
-  console.log(JSON.stringify({ kills: KILLS, where }));
+  console.log(JSON.stringify({ kills: KILLS, restored, where }));
+  if (HAS_IDEVICEBACKUP2) expect(Object.keys(restored).length).toBeGreaterThan(KILLS < 200 ? 0 : 2);
 });
+
+/** @param ids newest first. @returns what Debian's program could restore of it; in the window of the commit only after a prune */
+async function restoredFrom(root: string, [before]: readonly string[]): Promise<string> {
+  const { refused, id } = await restoredAfterKill({
+    root,
+    udid: UDID,
+    phone: { files: 5, bytes: 5000, scenarios: ['paired'] },
+    held: { get: (id) => stateOn(id === before ? 12 : 14) },
+    recover: async () => expect((await ibk(root, ['prune'])).exitCode).toBe(0),
+  });
+  if (refused) expect(id).not.toBe(before);
+  return `${refused ? 'refused, then ' : ''}${id === before ? 'the one before' : 'the newest'}`;
+}
 
 /** Each version reads back with its checksums, those that were there and those that came. */
 async function expectKept(root: string, ids: readonly string[], name: string): Promise<readonly string[]> {

@@ -14,10 +14,10 @@ import { treeHash } from './tree-hash.js';
 export interface KilledRoot {
   readonly root: string;
   readonly udid: string;
-  /** The phone that was backed up. It stays as it is: another of the same name and trust, which holds something else, is restored to. */
+  /** A phone like the one that was backed up, which stays as it is: one that holds something else is made of these, and restored to. */
   readonly phone: SimulatorOptions;
-  /** What it held, by version, those that are decided too. */
-  readonly held: ReadonlyMap<string, PhoneState>;
+  /** What the phone held, by version, those that are decided too. */
+  readonly held: Pick<ReadonlyMap<string, PhoneState>, 'get'>;
   /** Runs ibk with write access. */
   recover(): Promise<void>;
 }
@@ -49,7 +49,8 @@ async function restoreWhatLiesThere({ root, udid, phone, held }: KilledRoot): Pr
   const left = treeHash(root);
   const back = restartOf(sim);
   const password = phone.encryption === undefined ? [] : ['--password', phone.encryption.password];
-  const { text, exit } = await runAgainst(sim.listen, 'idevicebackup2', 'restore', ...RESTORE_ALL, ...password, root);
+  const options = ['--source', udid, ...RESTORE_ALL, ...password];
+  const { text, exit } = await runAgainst(sim.listen, 'idevicebackup2', 'restore', ...options, root);
   if (wanted === undefined) expect(exit, text).not.toBe(0);
   else {
     expect(text).toContain('Restore Successful');
