@@ -95,7 +95,7 @@ test(`${KILLS} kills while versions are forgotten lose none that is kept`, { tim
     rmSync(root, { recursive: true });
   }
   console.log(JSON.stringify({ kills, restored, where: Object.fromEntries([...where].sort()) }));
-  if (HAS_IDEVICEBACKUP2) expect(Object.keys(restored).length).toBeGreaterThan(KILLS < 200 ? 0 : 2);
+  if (HAS_IDEVICEBACKUP2) expect(Object.keys(restored).length).toBeGreaterThan(KILLS < 200 ? 0 : 1);
 });
 
 /** @returns which version Debian's program could restore of it; in the window of the operation only after a prune */

@@ -123,7 +123,7 @@ test(`${KILLS} kills while backups are taken in and edited lose nothing`, { time
   }
   expect(Object.keys(where)).toHaveLength(attempts.length);
   console.log(JSON.stringify({ kills: KILLS, restored, where }));
-  if (HAS_IDEVICEBACKUP2) expect(Object.keys(restored).length).toBeGreaterThan(KILLS < 200 ? 0 : 2);
+  if (HAS_IDEVICEBACKUP2) expect(Object.keys(restored).length).toBeGreaterThan(KILLS < 200 ? 0 : 1);
 });
 
 /** @param ids newest first. @returns what Debian's program could restore of it; in the window of the commit only after a prune */
