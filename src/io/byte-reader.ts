@@ -7,17 +7,20 @@
  *   arrival(n, signal) waits until n bytes are here
  *   some(max, signal)  the two together: waits for the first byte
  *   body(n, signal)    n bytes as a sequence of views on the stream's own chunks
+ *   turn()             now and then in between: lets the socket be emptied first
  *   rest()             stops reading and gives back what was not consumed, to hand the stream to another reader
  *
  * Views stay valid as long as they are held. One read at a time. `n` must have been checked against a limit by the caller: nothing is
- * allocated before the bytes are there, but they are kept until all have come. The stream is paused while more than 1 MiB is unread.
+ * allocated before the bytes are there, but they are kept until all have come. The stream is paused while more than 2 MiB are unread.
  */
 import type { Readable } from 'node:stream';
 import { IbkError } from '../errors.js';
 import { abortError } from './abort.js';
 
-const PAUSE_AT_BYTES = 1024 * 1024;
-const RESUME_BELOW_BYTES = 256 * 1024;
+const PAUSE_AT_BYTES = 2 * 1024 * 1024;
+const RESUME_BELOW_BYTES = 1024 * 1024;
+/** Read between two looks at the socket. */
+const TURN_BYTES = 128 * 1024;
 const EMPTY = Buffer.alloc(0);
 
 interface Waiter {
@@ -35,6 +38,8 @@ export class ByteReader {
   #received = 0;
   #paused = false;
   #detached = false;
+  /** Since the last look at the socket. */
+  #read = 0;
   #end: IbkError | undefined;
   #waiter: Waiter | undefined;
 
@@ -48,6 +53,16 @@ export class ByteReader {
   /** Bytes that have arrived and were not read yet. */
   get buffered(): number {
     return this.#buffered;
+  }
+
+  /**
+   * For who works on much of what is here: a promise means, wait until what has arrived meanwhile is out of the socket. What sends goes on with the next bytes
+   * while these are worked on.
+   */
+  turn(): Promise<void> | undefined {
+    if (this.#read < TURN_BYTES) return undefined;
+    this.#read = 0;
+    return this.#paused || this.#end !== undefined ? undefined : new Promise((resolve) => setImmediate(resolve));
   }
 
   /** Bytes that have ever arrived: a watchdog sees by it whether the other side is silent. */
@@ -130,6 +145,7 @@ export class ByteReader {
     const view = chunk.subarray(this.#offset, this.#offset + length);
     this.#offset += length;
     this.#buffered -= length;
+    this.#read += length;
     if (this.#offset === chunk.length) this.#dropFirst();
     if (this.#paused && this.#buffered < RESUME_BELOW_BYTES) this.#flow();
     return view;

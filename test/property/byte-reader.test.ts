@@ -86,17 +86,17 @@ test('a stream that fails gives its IbkError, after the bytes that came before',
   await expect(reader.exactly(1)).rejects.toMatchObject({ code: 'connection_lost', reason: 'detached' });
 });
 
-test('more than a mebibyte unread pauses the stream, and reading on resumes it', async () => {
+test('more than two mebibytes unread pause the stream, and reading on resumes it', async () => {
   const stream = new PassThrough();
   const reader = new ByteReader(stream);
-  const total = 5 * 1024 * 1024;
+  const total = 8 * 1024 * 1024;
   const writing = (async () => {
     for (let sent = 0; sent < total; sent += 65536)
       if (!stream.write(Buffer.alloc(65536))) await new Promise((resolve) => stream.once('drain', resolve));
   })();
   await reader.exactly(1);
   await new Promise((resolve) => setImmediate(resolve));
-  expect(reader.buffered).toBeLessThan(2 * 1024 * 1024);
+  expect(reader.buffered).toBeLessThan(3 * 1024 * 1024);
   let got = 1;
   for await (const view of reader.body(total - 1)) got += view.length;
   expect(got).toBe(total);
@@ -113,4 +113,25 @@ test('what came before the end is still read, although the signal has aborted', 
   expect((await reader.exactly(4, gone)).toString()).toBe('last');
   expect((await reader.some(9, gone)).toString()).toBe(' word');
   await expect(reader.exactly(1, gone)).rejects.toThrow('gone');
+});
+
+test('between two turns no more than is worth one is read, and a turn takes in what has arrived', async () => {
+  const stream = new PassThrough({ highWaterMark: 1024 * 1024 });
+  const reader = new ByteReader(stream);
+  stream.write(Buffer.alloc(300 * 1024));
+  await reader.exactly(100 * 1024);
+  expect(reader.turn()).toBeUndefined();
+  await reader.exactly(100 * 1024);
+  const turn = reader.turn();
+  expect(turn).toBeInstanceOf(Promise);
+  expect(reader.turn()).toBeUndefined();
+  const before = reader.received;
+  setImmediate(() => stream.write(Buffer.alloc(1000)));
+  await turn;
+  await new Promise((resolve) => setImmediate(resolve));
+  expect(reader.received).toBe(before + 1000);
+  stream.end();
+  await once(stream, 'end');
+  await reader.exactly(reader.buffered);
+  expect(reader.turn()).toBeUndefined();
 });
