@@ -160,16 +160,19 @@ function bringing(ctx: StoreContext, work: Work): (line: ChangeLine) => void {
 async function secondPhase(ctx: StoreContext, op: CommitOperation, work: Work): Promise<void> {
   const { fs, layout } = ctx;
   const bring = bringing(ctx, work);
-  if (op.counts.replaced > 0) {
+  // The first phase has just synced them all; a redo that begins here cannot know.
+  const begunHere = op.phase === 2;
+  const [replaces, removes] = [op.counts.replaced > 0, op.counts.removed > 0];
+  if (replaces) {
     await work.each((line) => line.old !== null && line.new !== null && !isMetadata(line.p), bring);
   }
   for (const line of work.metadata) if (line !== work.status) bring(line);
-  await fs.syncDirectories(work.folders);
+  await fs.syncDirectories(replaces || begunHere ? work.folders : [layout.folder]);
   // The window closes.
   if (work.status !== undefined) bring(work.status);
   await fs.syncDirectories([layout.folder]);
   const { out } = op;
-  if (out !== null && op.counts.removed > 0) {
+  if (out !== null && removes) {
     await work.each(
       (line) => line.new === null,
       (line) => {
@@ -177,7 +180,7 @@ async function secondPhase(ctx: StoreContext, op: CommitOperation, work: Work): 
       },
     );
   }
-  await fs.syncDirectories([...work.outs, ...work.folders, ...work.sources]);
+  await fs.syncDirectories([...(removes || begunHere ? [...work.outs, ...work.folders] : []), ...work.sources]);
 }
 
 /** What another program took while the commit was under way, or between a crash and this redo of it, is lost to the outgoing version. */
