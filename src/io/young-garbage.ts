@@ -12,6 +12,7 @@ import { setFlagsFromString } from 'node:v8';
 /** Node's releases whose V8 knows the flags; another would complain on standard error. */
 const FIRST_MAJOR = 20;
 const LAST_MAJOR = 24;
+const ONE_THREAD = '--no-parallel-scavenge';
 
 /** What is asked of Node's `process`. */
 interface Program {
@@ -25,14 +26,23 @@ interface Starting {
 
 /** For the whole process, before the program is loaded: a program's decision, not a library's. */
 export function collectYoungGarbageOften(program: Program): void {
-  const major = Number.parseInt(program.versions.node, 10);
-  if (major < FIRST_MAJOR || major > LAST_MAJOR) return;
-  setFlagsFromString('--no-parallel-scavenge');
+  if (!knowsFlags(program)) return;
+  setFlagsFromString(ONE_THREAD);
   setFlagsFromString('--minor-gc-task-trigger=50');
   setFlagsFromString('--heap-growing-percent=150');
   keepNewSpaceSmall();
   // V8 forgets it with each heap that it makes.
   program.on('worker', (worker) => worker.once('online', keepNewSpaceSmall));
+}
+
+/** Of what runs beside a program that wants the processors: a simulated iPhone. As `collectYoungGarbageOften`, but for the threads nothing is changed. */
+export function collectYoungGarbageAlone(program: Program): void {
+  if (knowsFlags(program)) setFlagsFromString(ONE_THREAD);
+}
+
+function knowsFlags({ versions }: Program): boolean {
+  const major = Number.parseInt(versions.node, 10);
+  return major >= FIRST_MAJOR && major <= LAST_MAJOR;
 }
 
 function keepNewSpaceSmall(): void {
