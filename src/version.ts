@@ -1,17 +1,11 @@
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 
 /** From `dist/`, and from `dist/program/`, where the program lies in few files. */
 const PLACES = ['../package.json', '../../package.json'];
 
 function readManifest(): unknown {
-  for (const place of PLACES) {
-    try {
-      return JSON.parse(readFileSync(new URL(place, import.meta.url), 'utf8'));
-    } catch {
-      // The other one.
-    }
-  }
-  return undefined;
+  const place = PLACES.map((relative) => new URL(relative, import.meta.url)).find((url) => existsSync(url));
+  return place === undefined ? undefined : JSON.parse(readFileSync(place, 'utf8'));
 }
 
 const manifest = readManifest();

@@ -25,9 +25,9 @@ export async function bringAdded(
   let isFree = true;
   const bring = async (lines: readonly ChangeLine[]): Promise<void> => {
     const moves = lines.map(({ p, src }) => ({ from: layout.inOwn(src ?? ''), to: layout.inFolder(p) }));
-    const moved = await mover.moveAll(moves);
+    const areMoved = await mover.moveAll(moves);
     lines.forEach((line, at) => {
-      if (moved[at] !== true && !bringIn(ctx, line)) isFree = false;
+      if (areMoved[at] !== true && !bringIn(ctx, line)) isFree = false;
     });
   };
   const underWay: Promise<void>[] = [];

@@ -244,7 +244,7 @@ export class ThreadContentWriter implements ContentWriter {
 
   #started(): AskedThread<Answer> {
     const resourceLimits = { maxOldGenerationSizeMb: 16, maxYoungGenerationSizeMb: 8 };
-    this.#thread ??= new AskedThread(PROGRAM, { resourceLimits });
+    this.#thread ??= new AskedThread(PROGRAM, 'writes', { resourceLimits });
     return this.#thread;
   }
 }

@@ -8,8 +8,8 @@ export interface Move {
 
 export interface FileMover {
   /**
-   * As `renameIfFree` for each, in this order. False: it may not have been moved, and `moved` tells why. Several calls may be under way.
-   * @throws as `renameIfFree`, with nothing left to be done for the others
+   * As `renameIfFree` for each, in this order. False: it may not have been moved; `bringIn` finds out. Several calls may be under way.
+   * @throws as `renameIfFree`; then the others may not have been moved, and nothing of this call is under way any more
    */
   moveAll(moves: readonly Move[]): Promise<readonly boolean[]>;
   /** To be called when all that was asked is answered. */

@@ -134,7 +134,7 @@ class HashThread {
 
   constructor(stop: Int32Array) {
     const resourceLimits = { maxOldGenerationSizeMb: 16, maxYoungGenerationSizeMb: 4 };
-    this.#thread = new AskedThread(PROGRAM, { resourceLimits, workerData: { stop: stop.buffer } });
+    this.#thread = new AskedThread(PROGRAM, 'hashes', { resourceLimits, workerData: { stop: stop.buffer } });
   }
 
   async look(jobs: readonly HashJob[]): Promise<readonly Looked[]> {

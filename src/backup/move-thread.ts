@@ -66,7 +66,7 @@ export class ThreadFileMover implements FileMover {
   async #moved(paths: string, count: number): Promise<readonly boolean[]> {
     try {
       const resourceLimits = { maxOldGenerationSizeMb: 16, maxYoungGenerationSizeMb: 4 };
-      this.#thread ??= new AskedThread(PROGRAM, { resourceLimits });
+      this.#thread ??= new AskedThread(PROGRAM, 'moves files', { resourceLimits });
       return Array.from(await this.#thread.ask(paths), (each) => each === 1);
     } catch {
       return Array.from({ length: count }, () => false);

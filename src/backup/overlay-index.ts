@@ -7,8 +7,8 @@
  * | dir  | made by the device; `opaque`: hides all that the folder has there |
  * | gone | removed by the device, with all below it |
  *
- * One transaction for the whole run: there is no journal, and a run that ends early throws the file away. The newest entries are held in memory and
- * written together: payloads in recent-payloads.ts, the few others here.
+ * One transaction for the whole run: there is no journal, and a run that ends early throws the file away. The newest entries are held in memory:
+ * payloads in recent-payloads.ts, where they are read, too, and from where they are written only when there are too many; the few others here.
  */
 import type { SqliteDatabase } from '../io/sqlite.js';
 import type { StoreDatabase } from './file-system.js';

@@ -84,7 +84,7 @@ export async function runPromote(
   const ready = op.phase === 1 ? await firstPhase(ctx, head, op, id, work, status) : head;
   await secondPhase(ctx, id, work);
   const others = head.seal !== null && othersChanged(head.seal, takeSeal(ctx), work.names);
-  await applyToCatalog(ctx, catalog, op, id, path);
+  await takeBackInCatalog(ctx, catalog, op, id, path);
   const retire: RetireOperation = { t: 'rm', v: id, delta: op.list, u: null, du: null };
   const rescan = recovery || work.taken || others;
   return putHead(ctx, ready, { op: rescan ? { t: 'rescan', retire } : retire, seal: null, sealedAt: 0 });
@@ -191,7 +191,7 @@ async function secondPhase(ctx: StoreContext, id: string, work: Work): Promise<v
 }
 
 /** One transaction: the version that is current again has no lines, and the folder holds what it has. */
-async function applyToCatalog(
+async function takeBackInCatalog(
   ctx: StoreContext,
   catalog: Catalog,
   op: PromoteOperation,

@@ -3,9 +3,9 @@
  * and is moved by every garbage collection. The payloads of most backups all find room and never come to the database; those of a larger one come there in
  * the order of its pages.
  *
- * Open addressing over the fileID, with multipliers that a device cannot know: names that were chosen to collide find no chain.
+ * Open addressing over the fileID, by a hash that a device cannot know: names that were chosen to collide find no chain.
  */
-import { randomFillSync } from 'node:crypto';
+import { KeyedHash } from './keyed-hash.js';
 import type { OverlayFile } from './overlay-index.js';
 
 /** Entries, at most. */
@@ -18,6 +18,7 @@ const SHA256_BYTES = 32;
 const PAYLOAD = /^(?:Snapshot\/)?(?:[0-9a-f]{2}\/)?[0-9a-f]{40}$/;
 const ID_DIGITS = 40;
 const SNAPSHOT_LENGTH = 'Snapshot/'.length;
+const SLASH = 0x2f;
 
 /** What an entry says. `unknown`: nothing; the name may be in the database. */
 const UNKNOWN = 0;
@@ -49,7 +50,7 @@ export class RecentPayloads {
   readonly #sums = Buffer.allocUnsafeSlow(CAPACITY * SHA256_BYTES);
   /** Entries that say something, by place and first byte of the fileID. */
   readonly #known = new Uint32Array(PLACES * 256);
-  readonly #multipliers = randomFillSync(new Uint32Array(ID_WORDS));
+  readonly #hash = new KeyedHash(ID_WORDS, SLOT_BITS);
   /** FileID and place of the path that was asked for last. */
   readonly #key = Buffer.alloc(ID_BYTES);
   readonly #keyWords = new Uint32Array(this.#key.buffer, this.#key.byteOffset, ID_WORDS);
@@ -143,7 +144,7 @@ export class RecentPayloads {
     const found: PlacedPayload[] = [];
     for (const { path, entry } of this.#from(prefix)) {
       if (!path.startsWith(prefix)) break;
-      if (path.indexOf(SEPARATOR, prefix.length) < 0) found.push({ path, entry: this.#fileAt(entry) });
+      if (!path.includes('/', prefix.length)) found.push({ path, entry: this.#fileAt(entry) });
     }
     return found;
   }
@@ -298,12 +299,6 @@ export class RecentPayloads {
     const inSnapshot = start >= SNAPSHOT_LENGTH ? IN_SNAPSHOT : 0;
     const inFolder = start === 3 || start === SNAPSHOT_LENGTH + 3 ? IN_FOLDER : 0;
     this.#place = inSnapshot | inFolder;
-    let hash = 0;
-    for (let word = 0; word < ID_WORDS; word++)
-      hash = (hash + Math.imul(this.#keyWords[word] ?? 0, (this.#multipliers[word] ?? 0) | 1)) | 0;
-    return hash >>> (32 - SLOT_BITS);
+    return this.#hash.slotOf(this.#keyWords);
   }
 }
-
-const SEPARATOR = '/';
-const SLASH = 0x2f;

@@ -2,7 +2,7 @@
  * The second half of a commit: rolls the list forward, from the commit point to the new head. It is also the redo after a crash (docs/store.md 4, steps 6-10).
  *
  * Between "Status.plist leaves" and "Status.plist arrives" the folder has no Status.plist, so no program takes it for finished.
- * Every directory of the list is synced, also where the work was found done: the run that did it may have been killed with the change only in the cache.
+ * Every directory of the list is synced at least once after its last change, also where the work was found done: the run that did it may have been killed with the change only in the cache.
  */
 import { bringIn, takeOut } from './apply-list.js';
 import { bringAdded } from './bring-added.js';
@@ -160,14 +160,14 @@ function bringing(ctx: StoreContext, work: Work): (line: ChangeLine) => void {
 async function secondPhase(ctx: StoreContext, op: CommitOperation, work: Work): Promise<void> {
   const { fs, layout } = ctx;
   const bring = bringing(ctx, work);
-  // The first phase has just synced them all; a redo that begins here cannot know.
-  const begunHere = op.phase === 2;
+  // The first phase has just synced them all; a redo that begins with the second cannot know.
+  const isResumed = op.phase === 2;
   const [replaces, removes] = [op.counts.replaced > 0, op.counts.removed > 0];
   if (replaces) {
     await work.each((line) => line.old !== null && line.new !== null && !isMetadata(line.p), bring);
   }
   for (const line of work.metadata) if (line !== work.status) bring(line);
-  await fs.syncDirectories(replaces || begunHere ? work.folders : [layout.folder]);
+  await fs.syncDirectories(replaces || isResumed ? work.folders : [layout.folder]);
   // The window closes.
   if (work.status !== undefined) bring(work.status);
   await fs.syncDirectories([layout.folder]);
@@ -180,7 +180,7 @@ async function secondPhase(ctx: StoreContext, op: CommitOperation, work: Work): 
       },
     );
   }
-  await fs.syncDirectories([...(removes || begunHere ? [...work.outs, ...work.folders] : []), ...work.sources]);
+  await fs.syncDirectories([...(removes || isResumed ? [...work.outs, ...work.folders] : []), ...work.sources]);
 }
 
 /** What another program took while the commit was under way, or between a crash and this redo of it, is lost to the outgoing version. */

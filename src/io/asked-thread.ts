@@ -17,7 +17,8 @@ export class AskedThread<Answer> {
   readonly #waiting: Waiting<Answer>[] = [];
   #death: Error | undefined;
 
-  constructor(program: string, options: Pick<WorkerOptions, 'resourceLimits' | 'workerData'>) {
+  /** @param does what it does, for the error when it dies: "writes" */
+  constructor(program: string, does: string, options: Pick<WorkerOptions, 'resourceLimits' | 'workerData'>) {
     // Loaded here: most commands have no use for threads, and loading them takes time.
     const threads: typeof import('node:worker_threads') = createRequire(import.meta.url)('node:worker_threads');
     this.#worker = new threads.Worker(program, { eval: true, env: {}, ...options });
@@ -26,7 +27,7 @@ export class AskedThread<Answer> {
       if (this.#waiting.length === 0) this.#worker.unref();
     });
     this.#worker.on('error', (error) => this.#fail(error));
-    this.#worker.on('exit', () => this.#fail(new Error('a thread has ended')));
+    this.#worker.on('exit', () => this.#fail(new Error(`the thread that ${does} has ended`)));
   }
 
   /** What needs no answer. */

@@ -35,7 +35,7 @@ export function collectYoungGarbageOften(program: Program): void {
   program.on('worker', (worker) => worker.once('online', keepNewSpaceSmall));
 }
 
-/** Of what runs beside a program that wants the processors: a simulated iPhone. As `collectYoungGarbageOften`, but for the threads nothing is changed. */
+/** Of what runs beside a program that wants the processors: a simulated iPhone. Of what `collectYoungGarbageOften` does, only the one thing about threads. */
 export function collectYoungGarbageAlone(program: Program): void {
   if (knowsFlags(program)) setFlagsFromString(ONE_THREAD);
 }

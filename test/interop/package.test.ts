@@ -29,7 +29,11 @@ test('holds the program, its docs and its licence, and no tests', () => {
 });
 
 test('runs', () => {
-  expect(run(join('node_modules', 'ibk', 'bin', 'ibk.js'), '--version').trim()).toMatch(/^(ibk )?1\.0\.0$/);
+  const ibk = join('node_modules', 'ibk', 'bin', 'ibk.js');
+  expect(run(ibk, '--version').trim()).toMatch(/^(ibk )?1\.0\.0$/);
+  // That was answered without the program; this is not.
+  expect(run(ibk, '--version', '--color', 'never').trim()).toBe('ibk 1.0.0');
+  expect(run(ibk, 'backup', '--help')).toContain('ibk backup');
 });
 
 test('exports the library, the simulator and the schemas', () => {
