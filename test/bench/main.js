@@ -73,6 +73,11 @@ function runReading() {
   process.exitCode = spawnSync(process.execPath, [reading, ...choices], { stdio: 'inherit' }).status ?? 1;
 }
 
+const NAMES = ['large', 'small', 'changed', 'million', 'restore', 'versions', 'reading'];
+if (flags.only !== undefined && !NAMES.includes(flags.only)) {
+  process.stderr.write(`--only ${flags.only}: one of ${NAMES.join(', ')}\n`);
+  process.exit(2);
+}
 if (flags.only === 'reading') {
   runReading();
   process.exit();
