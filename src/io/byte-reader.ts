@@ -11,14 +11,15 @@
  *   rest()             stops reading and gives back what was not consumed, to hand the stream to another reader
  *
  * Views stay valid as long as they are held. One read at a time. `n` must have been checked against a limit by the caller: nothing is
- * allocated before the bytes are there, but they are kept until all have come. The stream is paused while more than 2 MiB are unread.
+ * allocated before the bytes are there, but they are kept until all have come. The stream is paused while more than 1 MiB is unread.
  */
 import type { Readable } from 'node:stream';
 import { IbkError } from '../errors.js';
 import { abortError } from './abort.js';
 
-const PAUSE_AT_BYTES = 2 * 1024 * 1024;
-const RESUME_BELOW_BYTES = 1024 * 1024;
+/** With more, chunks would wait so long that they outlive the young generation: 10 MB more where 250,000 small files come. */
+const PAUSE_AT_BYTES = 1024 * 1024;
+const RESUME_BELOW_BYTES = 512 * 1024;
 /** Read between two looks at the socket. */
 const TURN_BYTES = 128 * 1024;
 const EMPTY = Buffer.alloc(0);
