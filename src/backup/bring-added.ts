@@ -1,6 +1,6 @@
 /** The first pass over a commit's list: what is added goes into the folder, many files at a time, while the list goes on being read. */
 import { bringIn } from './apply-list.js';
-import { type ChangeLine, readChangeList } from './change-list.js';
+import type { ChangeLine } from './change-list.js';
 import type { StoreContext } from './context.js';
 import type { CommitOperation } from './head-record.js';
 import { isMetadata } from './names.js';
@@ -8,6 +8,12 @@ import { isMetadata } from './names.js';
 const BATCH_LINES = 512;
 /** Batches that may wait for the disk: what they hold stays small. */
 const UNDER_WAY = 2;
+
+/** One pass over the list: `act` with each line that is `wanted`; a promise is waited for before the next. */
+export type EachLine = (
+  wanted: (line: ChangeLine) => boolean,
+  act: (line: ChangeLine) => Promise<void> | undefined | void,
+) => Promise<void>;
 
 /**
  * When it returns or throws, nothing is moved any more.
@@ -17,7 +23,7 @@ const UNDER_WAY = 2;
 export async function bringAdded(
   ctx: StoreContext,
   op: CommitOperation,
-  path: string,
+  each: EachLine,
   onLine: (line: ChangeLine) => void,
 ): Promise<boolean> {
   const { fs, layout } = ctx;
@@ -40,16 +46,16 @@ export async function bringAdded(
   };
   try {
     let batch: ChangeLine[] = [];
-    for (const line of readChangeList(fs, path, op.listSha256)) {
+    const all = () => true;
+    await each(all, (line) => {
       onLine(line);
-      if (isAdded(line)) batch.push(line);
-      if (batch.length === BATCH_LINES) {
-        await begin(batch);
-        batch = [];
-      }
-      const turn = ctx.pause();
-      if (turn !== undefined) await turn;
-    }
+      if (!isAdded(line)) return undefined;
+      batch.push(line);
+      if (batch.length < BATCH_LINES) return undefined;
+      const full = batch;
+      batch = [];
+      return begin(full);
+    });
     await begin(batch);
     await Promise.all(underWay);
     return isFree;

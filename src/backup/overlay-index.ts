@@ -296,8 +296,7 @@ function merged(older: readonly PlacedEntry[], newer: readonly PlacedEntry[]): P
     }
     found.push(entry);
   }
-  for (; at < older.length; at++) found.push(older[at] as PlacedEntry);
-  return found;
+  return found.concat(older.slice(at));
 }
 
 function toEntries(rows: readonly Row[]): PlacedEntry[] {

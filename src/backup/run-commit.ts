@@ -2,10 +2,11 @@
  * The second half of a commit: rolls the list forward, from the commit point to the new head. It is also the redo after a crash (docs/store.md 4, steps 6-10).
  *
  * Between "Status.plist leaves" and "Status.plist arrives" the folder has no Status.plist, so no program takes it for finished.
- * Every directory of the list is synced at least once after its last change, also where the work was found done: the run that did it may have been killed with the change only in the cache.
+ * Every directory of the list is synced at least once after its last change, also where the work was found done: the run that did it may have been killed
+ * with the change only in the cache.
  */
 import { bringIn, takeOut } from './apply-list.js';
-import { bringAdded } from './bring-added.js';
+import { bringAdded, type EachLine } from './bring-added.js';
 import type { Catalog } from './catalog.js';
 import { applyToCatalog, CatalogChange } from './catalog-change.js';
 import { type ChangeLine, readChangeList, verifyChangeList } from './change-list.js';
@@ -83,9 +84,7 @@ function wereOthersHere(ctx: StoreContext, { seal }: Head, { folders }: Work): b
 }
 
 interface Work {
-  /** Of the list. */
-  readonly path: string;
-  readonly each: (wanted: (line: ChangeLine) => boolean, act: (line: ChangeLine) => void) => Promise<void>;
+  readonly each: EachLine;
   /** Folders of U, of the outgoing version and of incoming that the list touches. */
   readonly folders: string[];
   readonly outs: string[];
@@ -97,9 +96,10 @@ interface Work {
 }
 
 async function plan(ctx: StoreContext, op: CommitOperation, path: string, noted?: ListFolders): Promise<Work> {
-  const each: Work['each'] = async (wanted, act) => {
+  const each: EachLine = async (wanted, act) => {
     for (const line of readChangeList(ctx.fs, path, op.listSha256)) {
-      if (wanted(line)) act(line);
+      const acting = wanted(line) ? act(line) : undefined;
+      if (acting !== undefined) await acting;
       const turn = ctx.pause();
       if (turn !== undefined) await turn;
     }
@@ -116,7 +116,7 @@ async function plan(ctx: StoreContext, op: CommitOperation, path: string, noted?
   const order = (line: ChangeLine) => names.indexOf(line.p);
   metadata.sort((a, b) => order(a) - order(b));
   const status = metadata.find(({ p }) => p === STATUS_PLIST);
-  return { path, each, folders: [...folders], outs: [...outs], sources: [...sources], metadata, status, taken: false };
+  return { each, folders: [...folders], outs: [...outs], sources: [...sources], metadata, status, taken: false };
 }
 
 async function firstPhase(
@@ -129,7 +129,7 @@ async function firstPhase(
   const { fs, layout } = ctx;
   const { out } = op;
   // (a) U is still the old backup, with files beside it that nothing names.
-  if (op.counts.added > 0 && !(await bringAdded(ctx, op, work.path, onLine))) work.taken = true;
+  if (op.counts.added > 0 && !(await bringAdded(ctx, op, work.each, onLine))) work.taken = true;
   if (out !== null) {
     // (b) The window opens.
     if (work.status !== undefined) {

@@ -1,11 +1,9 @@
 /**
  * A thread that copies files: opens, decrypts, writes under a passing name, renames. It does only what is plain: whatever is not as it was told (no such
  * file, another size, a link, a padding that is none, a disk that refuses) it leaves undone, and who asked finds out why.
- *
- * The thread's program is text, not a module: it must run the same from the sources, the built package and a bundle.
  */
 import { rmSync } from 'node:fs';
-import { Worker } from 'node:worker_threads';
+import { AskedThread } from '../io/asked-thread.js';
 import { type FileMaking, parentOf } from './folder-target.js';
 
 /** What is larger is read where its progress can be seen. */
@@ -131,35 +129,20 @@ parentPort.on('message', ({ paths, numbers, keys }) => {
 /** For each file the bytes that were written; undefined: it was left undone. */
 export type Copied = readonly (number | undefined)[];
 
-interface Waiting {
-  readonly jobs: readonly CopyJob[];
-  readonly resolve: (copied: Copied) => void;
-}
-
 export class CopyThread {
-  readonly #worker: Worker;
+  readonly #thread: AskedThread<Float64Array>;
   readonly #temporaryName: string;
-  /** In the order in which they were given, which is that of the answers. */
-  readonly #waiting: Waiting[] = [];
-  #alive = true;
 
   /** @param stop not zero: every thread that has it ends its file without a trace, and begins no other */
   constructor(number: number, making: FileMaking, stop: Int32Array) {
     this.#temporaryName = making.temporaryName.replace(/(?=\.part$)/, `-${number}`);
     const workerData = { ...making, temporaryName: this.#temporaryName, largest: LARGEST_COPY, stop: stop.buffer };
     const resourceLimits = { maxOldGenerationSizeMb: 64 };
-    this.#worker = new Worker(PROGRAM, { eval: true, env: {}, resourceLimits, workerData });
-    this.#worker.on('message', (done: Float64Array) => {
-      const copied = [...done].map((bytes) => (bytes < 0 ? undefined : bytes));
-      this.#waiting.shift()?.resolve(copied);
-    });
-    this.#worker.on('error', () => this.#fail());
-    this.#worker.on('exit', () => this.#fail());
+    this.#thread = new AskedThread(PROGRAM, 'copies', { resourceLimits, workerData });
   }
 
   /** Batches of one thread are answered in turn. A thread that died has done nothing. */
-  copy(jobs: readonly CopyJob[]): Promise<Copied> {
-    if (!this.#alive) return Promise.resolve(jobs.map(() => undefined));
+  async copy(jobs: readonly CopyJob[]): Promise<Copied> {
     const numbers = new Float64Array(jobs.length * NUMBERS);
     const keys = Buffer.alloc(jobs.length * KEY_BYTES);
     jobs.forEach(({ expected, key, mode, mtime, btime }, index) => {
@@ -170,22 +153,19 @@ export class CopyThread {
     });
     // One text: a thousand small ones cost more to hand over than their files to open. No path has a NUL.
     const paths = jobs.map(({ from, to }) => `${from}\0${to}`).join('\0');
-    return new Promise((resolve) => {
-      this.#waiting.push({ jobs, resolve });
-      this.#worker.postMessage({ paths, numbers, keys }, [numbers.buffer, keys.buffer]);
-    });
-  }
-
-  async close(): Promise<void> {
-    await this.#worker.terminate();
-  }
-
-  #fail(): void {
-    this.#alive = false;
-    for (const { jobs, resolve } of this.#waiting.splice(0)) {
+    try {
+      const done = await this.#thread.ask({ paths, numbers, keys }, [numbers.buffer, keys.buffer]);
+      return [...done].map((bytes) => (bytes < 0 ? undefined : bytes));
+    } catch {
+      // A thread that had died before has not taken them.
+      keys.fill(0);
       for (const folder of new Set(jobs.map(({ to }) => parentOf(to))))
         rmSync(`${folder}/${this.#temporaryName}`, { force: true });
-      resolve(jobs.map(() => undefined));
+      return jobs.map(() => undefined);
     }
+  }
+
+  close(): Promise<void> {
+    return this.#thread.close();
   }
 }

@@ -91,8 +91,6 @@ async function receiveBatch(context: UploadContext): Promise<unknown> {
     patience.spend(PRICE.file);
     const target = new Target(context, hostPath, MOST_DROPPED_BYTES - dropped);
     await receiveFile(context, target, devicePath, hostPath);
-    const turn = reader.turn();
-    if (turn !== undefined) await turn;
     hostFailure ??= target.failure;
     dropped += target.dropped;
   }
