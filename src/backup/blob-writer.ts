@@ -3,9 +3,9 @@ import { copyInto, type LargeFile, type Piece } from './content-writer.js';
 import {
   type Filling,
   type Incoming,
+  LARGE_PIECES_UNDER_WAY,
   type OnReceived,
   PIECE_BYTES,
-  PIECES_UNDER_WAY,
   type ReceivedBlob,
 } from './incoming.js';
 
@@ -133,7 +133,7 @@ class LargeBlob {
     const done = this.#file.append(piece, length).finally(() => this.#incoming.givePiece(piece));
     done.catch(() => undefined);
     this.#underWay.push(done);
-    if (this.#underWay.length > PIECES_UNDER_WAY) await this.#underWay.shift();
+    if (this.#underWay.length > LARGE_PIECES_UNDER_WAY) await this.#underWay.shift();
   }
 
   async finish(): Promise<ReceivedBlob> {

@@ -20,7 +20,7 @@ import type { StoreFileSystem } from './file-system.js';
 
 const BATCH_BYTES = 512 * 1024;
 /** Of the thread. With it the receiving thread is run at once when something has come; more would let other programs starve this one. */
-const NICE = 5;
+const NICE = 10;
 const SHA256_DIGITS = 64;
 
 const PROGRAM = `

@@ -21,8 +21,10 @@ import type { StoreLayout } from './layout.js';
 import { identityOfStat } from './scan.js';
 
 export const PIECE_BYTES = 1024 * 1024;
-/** Being written at once, for all small files and for each large one. */
-export const PIECES_UNDER_WAY = 4;
+/** Being written at once, for all small files. */
+const PIECES_UNDER_WAY = 4;
+/** For each large one. While the phone is slow the thread makes up for the time in which it found no processor: with fewer, who receives waits for it. */
+export const LARGE_PIECES_UNDER_WAY = 12;
 
 export interface ReceivedBlob {
   readonly number: number;

@@ -1,6 +1,7 @@
 import { KILL_POINT_VARIABLE, killPoint } from '../backup/kill-point.js';
 import { asIbkError, type IbkError } from '../errors.js';
 import { inParallel } from '../io/in-parallel.js';
+import { keepHeapSmall } from '../io/young-garbage.js';
 import { type AttemptOptions, backupWithRetries } from '../operations/backup-attempts.js';
 import { youngBackups } from '../operations/backup-due.js';
 import { backupDevices, type SeveralOptions } from '../operations/backup-several.js';
@@ -91,6 +92,7 @@ async function backUp(
   let view: BackupView | undefined;
   const context = operationContext(session, (event) => {
     record.hear(event);
+    if (event.type === 'phase' && event.phase === 'finish') keepHeapSmall(process);
     view?.onEvent(event);
   });
   const chosen = await chooseDevices(session, context, 'backup');
