@@ -138,7 +138,7 @@ export class ThreadContentWriter implements ContentWriter {
   readonly batchBytes = BATCH_BYTES;
   readonly #disk: ContentDisk;
   readonly #plain: PlainContentWriter;
-  /** Of a large file a new one would not know what the old one had read: it stays, also when it has died. */
+  /** Of a large file a new one would not know what the old one had read: while there is one it stays, also when it has died. */
   #thread: AskedThread<Answer> | undefined;
   /** Numbers of the pieces that the thread has been shown. */
   readonly #shown = new Map<SharedArrayBuffer, number>();
@@ -192,6 +192,13 @@ export class ThreadContentWriter implements ContentWriter {
         closeQuietly(fd);
       },
     };
+  }
+
+  rest(): void {
+    this.close();
+    this.#thread = undefined;
+    this.#shown.clear();
+    this.#smallBytes = 0;
   }
 
   close(): void {

@@ -41,6 +41,8 @@ export interface ContentWriter {
   writeFiles(piece: Piece, files: readonly SmallFile[]): readonly Written[] | Promise<readonly Written[]>;
   /** A new file that comes in pieces. @throws as `create` */
   begin(path: string): LargeFile;
+  /** Gives back what it holds, such as a thread; it goes on with what comes later. Not while anything is under way. */
+  rest(): void;
   close(): void;
 }
 
@@ -86,6 +88,8 @@ export class PlainContentWriter implements ContentWriter {
       discard: async () => closeQuietly(file),
     };
   }
+
+  rest(): void {}
 
   close(): void {}
 

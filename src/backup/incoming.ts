@@ -67,6 +67,12 @@ export class Incoming {
     this.#content.close();
   }
 
+  /** Gives back what is held for receiving: a thread and pieces of memory. More may come. Between files, when all is settled. */
+  rest(): void {
+    this.#spare.length = 0;
+    this.#content.rest();
+  }
+
   /** Numbers below this have been given out. */
   get count(): number {
     return this.#next;

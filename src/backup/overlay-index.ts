@@ -52,10 +52,12 @@ type Row = readonly [
 const COLUMNS = 'path, kind, blob, lower, size, mtime, sha256, opaque';
 const LAST = '\u{10ffff}';
 
-type Statement = ReturnType<typeof prepare>;
+type ListedRow = readonly [path: string, kind: ListedChild['kind'], size: number | null, mtime: number | null];
 
-function prepare(db: SqliteDatabase, sql: string) {
-  const statement = db.prepare<unknown[], Row>(sql);
+type Statement<Columns = Row> = ReturnType<typeof prepare<Columns>>;
+
+function prepare<Columns = Row>(db: SqliteDatabase, sql: string) {
+  const statement = db.prepare<unknown[], Columns>(sql);
   return statement.reader ? statement.raw() : statement;
 }
 
@@ -82,12 +84,22 @@ export interface PlacedEntry {
   readonly entry: OverlayEntry;
 }
 
+/** What a listing tells of an entry: a phone lists thousands at once. */
+export interface ListedChild {
+  readonly path: string;
+  readonly kind: OverlayEntry['kind'];
+  /** Of a file; otherwise 0, as the time. */
+  readonly size: number;
+  readonly mtimeUs: number;
+}
+
 export class OverlayIndex {
   readonly #handle: StoreDatabase;
   readonly #get: Statement;
   readonly #put: Statement;
   readonly #delete: Statement;
   readonly #range: Statement;
+  readonly #listed: Statement<ListedRow>;
   readonly #folded: Statement;
   readonly #changes: Statement;
   readonly #recent = new Map<string, Recent>();
@@ -105,7 +117,9 @@ export class OverlayIndex {
     this.#get = prepare(db, `SELECT ${COLUMNS} FROM entry WHERE path = ?`);
     this.#put = prepare(db, 'INSERT OR REPLACE INTO entry VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)');
     this.#delete = prepare(db, 'DELETE FROM entry WHERE path = ?');
-    this.#range = prepare(db, `SELECT ${COLUMNS} FROM entry WHERE path > ? AND path < ? ORDER BY path LIMIT ?`);
+    const inRange = 'FROM entry WHERE path > ? AND path < ? ORDER BY path LIMIT ?';
+    this.#range = prepare(db, `SELECT ${COLUMNS} ${inRange}`);
+    this.#listed = prepare<ListedRow>(db, `SELECT path, kind, size, mtime ${inRange}`);
     this.#folded = prepare(db, `SELECT ${COLUMNS} FROM entry WHERE fold = ?`);
     this.#changes = prepare(db, CHANGES);
   }
@@ -174,28 +188,28 @@ export class OverlayIndex {
   }
 
   /** The entries directly in `folder`, in order. */
-  children(folder: string): PlacedEntry[] {
+  children(folder: string): ListedChild[] {
     this.#settle();
     const written = this.#writtenIn(folder);
     return this.#recentPayloads.hasIn(folder) ? merged(written, this.#recentPayloads.inFolder(folder)) : written;
   }
 
-  #writtenIn(folder: string): PlacedEntry[] {
+  #writtenIn(folder: string): ListedChild[] {
     const prefix = folder === '' ? '' : `${folder}/`;
     const end = folder === '' ? LAST : `${folder}0`;
-    const found: PlacedEntry[] = [];
+    const found: ListedChild[] = [];
     // One row where folders are to be skipped, many where files follow each other.
     for (let after = prefix, limit = 1; ; limit = Math.min(limit * 2, PAGE)) {
-      const rows = toEntries(this.#range.all(after, end, limit));
+      const rows = this.#listed.all(after, end, limit);
       if (rows.length === 0) return found;
-      for (const row of rows) {
-        const cut = row.path.indexOf('/', prefix.length);
+      for (const [path, kind, size, mtimeUs] of rows) {
+        const cut = path.indexOf('/', prefix.length);
         if (cut < 0) {
-          found.push(row);
-          after = row.path;
+          found.push({ path, kind, size: size ?? 0, mtimeUs: mtimeUs ?? 0 });
+          after = path;
           continue;
         }
-        after = `${row.path.slice(0, cut)}/${LAST}`;
+        after = `${path.slice(0, cut)}/${LAST}`;
         limit = 1;
         break;
       }
@@ -287,8 +301,11 @@ export class OverlayIndex {
 }
 
 /** Both in the order of their paths; where both have one, that of `newer`. */
-function merged(older: readonly PlacedEntry[], newer: readonly PlacedEntry[]): PlacedEntry[] {
-  const found: PlacedEntry[] = [];
+function merged<Placed extends { readonly path: string }>(
+  older: readonly Placed[],
+  newer: readonly Placed[],
+): Placed[] {
+  const found: Placed[] = [];
   let at = 0;
   for (const entry of newer) {
     for (let next = older[at]; next !== undefined && next.path <= entry.path; next = older[++at]) {

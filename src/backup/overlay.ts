@@ -12,7 +12,7 @@ import type { BlobWriter } from './blob-writer.js';
 import { Incoming, type ReceivedBlob } from './incoming.js';
 import { LowerLayer, type OverlayNode } from './lower-layer.js';
 import { foldPath, isInSnapshot, isManagedName, judgeName } from './names.js';
-import { type OverlayEntry, type OverlayFile, OverlayIndex } from './overlay-index.js';
+import { type ListedChild, type OverlayEntry, type OverlayFile, OverlayIndex } from './overlay-index.js';
 import { pendingReserve } from './reserve.js';
 
 export type { OverlayNode } from './lower-layer.js';
@@ -21,6 +21,8 @@ export type { OverlayNode } from './lower-layer.js';
 const KEPT_FREE_BYTES = 8 * 1024 * 1024;
 /** A phone sends a file once, Status.plist a few times. One that sends the same names again and again would never end, as no disk gets full by it. */
 const MOST_REPLACED_BYTES = 64 * 1024 ** 3;
+/** With as many moves and nothing received meanwhile, a phone has sent all. */
+const MOVES_AFTER_ALL = 4_096;
 /** Folders that are remembered; there are 256, twice. */
 const MOST_FOLDERS = 10_000;
 
@@ -31,6 +33,8 @@ export class Overlay {
   readonly incoming: Incoming;
   readonly #folders = new Set<string>();
   #replacedBytes = 0;
+  /** Since the last file began. */
+  #moves = 0;
 
   /** `incoming/` must be empty. */
   constructor(ctx: StoreContext, catalog: Catalog) {
@@ -56,6 +60,7 @@ export class Overlay {
 
   /** Begins to receive `path`. What is there stays until `place`. @throws also what happened to an earlier file since the last `settle` */
   begin(path: string): BlobWriter {
+    this.#moves = 0;
     this.#checkTarget(path);
     if (!isPayloadName(path)) this.#checkNoFolder(path);
     return this.incoming.begin();
@@ -96,10 +101,10 @@ export class Overlay {
     if (!(own?.kind === 'dir' && own.opaque) && this.#lowerVisible(folder)) {
       for (const node of this.#lower.list(folder)) nodes.set(node.name, node);
     }
-    for (const { path, entry } of this.index.children(folder)) {
-      const name = path.slice(path.lastIndexOf('/') + 1);
-      if (entry.kind === 'gone') nodes.delete(name);
-      else nodes.set(name, nodeOf(name, entry, this.#ctx.now()));
+    for (const child of this.index.children(folder)) {
+      const name = child.path.slice(child.path.lastIndexOf('/') + 1);
+      if (child.kind === 'gone') nodes.delete(name);
+      else nodes.set(name, nodeOf(name, child, this.#ctx.now()));
     }
     return [...nodes.values()];
   }
@@ -112,9 +117,9 @@ export class Overlay {
     if (!(own?.kind === 'dir' && own.opaque) && this.#lowerVisible(folder)) {
       for (const name of this.#lower.fileNames(folder)) names.add(name);
     }
-    for (const { path, entry } of this.index.children(folder)) {
+    for (const { path, kind } of this.index.children(folder)) {
       const name = path.slice(path.lastIndexOf('/') + 1);
-      if (entry.kind === 'file') names.add(name);
+      if (kind === 'file') names.add(name);
       else names.delete(name);
     }
     return names;
@@ -170,6 +175,8 @@ export class Overlay {
   /** Onto a file or a folder: that one is replaced. @throws ENOENT, EINVAL for a folder into itself */
   move(from: string, to: string): void {
     if (from === to) return;
+    this.#moves += 1;
+    if (this.#moves === MOVES_AFTER_ALL) this.incoming.rest();
     // Nearly every move of a phone: a payload that it has sent, onto nothing.
     if (from === `Snapshot/${to}` && this.#isFolder(parentOf(to)) && this.index.moveUp(to)) return;
     this.#checkPair(from, to);
@@ -333,7 +340,7 @@ function foldOf(path: string): string | null {
   return judgeName(path) === 'apple' ? null : foldPath(path);
 }
 
-function nodeOf(name: string, entry: OverlayEntry, now: number): OverlayNode {
-  if (entry.kind !== 'file') return { name, type: 'directory', sizeBytes: 0, modifiedMs: now };
-  return { name, type: 'file', sizeBytes: entry.size, modifiedMs: entry.mtimeUs / 1000 };
+function nodeOf(name: string, { kind, size, mtimeUs }: ListedChild, now: number): OverlayNode {
+  if (kind !== 'file') return { name, type: 'directory', sizeBytes: 0, modifiedMs: now };
+  return { name, type: 'file', sizeBytes: size, modifiedMs: mtimeUs / 1000 };
 }

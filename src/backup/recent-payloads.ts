@@ -6,7 +6,7 @@
  * Open addressing over the fileID, by a hash that a device cannot know: names that were chosen to collide find no chain.
  */
 import { KeyedHash } from './keyed-hash.js';
-import type { OverlayFile } from './overlay-index.js';
+import type { ListedChild, OverlayFile } from './overlay-index.js';
 
 /** Entries, at most. */
 const CAPACITY = 1 << 16;
@@ -139,12 +139,13 @@ export class RecentPayloads {
   }
 
   /** The files directly in a folder, in the order of their paths. */
-  inFolder(folder: string): PlacedPayload[] {
+  inFolder(folder: string): ListedChild[] {
     const prefix = folder === '' ? '' : `${folder}/`;
-    const found: PlacedPayload[] = [];
+    const found: ListedChild[] = [];
     for (const { path, entry } of this.#from(prefix)) {
       if (!path.startsWith(prefix)) break;
-      if (!path.includes('/', prefix.length)) found.push({ path, entry: this.#fileAt(entry) });
+      if (path.includes('/', prefix.length)) continue;
+      found.push({ path, kind: 'file', size: this.#sizes[entry] ?? 0, mtimeUs: this.#times[entry] ?? 0 });
     }
     return found;
   }

@@ -1,43 +1,57 @@
 /**
  * Writes binary property lists, version 00 (layout: binary-decoder.ts), as CoreFoundation does: containers before what they hold, equal strings once,
  * each integer in the least bytes that hold it.
+ *
+ * All goes straight into one buffer: a phone asks for listings of thousands of files, and a small buffer for each value took more time and memory than the
+ * rest of the answer.
  */
 import { EPOCH_2001_MS, TRAILER_BYTES } from './binary-decoder.js';
+import { GrowingBytes } from './growing-bytes.js';
 import { type PlistDict, PlistReal, PlistUid, type PlistValue } from './value.js';
 
 /** @throws TypeError for values that a property list cannot hold. */
 export function encodeBinaryPlist(value: PlistValue): Buffer {
   const flat = new Flattener();
-  const top = flat.add(value);
-  const refSize = widthOf(Math.max(flat.objects.length - 1, 0));
-  const parts: Buffer[] = [Buffer.from('bplist00', 'latin1')];
+  flat.add(value);
+  const { objects, references, counts } = flat;
+  const refSize = widthOf(Math.max(objects.length - 1, 0));
+  const out = new GrowingBytes();
+  out.latin1('bplist00');
   const offsets: number[] = [];
-  let position = 8;
-  for (const object of flat.objects) {
-    offsets.push(position);
-    const encoded = encodeObject(object, refSize);
-    parts.push(encoded);
-    position += encoded.length;
+  let [container, reference] = [0, 0];
+  for (const object of objects) {
+    offsets.push(out.length);
+    if (isScalar(object)) {
+      writeScalar(out, object);
+      continue;
+    }
+    const [isArray, count] = [Array.isArray(object), counts[container++] ?? 0];
+    writeHeader(out, isArray ? 0xa : 0xd, count);
+    const end = reference + (isArray ? count : count * 2);
+    for (; reference < end; reference++) out.unsigned(references[reference] ?? 0, refSize);
   }
-  const offsetSize = widthOf(position);
-  const table = Buffer.alloc(offsets.length * offsetSize);
-  for (const [i, offset] of offsets.entries()) table.writeUIntBE(offset, i * offsetSize, offsetSize);
+  const table = out.length;
+  const offsetSize = widthOf(table);
+  for (const offset of offsets) out.unsigned(offset, offsetSize);
   const trailer = Buffer.alloc(TRAILER_BYTES);
   trailer.writeUInt8(offsetSize, 6);
   trailer.writeUInt8(refSize, 7);
-  trailer.writeBigUInt64BE(BigInt(flat.objects.length), 8);
-  trailer.writeBigUInt64BE(BigInt(top), 16);
-  trailer.writeBigUInt64BE(BigInt(position), 24);
-  parts.push(table, trailer);
-  return Buffer.concat(parts);
+  trailer.writeBigUInt64BE(BigInt(objects.length), 8);
+  // The first object is the top one.
+  trailer.writeBigUInt64BE(BigInt(table), 24);
+  out.bytes(trailer);
+  return out.taken();
 }
 
 type Scalar = Exclude<PlistValue, PlistValue[] | PlistDict>;
-type Flat = { scalar: Scalar } | { array: number[] } | { keys: number[]; values: number[] };
 
 /** Numbers every object, containers before what they hold, equal strings once. */
 class Flattener {
-  readonly objects: Flat[] = [];
+  readonly objects: PlistValue[] = [];
+  /** Of the containers, in the order of `objects`: of an array its items, of a dictionary its keys and then its values. */
+  readonly references: number[] = [];
+  /** How much each container holds. */
+  readonly counts: number[] = [];
   readonly #strings = new Map<string, number>();
 
   add(value: PlistValue): number {
@@ -47,25 +61,30 @@ class Flattener {
       this.#strings.set(value, this.objects.length);
     }
     const index = this.objects.length;
+    this.objects.push(value);
+    if (isScalar(value)) return index;
+    let at = this.references.length;
     if (Array.isArray(value)) {
-      const array: number[] = [];
-      this.objects.push({ array });
-      for (const item of value) array.push(this.add(item));
-    } else if (isScalar(value)) {
-      this.objects.push({ scalar: value });
-    } else {
-      const keys: number[] = [];
-      const values: number[] = [];
-      this.objects.push({ keys, values });
-      const names = Object.keys(value);
-      for (const name of names) keys.push(this.add(name));
-      for (const name of names) {
-        const item = value[name];
-        if (item === undefined) throw new TypeError(`property list: ${name} is undefined`);
-        values.push(this.add(item));
-      }
+      this.counts.push(value.length);
+      this.#leaveRoom(value.length);
+      for (const item of value) this.references[at++] = this.add(item);
+      return index;
+    }
+    const names = Object.keys(value);
+    this.counts.push(names.length);
+    this.#leaveRoom(names.length * 2);
+    for (const name of names) this.references[at++] = this.add(name);
+    for (const name of names) {
+      const item = value[name];
+      if (item === undefined) throw new TypeError(`property list: ${name} is undefined`);
+      this.references[at++] = this.add(item);
     }
     return index;
+  }
+
+  /** What lies within comes behind it. */
+  #leaveRoom(count: number): void {
+    for (let more = count; more > 0; more--) this.references.push(0);
   }
 }
 
@@ -74,81 +93,62 @@ function isScalar(value: PlistValue): value is Scalar {
   return Buffer.isBuffer(value) || value instanceof Date || value instanceof PlistReal || value instanceof PlistUid;
 }
 
-function encodeObject(object: Flat, refSize: number): Buffer {
-  if ('array' in object) return Buffer.concat([header(0xa, object.array.length), references(object.array, refSize)]);
-  if ('keys' in object)
-    return Buffer.concat([
-      header(0xd, object.keys.length),
-      references(object.keys, refSize),
-      references(object.values, refSize),
-    ]);
-  return encodeScalar(object.scalar);
-}
-
-function encodeScalar(value: Scalar): Buffer {
-  if (typeof value === 'boolean') return Buffer.of(value ? 9 : 8);
-  if (typeof value === 'bigint') return encodeInteger(value);
-  if (typeof value === 'number') {
-    if (Number.isSafeInteger(value)) return encodeInteger(BigInt(value));
-    throw new TypeError(`property list: ${value} is neither an integer nor a PlistReal`);
-  }
-  if (typeof value === 'string') return encodeString(value);
-  if (value instanceof PlistReal) return encodeDouble(0x23, value.value);
-  if (value instanceof Date) return encodeDouble(0x33, (value.getTime() - EPOCH_2001_MS) / 1000);
-  if (value instanceof PlistUid) {
+function writeScalar(out: GrowingBytes, value: Scalar): void {
+  if (typeof value === 'boolean') out.unsigned(value ? 9 : 8, 1);
+  else if (typeof value === 'bigint') writeInteger(out, value);
+  else if (typeof value === 'number') {
+    if (!Number.isSafeInteger(value))
+      throw new TypeError(`property list: ${value} is neither an integer nor a PlistReal`);
+    writeInteger(out, value);
+  } else if (typeof value === 'string') writeString(out, value);
+  else if (value instanceof PlistReal) writeDouble(out, 0x23, value.value);
+  else if (value instanceof Date) writeDouble(out, 0x33, (value.getTime() - EPOCH_2001_MS) / 1000);
+  else if (value instanceof PlistUid) {
     const size = widthOf(value.value);
-    const bytes = Buffer.alloc(1 + size);
-    bytes.writeUInt8(0x80 | (size - 1), 0);
-    bytes.writeUIntBE(value.value, 1, size);
-    return bytes;
-  }
-  if (Buffer.isBuffer(value)) return Buffer.concat([header(0x4, value.length), value]);
-  throw new TypeError('property list: a value of an unknown type');
+    out.unsigned(0x80 | (size - 1), 1);
+    out.unsigned(value.value, size);
+  } else if (Buffer.isBuffer(value)) {
+    writeHeader(out, 0x4, value.length);
+    out.bytes(value);
+  } else throw new TypeError('property list: a value of an unknown type');
 }
 
-function encodeString(value: string): Buffer {
-  if (/^[\x00-\x7f]*$/.test(value)) return Buffer.concat([header(0x5, value.length), Buffer.from(value, 'latin1')]);
-  return Buffer.concat([header(0x6, value.length), Buffer.from(value, 'utf16le').swap16()]);
+function writeString(out: GrowingBytes, value: string): void {
+  const isAscii = /^[\x00-\x7f]*$/.test(value);
+  writeHeader(out, isAscii ? 0x5 : 0x6, value.length);
+  if (isAscii) out.latin1(value);
+  else out.bytes(Buffer.from(value, 'utf16le').swap16());
 }
 
-function encodeInteger(value: bigint): Buffer {
-  if (value < 0n) {
+function writeInteger(out: GrowingBytes, value: number | bigint): void {
+  if (value < 0) {
     if (value < -(1n << 63n)) throw new TypeError('property list: an integer below 64 bits');
-    const bytes = Buffer.alloc(9, 0x13);
-    bytes.writeBigInt64BE(value, 1);
-    return bytes;
+    out.unsigned(0x13, 1);
+    out.long(BigInt.asUintN(64, BigInt(value)));
+  } else if (value < 0x100000000) {
+    const [power, size] = value < 0x100 ? [0, 1] : value < 0x10000 ? [1, 2] : [2, 4];
+    out.unsigned(0x10 | power, 1);
+    out.unsigned(Number(value), size);
+  } else if (value < 1n << 63n) {
+    out.unsigned(0x13, 1);
+    out.long(BigInt(value));
+  } else {
+    if (value >= 1n << 64n) throw new TypeError('property list: an integer above 64 bits');
+    // What is above the signed ones takes sixteen bytes.
+    out.unsigned(0x14, 1);
+    out.long(0n);
+    out.long(BigInt(value));
   }
-  if (value >= 1n << 64n) throw new TypeError('property list: an integer above 64 bits');
-  if (value >= 1n << 63n) {
-    const bytes = Buffer.alloc(17);
-    bytes.writeUInt8(0x14, 0);
-    bytes.writeBigUInt64BE(value, 9);
-    return bytes;
-  }
-  const power = value < 0x100n ? 0 : value < 0x10000n ? 1 : value < 0x100000000n ? 2 : 3;
-  const bytes = Buffer.alloc(1 + (1 << power));
-  bytes.writeUInt8(0x10 | power, 0);
-  if (power === 3) bytes.writeBigInt64BE(value, 1);
-  else bytes.writeUIntBE(Number(value), 1, 1 << power);
-  return bytes;
 }
 
-function encodeDouble(marker: number, value: number): Buffer {
-  const bytes = Buffer.alloc(9);
-  bytes.writeUInt8(marker, 0);
-  bytes.writeDoubleBE(value, 1);
-  return bytes;
+function writeDouble(out: GrowingBytes, marker: number, value: number): void {
+  out.unsigned(marker, 1);
+  out.double(value);
 }
 
-function header(kind: number, length: number): Buffer {
-  if (length < 0xf) return Buffer.of((kind << 4) | length);
-  return Buffer.concat([Buffer.of((kind << 4) | 0xf), encodeInteger(BigInt(length))]);
-}
-
-function references(refs: readonly number[], size: number): Buffer {
-  const bytes = Buffer.alloc(refs.length * size);
-  for (const [i, ref] of refs.entries()) bytes.writeUIntBE(ref, i * size, size);
-  return bytes;
+function writeHeader(out: GrowingBytes, kind: number, length: number): void {
+  out.unsigned((kind << 4) | Math.min(length, 0xf), 1);
+  if (length >= 0xf) writeInteger(out, length);
 }
 
 /** Bytes that hold `value`: 1, 2, 4 or 6 would do for us; Apple's readers want a power of two, and 8 is beyond what a Buffer holds. */

@@ -1,8 +1,10 @@
 /** Received content on a real disk, where a thread writes most of it: what is told, in which order, and what a failure leaves. */
 import { createHash } from 'node:crypto';
+import { once } from 'node:events';
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { Worker } from 'node:worker_threads';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { DiskFileSystem } from '../../src/backup/disk-file-system.js';
 import { Incoming, type ReceivedBlob } from '../../src/backup/incoming.js';
@@ -52,6 +54,29 @@ test('files of all sizes are told in their order, with what lies on the disk', a
     });
   }
   expect(incoming.settle()).toBeUndefined();
+});
+
+test('after a rest the thread is gone, and what comes then is received as before', async () => {
+  const ends: Promise<unknown>[] = [];
+  const count = (worker: Worker) => void ends.push(once(worker, 'exit'));
+  process.on('worker', count);
+  const told: ReceivedBlob[] = [];
+  // The first file of all is not made by a thread: it tells what the disk says of modes.
+  const lengths = [10, 700_000, 3 * MiB, 10, 700_000];
+  for (const [n, length] of lengths.entries()) {
+    await send(bytesOf(n, length), (blob) => told.push(blob));
+    await incoming.settle();
+    incoming.rest();
+  }
+  process.off('worker', count);
+  expect(ends).toHaveLength(3);
+  await Promise.all(ends);
+  expect(told.map(({ number }) => number)).toEqual([0, 1, 2, 3, 4]);
+  for (const [n, length] of lengths.entries()) {
+    const content = readFileSync(place(n));
+    expect(content.equals(bytesOf(n, length))).toBe(true);
+    expect(told[n]?.identity.sha256).toBe(createHash('sha256').update(content).digest('hex'));
+  }
 });
 
 test.each([

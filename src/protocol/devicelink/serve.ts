@@ -220,12 +220,12 @@ const TYPE_NAMES = {
 
 function listing(entries: readonly ListedEntry[]): PlistValue {
   const payload = plistDict();
-  for (const entry of entries) {
-    payload[entry.name] = plistDict({
-      DLFileType: TYPE_NAMES[entry.type],
-      DLFileSize: entry.sizeBytes,
-      DLFileModificationDate: entry.modified,
-    });
+  for (const { name, type, sizeBytes, modified } of entries) {
+    const facts = plistDict();
+    facts['DLFileType'] = TYPE_NAMES[type];
+    facts['DLFileSize'] = sizeBytes;
+    facts['DLFileModificationDate'] = modified;
+    payload[name] = facts;
   }
   return payload;
 }
