@@ -4,7 +4,7 @@
  * They stand in the catalog alone, which can be lost; then the files are without them again.
  */
 import type { Catalog } from './catalog.js';
-import type { FileIdentity } from './change-list.js';
+import type { FileIdentity } from './file-identity.js';
 import type { StoreContext } from './context.js';
 import { isExactly, sha256OfOpen } from './identity.js';
 

@@ -6,13 +6,8 @@
  */
 import type { Catalog } from './catalog.js';
 import { applyToCatalog } from './catalog-change.js';
-import {
-  type ChangeLine,
-  ChangeListWriter,
-  type FileIdentity,
-  readChangeList,
-  verifyChangeList,
-} from './change-list.js';
+import { type ChangeLine, ChangeListWriter, readChangeList, verifyChangeList } from './change-list.js';
+import type { FileIdentity } from './file-identity.js';
 import type { StateDescription, StoreContext, StoreWarning } from './context.js';
 import { DamageTally } from './damage.js';
 import { needDirectories, parentOf, readWhole, removeTree } from './file-system.js';

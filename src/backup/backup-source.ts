@@ -1,6 +1,6 @@
 /** A backup to be looked through, wherever it lies: a version of a store, or a folder that ibk has not taken in. */
 import { basename, dirname } from 'node:path';
-import type { FileIdentity } from './change-list.js';
+import type { FileIdentity } from './file-identity.js';
 import type { StoreContext } from './context.js';
 import { DiskFileSystem } from './disk-file-system.js';
 import { type Located, placeOf, type ReadableFile, readWhole, type StoreFileSystem } from './file-system.js';

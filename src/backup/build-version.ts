@@ -3,7 +3,8 @@
  * copy of another. A marker lies in the folder meanwhile; what a killed run has built goes away with the next start (clean.ts).
  */
 import { createHash } from 'node:crypto';
-import { ChangeListWriter, type ChangeLine, type FileIdentity } from './change-list.js';
+import { ChangeListWriter, type ChangeLine } from './change-list.js';
+import type { FileIdentity } from './file-identity.js';
 import type { StoreContext } from './context.js';
 import { makeDirectories, needDirectories, parentOf, removeTree } from './file-system.js';
 import type { ChangeCounts, VersionRecord } from './head-record.js';

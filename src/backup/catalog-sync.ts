@@ -4,7 +4,8 @@
  * Lost: lines from the lists; what the folder should hold from one scan by stat, and from the `new` sides of the lists where one names the path.
  */
 import { Catalog } from './catalog.js';
-import { type FileIdentity, readChangeList } from './change-list.js';
+import { readChangeList } from './change-list.js';
+import type { FileIdentity } from './file-identity.js';
 import type { StoreContext } from './context.js';
 import type { StoreDatabase } from './file-system.js';
 import { findList } from './find-list.js';

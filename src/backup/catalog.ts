@@ -12,7 +12,8 @@
  * Readers open it beside the writer (ordinary SQLite locks, journal_mode=DELETE): what they check the folder against stands here.
  */
 import type { SqliteDatabase } from '../io/sqlite.js';
-import type { ChangeLine, FileIdentity } from './change-list.js';
+import type { ChangeLine } from './change-list.js';
+import type { FileIdentity } from './file-identity.js';
 import type { StoreDatabase } from './file-system.js';
 
 /** In SQLite's user_version. */

@@ -13,6 +13,7 @@
  */
 import { createHash } from 'node:crypto';
 import { IbkError } from '../errors.js';
+import type { FileIdentity } from './file-identity.js';
 import type { StoreFileSystem, WritableFile } from './file-system.js';
 import { isBlobName } from './layout.js';
 import { isShadowName } from './shadow.js';
@@ -25,13 +26,6 @@ const READ_BYTES = 16 * 1024;
 const MAX_LINE_BYTES = 64 * 1024;
 const NEWLINE = 0x0a;
 const NO_BYTES: Buffer = Buffer.alloc(0);
-
-/** A file's content, as far as it is known: the checksum is missing for what other programs wrote. */
-export interface FileIdentity {
-  readonly size: number;
-  readonly mtimeUs: number;
-  readonly sha256: string | null;
-}
 
 export interface ChangeLine {
   readonly p: string;

@@ -6,7 +6,8 @@
  */
 import { IbkError } from '../errors.js';
 import type { Catalog } from './catalog.js';
-import { type ChangeLine, ChangeListWriter, type FileIdentity } from './change-list.js';
+import { type ChangeLine, ChangeListWriter } from './change-list.js';
+import type { FileIdentity } from './file-identity.js';
 import type { StoreContext } from './context.js';
 import { isSame, sha256OfPath } from './identity.js';
 import type { ChangeCounts } from './head-record.js';

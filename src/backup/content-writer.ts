@@ -4,7 +4,7 @@
  * Content lies in pieces of memory, which are the writer's until it has answered.
  */
 import { createHash, hash } from 'node:crypto';
-import type { FileIdentity } from './change-list.js';
+import type { FileIdentity } from './file-identity.js';
 import type { FileStat, StoreFileSystem, WritableFile } from './file-system.js';
 
 /**

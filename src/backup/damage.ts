@@ -4,7 +4,8 @@
  * complete: the device sends everything with the next backup, which takes its place. Until then its list, beside the one before it, says what is damaged.
  */
 import { listPath } from './catalog-sync.js';
-import { type FileIdentity, readChangeList } from './change-list.js';
+import { readChangeList } from './change-list.js';
+import type { FileIdentity } from './file-identity.js';
 import type { StoreContext } from './context.js';
 import type { Head } from './head-record.js';
 import { DESCRIBING_NAMES } from './names.js';

@@ -1,6 +1,6 @@
 /** Is this the file that the records speak of? Size and mtime; where only the time differs, the checksum. */
 import { createHash } from 'node:crypto';
-import type { FileIdentity } from './change-list.js';
+import type { FileIdentity } from './file-identity.js';
 import type { FileStat, ReadableFile, StoreFileSystem } from './file-system.js';
 
 const READ_BYTES = 1024 * 1024;

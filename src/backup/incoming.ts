@@ -6,7 +6,7 @@
  * arrive: the end of a file is not the end of its writing, which `settle` waits for. A file larger than a piece is written piece by piece.
  */
 import { BlobWriter } from './blob-writer.js';
-import type { FileIdentity } from './change-list.js';
+import type { FileIdentity } from './file-identity.js';
 import {
   type ContentWriter,
   type LargeFile,

@@ -2,7 +2,7 @@
  * What a version keeps of a path: the content in its slot, or, of a plain Manifest.db, packed beside it (pack-manifests.ts). Both may be there for a moment;
  * they are then the same.
  */
-import type { FileIdentity } from './change-list.js';
+import type { FileIdentity } from './file-identity.js';
 import type { StoreContext } from './context.js';
 import { parentOf, type ReadableFile } from './file-system.js';
 import { MANIFEST_DB } from './names.js';

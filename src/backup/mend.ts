@@ -11,7 +11,7 @@
  */
 import { timeName } from './aside.js';
 import type { Catalog } from './catalog.js';
-import type { FileIdentity } from './change-list.js';
+import type { FileIdentity } from './file-identity.js';
 import type { StoreContext } from './context.js';
 import { makeDirectories, parentOf } from './file-system.js';
 import { isSame } from './identity.js';

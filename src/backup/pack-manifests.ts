@@ -7,7 +7,7 @@
  */
 import { IbkError } from '../errors.js';
 import type { Catalog } from './catalog.js';
-import type { FileIdentity } from './change-list.js';
+import type { FileIdentity } from './file-identity.js';
 import type { StoreContext } from './context.js';
 import { diskFailure } from './disk-errors.js';
 import { needDirectories, parentOf, type ReadableFile } from './file-system.js';

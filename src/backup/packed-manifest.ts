@@ -13,7 +13,7 @@
 import { promisify } from 'node:util';
 import { gunzipSync, gzip } from 'node:zlib';
 import { IbkError } from '../errors.js';
-import type { FileIdentity } from './change-list.js';
+import type { FileIdentity } from './file-identity.js';
 import type { ReadableFile, StoreFileSystem } from './file-system.js';
 import { isPlainStart } from './format/manifest-db.js';
 

@@ -3,7 +3,7 @@
  * Only files with Apple's names, and those that the store put there, are looked at; all others are never touched.
  */
 import type { Catalog } from './catalog.js';
-import type { FileIdentity } from './change-list.js';
+import type { FileIdentity } from './file-identity.js';
 import type { StoreContext } from './context.js';
 import type { FileStat } from './file-system.js';
 import { sha256OfPath } from './identity.js';

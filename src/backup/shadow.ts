@@ -5,7 +5,7 @@
  * Manifest.db has a clone or a second name, and nothing where the disk has neither: it costs no room. The property lists are copied. What lies here is believed
  * by its SHA-256 alone, so that a stale or half-made one does no harm; a program that writes into the file itself takes the second name along.
  */
-import type { FileIdentity } from './change-list.js';
+import type { FileIdentity } from './file-identity.js';
 import type { StoreContext } from './context.js';
 import { makeDirectories, readWhole, removeTree } from './file-system.js';
 import { sha256OfPath } from './identity.js';

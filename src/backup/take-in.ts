@@ -7,7 +7,7 @@ import { newVersion } from './adopt.js';
 import { VersionBuilder } from './build-version.js';
 import type { Catalog } from './catalog.js';
 import { applyLines } from './catalog-sync.js';
-import type { FileIdentity } from './change-list.js';
+import type { FileIdentity } from './file-identity.js';
 import type { StoreContext } from './context.js';
 import type { ReadableFile } from './file-system.js';
 import { nextDelta, putHead } from './head.js';

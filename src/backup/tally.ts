@@ -1,5 +1,5 @@
 /** What the lines of a change list amount to: for people, and to know what a version holds without looking at its files. */
-import type { FileIdentity } from './change-list.js';
+import type { FileIdentity } from './file-identity.js';
 import type { ChangeCounts } from './head-record.js';
 import { isMetadata } from './names.js';
 

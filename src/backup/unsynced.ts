@@ -8,7 +8,8 @@
 import { settleFolder } from './adopt.js';
 import type { Catalog } from './catalog.js';
 import { listPath } from './catalog-sync.js';
-import { type FileIdentity, readChangeList } from './change-list.js';
+import { readChangeList } from './change-list.js';
+import type { FileIdentity } from './file-identity.js';
 import type { StoreContext } from './context.js';
 import { putHead } from './head.js';
 import type { Head } from './head-record.js';

@@ -3,7 +3,7 @@ import { IbkError } from '../errors.js';
 import type { Catalog } from './catalog.js';
 import { openCatalogForReading } from './catalog-read.js';
 import type { StoreContext } from './context.js';
-import type { FileIdentity } from './change-list.js';
+import type { FileIdentity } from './file-identity.js';
 import { type Damage, damageOf } from './damage.js';
 import { codeOf } from './disk-calls.js';
 import { examineAhead, FILES_A_PAGE } from './examine-ahead.js';
