@@ -55,7 +55,7 @@ export type { AskPassword } from './backup/reader/password.js';
 export * from './backup/reader/types.js';
 export { Secret } from './io/secret.js';
 export { openFileStream } from './operations/file-stream.js';
-export { folderSource } from './backup/backup-source.js';
+export { folderSource } from './backup/reader/backup-source.js';
 export { extractFiles, type ExtractFilesOptions } from './operations/extract/extract-files.js';
 export {
   extractBackup,

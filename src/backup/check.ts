@@ -17,7 +17,7 @@ import type { StoreLease } from './lease.js';
 import { isPlainDatabase, readFileIds } from './format/manifest-db.js';
 import { type BackupManifest, parseManifestPlist } from './format/manifest-plist.js';
 import { fileIdFor, isRegularFile } from './format/mbdb.js';
-import { FILE_ID } from './names.js';
+import { FILE_ID } from './records/names.js';
 import { streamMbdb } from './reader/mbdb-manifest.js';
 import { type BackupStatus, parseStatusPlist, SMALL_PLIST_LIMIT } from './format/status-plist.js';
 

@@ -3,14 +3,14 @@
  * what is copied is only read. Status.plist comes last, when all else is on the disk: without it no program takes the folder for finished.
  */
 import { linkSync, lstatSync, rmSync } from 'node:fs';
-import type { BackupSource } from './backup-source.js';
-import { turnTaker } from './context.js';
-import { copyFile } from './copy-file.js';
-import { codeOf } from './disk-calls.js';
-import { diskFailure } from './disk-errors.js';
-import { DiskFileSystem } from './disk-file-system.js';
-import { makeDirectories, parentOf, type ReadableFile, type WritableFile } from './file-system.js';
-import { isMetadata, STATUS_PLIST } from './names.js';
+import type { BackupSource } from './reader/backup-source.js';
+import { turnTaker } from './records/context.js';
+import { copyFile } from './disk/copy-file.js';
+import { codeOf } from './disk/disk-calls.js';
+import { diskFailure } from './disk/disk-errors.js';
+import { DiskFileSystem } from './disk/disk-file-system.js';
+import { makeDirectories, parentOf, type ReadableFile, type WritableFile } from './disk/file-system.js';
+import { isMetadata, STATUS_PLIST } from './records/names.js';
 
 const PIECE_BYTES = 1024 * 1024;
 /** Nothing else is written after these. */

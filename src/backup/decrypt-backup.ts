@@ -10,7 +10,7 @@ import { makePrivateFolder, syncFolder } from '../io/private-files.js';
 import { buildBinaryPlist, buildXmlPlist, parsePlist } from '../plist/codec.js';
 import { asDict } from '../plist/fields.js';
 import { plistDict } from '../plist/value.js';
-import { type BackupSource, readPart } from './backup-source.js';
+import { type BackupSource, readPart } from './reader/backup-source.js';
 import type { FileContent, FileRecord, OpenedBackup } from './reader/types.js';
 
 const PLIST_LIMIT = 64 * 1024 * 1024;

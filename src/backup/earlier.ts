@@ -3,7 +3,7 @@ import { filesNotSent } from './format/info-plist.js';
 import type { StoreLease } from './lease.js';
 import { parseManifestPlist } from './format/manifest-plist.js';
 import { parseStatusPlist, SMALL_PLIST_LIMIT } from './format/status-plist.js';
-import { DESCRIBING_NAMES } from './names.js';
+import { DESCRIBING_NAMES } from './records/names.js';
 
 export interface EarlierBackup {
   /** `none`: there is no backup folder, or nothing in it that could be one. `damaged`: it says that it is finished, and files of it are missing or changed. */

@@ -1,8 +1,8 @@
 /** What a device is served with, and what is said of a commit that stopped half way. */
 import { IbkError } from '../errors.js';
-import { diskFailure } from './disk-errors.js';
-import type { ReadableFile } from './file-system.js';
-import type { OverlayNode } from './overlay.js';
+import { diskFailure } from './disk/disk-errors.js';
+import type { ReadableFile } from './disk/file-system.js';
+import type { OverlayNode } from './receive/overlay.js';
 
 /** A promise means: wait for it before the next call. */
 export interface LeaseSink {

@@ -5,15 +5,15 @@
  */
 import { join } from 'node:path';
 import { IbkError } from '../errors.js';
-import { dropIncoming } from './adopt.js';
-import type { BackupSource } from './backup-source.js';
-import { adoptChecksums, type AdoptChecksumsOptions } from './adopt-checksums.js';
-import { type CommitFacts, type CommitResult, commitOverlay } from './commit.js';
-import type { StoreContext } from './context.js';
-import { diskFailure, onDisk, plain } from './disk-errors.js';
-import { makeDirectories, systemError } from './file-system.js';
-import { headGenerations, putHead, readHead } from './head.js';
-import type { Head, VersionRecord } from './head-record.js';
+import { dropIncoming } from './commit/adopt.js';
+import type { BackupSource } from './reader/backup-source.js';
+import { adoptChecksums, type AdoptChecksumsOptions } from './commit/adopt-checksums.js';
+import { type CommitFacts, type CommitResult, commitOverlay } from './commit/commit.js';
+import type { StoreContext } from './records/context.js';
+import { diskFailure, onDisk, plain } from './disk/disk-errors.js';
+import { makeDirectories, systemError } from './disk/file-system.js';
+import { headGenerations, putHead, readHead } from './records/head.js';
+import type { Head, VersionRecord } from './records/head-record.js';
 import {
   entryOf,
   interrupted,
@@ -23,17 +23,17 @@ import {
   sourceOf,
   withoutRoom,
 } from './lease-types.js';
-import type { StoreLock } from './lock.js';
-import { Overlay } from './overlay.js';
-import { type Leftovers, pruneStore } from './prune.js';
-import { retireCurrent } from './promote.js';
-import { type OpenedStore, reseal, runPending } from './recovery.js';
-import { withReserve } from './reserve.js';
-import { retireVersion, unneededBase } from './retire.js';
-import type { RepairPlan } from './repair-plan.js';
-import type { VersionChanges } from './edit-version.js';
+import type { StoreLock } from './lock/lock.js';
+import { Overlay } from './receive/overlay.js';
+import { type Leftovers, pruneStore } from './commit/prune.js';
+import { retireCurrent } from './commit/promote.js';
+import { type OpenedStore, reseal, runPending } from './commit/recovery.js';
+import { withReserve } from './records/reserve.js';
+import { retireVersion, unneededBase } from './commit/retire.js';
+import type { RepairPlan } from './verify/repair-plan.js';
+import type { VersionChanges } from './commit/edit-version.js';
 import type { TakeInOptions } from './take-in.js';
-import { pathInFolder } from './wire-path.js';
+import { pathInFolder } from './records/wire-path.js';
 
 export type { LeaseEntry, LeaseSink, LeaseSource } from './lease-types.js';
 
@@ -186,7 +186,7 @@ export class StoreLease {
   /** A changed copy of a version, marked as edited. The version itself is not touched. @throws IbkError `not_found` */
   edit(of: string, changes: VersionChanges): Promise<VersionRecord> {
     return onDisk(async () => {
-      const { editVersion } = await import('./edit-version.js');
+      const { editVersion } = await import('./commit/edit-version.js');
       const { head, catalog } = this.#opened;
       const done = await editVersion(this.#ctx, catalog, head, of, changes);
       this.#opened.head = done.head;

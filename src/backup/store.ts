@@ -7,23 +7,23 @@ import { join } from 'node:path';
 import { IbkError } from '../errors.js';
 import { type Clock, systemClock } from '../io/clock.js';
 import { makePrivateFolder } from '../io/private-files.js';
-import { type Durability, type StoreContext, type StoreWarning, storeContext } from './context.js';
-import { onDisk } from './disk-errors.js';
-import { DiskFileSystem } from './disk-file-system.js';
-import { isOpenToOthers } from './disk-modes.js';
-import { makeDirectories, type ReadableFile, systemError } from './file-system.js';
-import { readHead } from './head.js';
-import { readHistory, type StoredVersion, type StoreHistory } from './history.js';
-import { StoreLayout } from './layout.js';
+import { type Durability, type StoreContext, type StoreWarning, storeContext } from './records/context.js';
+import { onDisk } from './disk/disk-errors.js';
+import { DiskFileSystem } from './disk/disk-file-system.js';
+import { isOpenToOthers } from './disk/disk-modes.js';
+import { makeDirectories, type ReadableFile, systemError } from './disk/file-system.js';
+import { readHead } from './records/head.js';
+import { readHistory, type StoredVersion, type StoreHistory } from './versions/history.js';
+import { StoreLayout } from './records/layout.js';
 import type { StoreLease } from './lease.js';
-import { bootId, type LockHolder } from './lock-holder.js';
-import type { Leftovers } from './prune.js';
-import type { RebuiltHead } from './rebuild.js';
-import { VersionReader } from './resolve.js';
-import { diskOf, isOnDisk, refuseOtherDisk } from './store-place.js';
-import type { SpaceShares } from './space.js';
-import { clearUnpacked } from './unpacked.js';
-import type { VerifyOptions, VerifyResult } from './verify.js';
+import { bootId, type LockHolder } from './lock/lock-holder.js';
+import type { Leftovers } from './commit/prune.js';
+import type { RebuiltHead } from './commit/rebuild.js';
+import { VersionReader } from './versions/resolve.js';
+import { diskOf, isOnDisk, refuseOtherDisk } from './disk/store-place.js';
+import type { SpaceShares } from './versions/space.js';
+import { clearUnpacked } from './lock/unpacked.js';
+import type { VerifyOptions, VerifyResult } from './versions/examine.js';
 
 export interface StoreOptions {
   readonly clock?: Clock;
@@ -116,7 +116,7 @@ export class BackupStore {
 
   /** What an interrupted run left here, which the next start takes away. @throws IbkError `damaged`, `incompatible` */
   async interruptedRuns(): Promise<Leftovers> {
-    const { interruptedRuns } = await import('./prune.js');
+    const { interruptedRuns } = await import('./commit/prune.js');
     const ctx = this.#context();
     const head = readHead(ctx.fs, ctx.layout);
     return head === undefined ? { count: 0, bytes: 0, unknown: [] } : interruptedRuns(ctx, head);
@@ -124,7 +124,7 @@ export class BackupStore {
 
   /** Which versions share which bytes. @throws IbkError `not_found`: ibk has not written yet; `damaged`, `incompatible` */
   async space(): Promise<SpaceShares> {
-    const { readSpace } = await import('./space.js');
+    const { readSpace } = await import('./versions/space.js');
     return this.reading((ctx, reader) => readSpace(ctx, reader));
   }
 
@@ -153,7 +153,7 @@ export class BackupStore {
 
   /** Is every file of the version there, of its size, and (`readData`) of the bytes that were received? */
   async verify(version: string, options: VerifyOptions = {}): Promise<VerifyResult> {
-    const { verifyVersion } = await import('./verify.js');
+    const { verifyVersion } = await import('./versions/examine.js');
     return this.reading((ctx, reader) => verifyVersion(ctx, reader, version, options));
   }
 
@@ -162,7 +162,10 @@ export class BackupStore {
    * @throws as `lease`
    */
   async rebuild(command: string): Promise<RebuiltHead | undefined> {
-    const [{ acquireLock }, { rebuildHead }] = await Promise.all([import('./lock.js'), import('./rebuild.js')]);
+    const [{ acquireLock }, { rebuildHead }] = await Promise.all([
+      import('./lock/lock.js'),
+      import('./commit/rebuild.js'),
+    ]);
     return onDisk(async () => {
       const lock = await acquireLock(join(this.#root, this.#layout.own), { clock: this.#clock, command });
       try {
@@ -181,9 +184,9 @@ export class BackupStore {
     // Half of the store is for writing, and most commands only read.
     const [{ StoreLease }, { acquireLock }, { recoverStore }, { keepReserve, withReserve }] = await Promise.all([
       import('./lease.js'),
-      import('./lock.js'),
-      import('./recovery.js'),
-      import('./reserve.js'),
+      import('./lock/lock.js'),
+      import('./commit/recovery.js'),
+      import('./records/reserve.js'),
     ]);
     const layout = this.#layout;
     return onDisk(async () => {

@@ -1,4 +1,4 @@
-import { KILL_POINT_VARIABLE, killPoint } from '../backup/kill-point.js';
+import { KILL_POINT_VARIABLE, killPoint } from '../backup/disk/kill-point.js';
 import { asIbkError, type IbkError } from '../errors.js';
 import { inParallel } from '../io/in-parallel.js';
 import { keepHeapSmall } from '../io/young-garbage.js';

@@ -1,6 +1,6 @@
 import { statSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { KILL_POINT_VARIABLE, killPoint } from '../backup/kill-point.js';
+import { KILL_POINT_VARIABLE, killPoint } from '../backup/disk/kill-point.js';
 import { IbkError } from '../errors.js';
 import { countOf, formatBytes, formatDate } from '../figures.js';
 import type { ChosenBackup } from '../operations/choose-backups.js';

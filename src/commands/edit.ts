@@ -1,5 +1,5 @@
 import { resolve } from 'node:path';
-import { KILL_POINT_VARIABLE, killPoint } from '../backup/kill-point.js';
+import { KILL_POINT_VARIABLE, killPoint } from '../backup/disk/kill-point.js';
 import { IbkError } from '../errors.js';
 import { countOf } from '../figures.js';
 import { editBackup } from '../operations/edit/edit.js';

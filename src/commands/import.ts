@@ -1,5 +1,5 @@
 import { resolve } from 'node:path';
-import { KILL_POINT_VARIABLE, killPoint } from '../backup/kill-point.js';
+import { KILL_POINT_VARIABLE, killPoint } from '../backup/disk/kill-point.js';
 import { IbkError } from '../errors.js';
 import { countOf, formatBytes } from '../figures.js';
 import { importBackup, importedName, lookAtImport, withImportFolder } from '../operations/import.js';

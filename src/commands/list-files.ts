@@ -1,5 +1,5 @@
 /** `ibk list BACKUP [SEL]`: its files, or the sums of its domains and apps. */
-import type { BackupSource } from '../backup/backup-source.js';
+import type { BackupSource } from '../backup/reader/backup-source.js';
 import { IbkError } from '../errors.js';
 import type { OpenedBackup } from '../backup/reader/types.js';
 import { chooseBackup } from '../operations/backup-word.js';

@@ -1,4 +1,4 @@
-import { KILL_POINT_VARIABLE, killPoint } from '../backup/kill-point.js';
+import { KILL_POINT_VARIABLE, killPoint } from '../backup/disk/kill-point.js';
 import { countOf, formatBytes } from '../figures.js';
 import { chooseBackups } from '../operations/choose-backups.js';
 import { listBackups } from '../operations/list-backups.js';

@@ -1,6 +1,6 @@
 /** `ibk info BACKUP`: what its property lists and its manifest tell. Never asks; what cannot be read is left out. */
-import { folderSource, versionSource, type BackupSource } from '../backup/backup-source.js';
-import { onDisk } from '../backup/disk-errors.js';
+import { folderSource, versionSource, type BackupSource } from '../backup/reader/backup-source.js';
+import { onDisk } from '../backup/disk/disk-errors.js';
 import { NOT_SENT_KEY } from '../backup/format/info-plist.js';
 import { openBackup } from '../backup/reader/open-backup.js';
 import type { AskPassword } from '../backup/reader/password.js';

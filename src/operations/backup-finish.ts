@@ -1,9 +1,9 @@
 /** The part of a backup that the phone is no longer needed for: is what arrived a backup, and into its place. */
 import { type CheckedBackup, checkReceived } from '../backup/check.js';
-import type { CommitResult } from '../backup/commit.js';
+import type { CommitResult } from '../backup/commit/commit.js';
 import type { StoreLease } from '../backup/lease.js';
 import { withFilesNotSent } from '../backup/format/info-plist.js';
-import { FILE_ID, fileIdOf } from '../backup/names.js';
+import { FILE_ID, fileIdOf } from '../backup/records/names.js';
 import { IbkError } from '../errors.js';
 import { countOf } from '../figures.js';
 import type { FailedUpload } from '../protocol/devicelink/uploads.js';

@@ -1,6 +1,6 @@
 /** The part of a backup that needs the phone: services, sync lock, Info.plist, the request, and serving the phone until its final answer. */
 import type { StoreLease } from '../backup/lease.js';
-import { fileIdOf } from '../backup/names.js';
+import { fileIdOf } from '../backup/records/names.js';
 import { IbkError } from '../errors.js';
 import type { LinkEvents } from '../protocol/devicelink/serve.js';
 import { errnoName } from '../protocol/devicelink/status.js';

@@ -1,5 +1,5 @@
 /** The errors of a backup as a person needs them: what happened and when, whether the last good backup is safe, what to do. */
-import { diskFailure } from '../backup/disk-errors.js';
+import { diskFailure } from '../backup/disk/disk-errors.js';
 import type { EarlierBackup } from '../backup/earlier.js';
 import { IbkError, type IbkErrorInit, type Phase } from '../errors.js';
 import type { Link } from '../events.js';

@@ -6,10 +6,10 @@
  * Nothing in `<root>/<UDID>/` changes before the phone has reported success and the check has passed.
  */
 import { join } from 'node:path';
-import type { Durability, StoreWarning } from '../backup/context.js';
+import type { Durability, StoreWarning } from '../backup/records/context.js';
 import { type EarlierBackup, prepareEarlier } from '../backup/earlier.js';
-import type { VersionRecord } from '../backup/head-record.js';
-import type { LockHolder } from '../backup/lock-holder.js';
+import type { VersionRecord } from '../backup/records/head-record.js';
+import type { LockHolder } from '../backup/lock/lock-holder.js';
 import type { StoreLease } from '../backup/lease.js';
 import { BackupStore } from '../backup/store.js';
 import { asIbkError } from '../errors.js';

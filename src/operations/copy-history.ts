@@ -1,6 +1,6 @@
 /** `ibk copy --to` another root: the versions of a device that are not there yet, each as what it is here. */
-import { versionSource } from '../backup/backup-source.js';
-import type { StoredVersion } from '../backup/history.js';
+import { versionSource } from '../backup/reader/backup-source.js';
+import type { StoredVersion } from '../backup/versions/history.js';
 import { BackupStore, type StoreOptions } from '../backup/store.js';
 import { IbkError } from '../errors.js';
 import type { Clock } from '../io/clock.js';

@@ -1,10 +1,10 @@
 /** `ibk copy`: a backup, whole, in another place: a folder in Apple's layout, or an archive of one. The backup itself is only read. */
-import type { BackupSource } from '../backup/backup-source.js';
+import type { BackupSource } from '../backup/reader/backup-source.js';
 import { type CopiedBackup, copyBackup, type CopyBackupOptions } from '../backup/copy-backup.js';
-import { diskFailure, onDisk } from '../backup/disk-errors.js';
-import type { ReadableFile } from '../backup/file-system.js';
-import { isMetadata } from '../backup/names.js';
-import { fill, storedPieces } from '../backup/reader/stored-bytes.js';
+import { diskFailure, onDisk } from '../backup/disk/disk-errors.js';
+import type { ReadableFile } from '../backup/disk/file-system.js';
+import { isMetadata } from '../backup/records/names.js';
+import { fill, storedPieces } from '../backup/format/stored-bytes.js';
 import type { EntryContent, OutputTarget } from '../output/output-target.js';
 import type { ChosenBackup } from './choose-backups.js';
 import type { Destination } from './extract/destination.js';

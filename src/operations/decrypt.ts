@@ -1,6 +1,6 @@
 /** `ibk decrypt`: a plain copy of an encrypted backup. The backup itself is only read. */
 import { type Decrypted, decryptBackup, type DecryptOptions } from '../backup/decrypt-backup.js';
-import { onDisk } from '../backup/disk-errors.js';
+import { onDisk } from '../backup/disk/disk-errors.js';
 import { filesNotSentIn } from '../backup/format/info-plist.js';
 import { IbkError } from '../errors.js';
 import type { ChosenBackup } from './choose-backups.js';

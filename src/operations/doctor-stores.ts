@@ -1,14 +1,14 @@
 /** What `ibk doctor` finds in a backup root: interrupted work, what other programs did, records that cannot be read, leftovers. Changes nothing, but for a lost record that is to be made anew. */
 import { join } from 'node:path';
-import { diskFailure } from '../backup/disk-errors.js';
-import { DiskFileSystem } from '../backup/disk-file-system.js';
-import type { FolderEntry } from '../backup/file-system.js';
-import { LEFTOVER_FOLDER, METADATA_NAMES } from '../backup/names.js';
-import { StoreLayout } from '../backup/layout.js';
-import type { RebuiltHead } from '../backup/rebuild.js';
+import { diskFailure } from '../backup/disk/disk-errors.js';
+import { DiskFileSystem } from '../backup/disk/disk-file-system.js';
+import type { FolderEntry } from '../backup/disk/file-system.js';
+import { LEFTOVER_FOLDER, METADATA_NAMES } from '../backup/records/names.js';
+import { StoreLayout } from '../backup/records/layout.js';
+import type { RebuiltHead } from '../backup/commit/rebuild.js';
 import { BackupStore } from '../backup/store.js';
-import { inspectLock } from '../backup/unlock.js';
-import { abandonedFolders } from '../backup/unpacked.js';
+import { inspectLock } from '../backup/lock/unlock.js';
+import { abandonedFolders } from '../backup/lock/unpacked.js';
 import { IbkError } from '../errors.js';
 import { countOf, formatAgo, formatBytes, formatDate } from '../figures.js';
 import { choosingOption } from './device-names.js';

@@ -2,7 +2,7 @@
 import { asIbkError, type IbkError } from '../errors.js';
 import { openTemporarySqlite, type SqliteDatabase } from '../io/sqlite.js';
 import { BackupStore } from '../backup/store.js';
-import type { VersionReader } from '../backup/resolve.js';
+import type { VersionReader } from '../backup/versions/resolve.js';
 import { type FindOptions, findFiles } from './find-files.js';
 import type { FileFacts, ListedFile } from './list-files.js';
 import { withBackup, type WithBackupOptions } from './open-backup.js';

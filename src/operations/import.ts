@@ -3,16 +3,16 @@
  */
 import { stat } from 'node:fs/promises';
 import { basename } from 'node:path';
-import type { BackupSource } from '../backup/backup-source.js';
-import { folderSource } from '../backup/backup-source.js';
-import { describeBackup } from '../backup/describe.js';
-import { onDisk } from '../backup/disk-errors.js';
-import { udidOfFolder } from '../backup/layout.js';
+import type { BackupSource } from '../backup/reader/backup-source.js';
+import { folderSource } from '../backup/reader/backup-source.js';
+import { describeBackup } from '../backup/records/describe.js';
+import { onDisk } from '../backup/disk/disk-errors.js';
+import { udidOfFolder } from '../backup/records/layout.js';
 import type { AskPassword } from '../backup/reader/password.js';
 import { BackupStore, type StoreOptions } from '../backup/store.js';
-import { withUnpackedFolder } from '../backup/unpacked.js';
-import { verifyBackup } from '../backup/verify-backup.js';
-import { shortIdOf } from '../backup/version-id.js';
+import { withUnpackedFolder } from '../backup/lock/unpacked.js';
+import { verifyBackup } from '../backup/verify/verify-backup.js';
+import { shortIdOf } from '../backup/records/version-id.js';
 import { IbkError } from '../errors.js';
 import { countOf, formatDate } from '../figures.js';
 import type { Clock } from '../io/clock.js';

@@ -1,14 +1,19 @@
 /** The backups under a root, one entry a device, each with its versions. Read-only: needs neither a device nor a lock, and looks at no payload that ibk keeps. */
 import { lstat, readdir } from 'node:fs/promises';
 import { basename, join } from 'node:path';
-import { codeOf } from '../backup/disk-calls.js';
-import { type BackupDescription, describeBackup, describeParts, readDescribingPart } from '../backup/describe.js';
-import { udidOfFolder } from '../backup/layout.js';
-import { isLitter } from '../backup/names.js';
-import type { StoredVersion, StoreHistory } from '../backup/history.js';
-import type { SpaceShares } from '../backup/space.js';
+import { codeOf } from '../backup/disk/disk-calls.js';
+import {
+  type BackupDescription,
+  describeBackup,
+  describeParts,
+  readDescribingPart,
+} from '../backup/records/describe.js';
+import { udidOfFolder } from '../backup/records/layout.js';
+import { isLitter } from '../backup/records/names.js';
+import type { StoredVersion, StoreHistory } from '../backup/versions/history.js';
+import type { SpaceShares } from '../backup/versions/space.js';
 import { BackupStore } from '../backup/store.js';
-import { shortIdOf } from '../backup/version-id.js';
+import { shortIdOf } from '../backup/records/version-id.js';
 import { IbkError } from '../errors.js';
 import { modelName } from '../models.js';
 import type { BackupListing, ListedBackup, ListedVersion } from './results.js';

@@ -1,5 +1,5 @@
 /** The files of a backup, as `ibk list BACKUP` and `ibk find` show them: one by one in the order of the manifest, sorted, or summed by domain or app. */
-import type { BackupSource } from '../backup/backup-source.js';
+import type { BackupSource } from '../backup/reader/backup-source.js';
 import { payloadPaths } from '../backup/reader/payload.js';
 import type { FileDetails, FileRecord, OpenedBackup } from '../backup/reader/types.js';
 import { IbkError } from '../errors.js';

@@ -1,5 +1,5 @@
 /** The version that the backup of a device under a root is, as ibk knows it. */
-import type { StoredVersion } from '../backup/history.js';
+import type { StoredVersion } from '../backup/versions/history.js';
 import { BackupStore } from '../backup/store.js';
 
 /** Undefined also where another program has been there since: what lies in the folder is then another backup. Never throws. */

@@ -1,6 +1,6 @@
 /** Opens the backup that a person means, for reading: a version of a store, or the folder of another tool. */
-import { folderSource, versionSource, type BackupSource } from '../backup/backup-source.js';
-import { onDisk } from '../backup/disk-errors.js';
+import { folderSource, versionSource, type BackupSource } from '../backup/reader/backup-source.js';
+import { onDisk } from '../backup/disk/disk-errors.js';
 import { openBackup } from '../backup/reader/open-backup.js';
 import type { AskPassword } from '../backup/reader/password.js';
 import type { OpenedBackup } from '../backup/reader/types.js';

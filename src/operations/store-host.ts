@@ -1,6 +1,6 @@
 /** Lets a device work on a backup store. The lease checks every name; what it refuses, Device Link answers by the error's name. */
 import type { LeaseSource, StoreLease } from '../backup/lease.js';
-import { fileIdOf } from '../backup/names.js';
+import { fileIdOf } from '../backup/records/names.js';
 import type { DeviceLinkHost, FileSink, ListedEntry } from '../protocol/devicelink/host.js';
 
 export class StoreHost implements DeviceLinkHost {

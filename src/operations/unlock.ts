@@ -1,7 +1,7 @@
 /** `ibk unlock`: what keeps a backup from being written to, and what of that a person may break. */
 import { join } from 'node:path';
-import { onDisk } from '../backup/disk-errors.js';
-import { breakLock, inspectLock, type LockState } from '../backup/unlock.js';
+import { onDisk } from '../backup/disk/disk-errors.js';
+import { breakLock, inspectLock, type LockState } from '../backup/lock/unlock.js';
 import { IbkError } from '../errors.js';
 import { formatDate } from '../figures.js';
 import { storeNames } from './list-backups.js';

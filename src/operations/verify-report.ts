@@ -1,5 +1,5 @@
 /** What `ibk verify` found. */
-import type { FileSums } from '../backup/verify-findings.js';
+import type { FileSums } from '../backup/verify/verify-findings.js';
 
 /** Another version that holds the file undamaged. */
 export interface IntactCopy {

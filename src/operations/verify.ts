@@ -1,22 +1,22 @@
 /** `ibk verify`: is a backup complete, undamaged, restorable? Needs neither a device nor a lock, and changes nothing (but for `adopt`). */
 import { join } from 'node:path';
-import { folderSource, versionSource } from '../backup/backup-source.js';
-import { onDisk } from '../backup/disk-errors.js';
-import { isMetadata } from '../backup/names.js';
+import { folderSource, versionSource } from '../backup/reader/backup-source.js';
+import { onDisk } from '../backup/disk/disk-errors.js';
+import { isMetadata } from '../backup/records/names.js';
 import type { AskPassword } from '../backup/reader/password.js';
-import type { StoreContext } from '../backup/context.js';
-import type { VersionReader } from '../backup/resolve.js';
-import { versionInFolder } from '../backup/same-run.js';
+import type { StoreContext } from '../backup/records/context.js';
+import type { VersionReader } from '../backup/versions/resolve.js';
+import { versionInFolder } from '../backup/verify/same-run.js';
 import { BackupStore } from '../backup/store.js';
 import { IbkError } from '../errors.js';
-import { shortIdOf } from '../backup/version-id.js';
-import { findIntact } from '../backup/verify.js';
+import { shortIdOf } from '../backup/records/version-id.js';
+import { findIntact } from '../backup/versions/examine.js';
 import {
   type BackupFault,
   type VerifiedBackup,
   verifyBackup,
   type VerifyBackupOptions,
-} from '../backup/verify-backup.js';
+} from '../backup/verify/verify-backup.js';
 import type { ChosenBackup } from './choose-backups.js';
 import type { ReadSubset } from './read-subset.js';
 import type { IntactCopy, VerifyProblem, VerifyReport } from './verify-report.js';

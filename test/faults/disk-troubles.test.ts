@@ -16,7 +16,7 @@ import {
 import { join } from 'node:path';
 import { execFileSync } from 'node:child_process';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { ownHolder } from '../../src/backup/lock-holder.js';
+import { ownHolder } from '../../src/backup/lock/lock-holder.js';
 import { BackupStore } from '../../src/backup/store.js';
 import { type Disk, mountDisk, whyNoDisk } from '../support/disks.js';
 import { type Phone, plugIn } from '../support/phone.js';

@@ -2,7 +2,7 @@
 import { rmSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { versionSource } from '../../src/backup/backup-source.js';
+import { versionSource } from '../../src/backup/reader/backup-source.js';
 import { IbkError } from '../../src/errors.js';
 import { systemClock } from '../../src/io/clock.js';
 import { RestoreHost } from '../../src/operations/restore/host.js';

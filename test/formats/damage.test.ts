@@ -13,8 +13,8 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
-import { folderSource } from '../../src/backup/backup-source.js';
-import { type VerifiedBackup, verifyBackup, type VerifyBackupOptions } from '../../src/backup/verify-backup.js';
+import { folderSource } from '../../src/backup/reader/backup-source.js';
+import { type VerifiedBackup, verifyBackup, type VerifyBackupOptions } from '../../src/backup/verify/verify-backup.js';
 import { Secret } from '../../src/io/secret.js';
 import { buildBinaryPlist, parsePlist } from '../../src/plist/codec.js';
 import { type PlistDict, plistDict } from '../../src/plist/value.js';

@@ -4,8 +4,8 @@ import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, wri
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
-import { folderSource } from '../../src/backup/backup-source.js';
-import { verifyBackup } from '../../src/backup/verify-backup.js';
+import { folderSource } from '../../src/backup/reader/backup-source.js';
+import { verifyBackup } from '../../src/backup/verify/verify-backup.js';
 import { fileIdOf, makeBackup, type MadeBackup, type MadeFile } from '../support/made-backup.js';
 import { runIbk } from '../support/run-ibk.js';
 import { expectValidLines } from '../support/schemas.js';

@@ -13,7 +13,7 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
-import { folderSource } from '../../src/backup/backup-source.js';
+import { folderSource } from '../../src/backup/reader/backup-source.js';
 import { openBackup } from '../../src/backup/reader/open-backup.js';
 import type { OpenedBackup } from '../../src/backup/reader/types.js';
 import { Secret } from '../../src/io/secret.js';

@@ -15,7 +15,7 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
-import { folderSource } from '../../src/backup/backup-source.js';
+import { folderSource } from '../../src/backup/reader/backup-source.js';
 import { parseKeybag } from '../../src/backup/format/keybag.js';
 import { parseMbFile } from '../../src/backup/format/mbfile.js';
 import { openBackup } from '../../src/backup/reader/open-backup.js';

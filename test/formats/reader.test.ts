@@ -4,7 +4,7 @@ import { mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
-import { folderSource } from '../../src/backup/backup-source.js';
+import { folderSource } from '../../src/backup/reader/backup-source.js';
 import { openBackup } from '../../src/backup/reader/open-backup.js';
 import type { FileRecord, OpenedBackup } from '../../src/backup/reader/types.js';
 import { Secret } from '../../src/io/secret.js';

@@ -2,7 +2,7 @@
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { folderSource } from '../../src/backup/backup-source.js';
+import { folderSource } from '../../src/backup/reader/backup-source.js';
 import { ClassKeys } from '../../src/backup/format/class-keys.js';
 import { parseKeybag } from '../../src/backup/format/keybag.js';
 import { parseManifestPlist } from '../../src/backup/format/manifest-plist.js';

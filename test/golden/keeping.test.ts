@@ -2,7 +2,7 @@
 import { mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { markReading } from '../../src/backup/reading-marks.js';
+import { markReading } from '../../src/backup/lock/reading-marks.js';
 import { BackupStore } from '../../src/backup/store.js';
 import { nextSecond } from '../support/next-second.js';
 import { type Phone, plugIn } from '../support/phone.js';

@@ -7,7 +7,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import type { StoreWarning } from '../../src/backup/context.js';
+import type { StoreWarning } from '../../src/backup/records/context.js';
 import type { StoreLease } from '../../src/backup/lease.js';
 import { BackupStore } from '../../src/backup/store.js';
 // @ts-expect-error plain JavaScript, shared with the process that is killed

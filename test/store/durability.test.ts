@@ -5,7 +5,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import type { Durability, StoreWarning } from '../../src/backup/context.js';
+import type { Durability, StoreWarning } from '../../src/backup/records/context.js';
 import { prepareEarlier } from '../../src/backup/earlier.js';
 import { BackupStore } from '../../src/backup/store.js';
 // @ts-expect-error plain JavaScript, shared with the process that is killed

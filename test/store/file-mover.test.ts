@@ -12,8 +12,8 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { DiskFileSystem } from '../../src/backup/disk-file-system.js';
-import { type FileMover, moved } from '../../src/backup/file-mover.js';
+import { DiskFileSystem } from '../../src/backup/disk/disk-file-system.js';
+import { type FileMover, moved } from '../../src/backup/disk/file-mover.js';
 
 let root: string;
 let disk: DiskFileSystem;

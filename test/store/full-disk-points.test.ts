@@ -3,7 +3,7 @@
  * (the reserve gives it room), and with space again the next backup succeeds. Every fourth point; IBK_STORE_POINTS=every: all.
  */
 import { expect, test } from 'vitest';
-import { keepReserve, RESERVE_BYTES, withReserve } from '../../src/backup/reserve.js';
+import { keepReserve, RESERVE_BYTES, withReserve } from '../../src/backup/records/reserve.js';
 import { loadEngine, SOURCES } from '../support/store-engine.js';
 import { isFullDisk, StoreWorld } from '../support/store-world.js';
 

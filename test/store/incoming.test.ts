@@ -6,9 +6,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Worker } from 'node:worker_threads';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { DiskFileSystem } from '../../src/backup/disk-file-system.js';
-import { Incoming, type ReceivedBlob } from '../../src/backup/incoming.js';
-import { StoreLayout } from '../../src/backup/layout.js';
+import { DiskFileSystem } from '../../src/backup/disk/disk-file-system.js';
+import { Incoming, type ReceivedBlob } from '../../src/backup/receive/incoming.js';
+import { StoreLayout } from '../../src/backup/records/layout.js';
 
 const MiB = 1024 * 1024;
 const layout = new StoreLayout('0'.repeat(40));

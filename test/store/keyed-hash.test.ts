@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { KeyedHash } from '../../src/backup/keyed-hash.js';
+import { KeyedHash } from '../../src/backup/receive/keyed-hash.js';
 
 const BITS = 17;
 

@@ -8,7 +8,7 @@ import { mkdirSync, readdirSync, rmSync, utimesSync, writeFileSync } from 'node:
 import { join } from 'node:path';
 import { execa } from 'execa';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { KILL_POINT_VARIABLE } from '../../src/backup/kill-point.js';
+import { KILL_POINT_VARIABLE } from '../../src/backup/disk/kill-point.js';
 import { BackupStore } from '../../src/backup/store.js';
 import { restoredAfterKill } from '../support/debian-restore.js';
 import { Random } from '../support/random.js';

@@ -7,9 +7,9 @@ import { cpSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } f
 import { join } from 'node:path';
 import { execa } from 'execa';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { KILL_POINT_VARIABLE } from '../../src/backup/kill-point.js';
+import { KILL_POINT_VARIABLE } from '../../src/backup/disk/kill-point.js';
 import { BackupStore } from '../../src/backup/store.js';
-import { shortIdOf } from '../../src/backup/version-id.js';
+import { shortIdOf } from '../../src/backup/records/version-id.js';
 import { buildBinaryPlist, parsePlist } from '../../src/plist/codec.js';
 import { asDict } from '../../src/plist/fields.js';
 import { plistDict } from '../../src/plist/value.js';

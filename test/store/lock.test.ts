@@ -4,7 +4,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { acquireLock } from '../../src/backup/lock.js';
+import { acquireLock } from '../../src/backup/lock/lock.js';
 import type { Clock } from '../../src/io/clock.js';
 
 let folder: string;

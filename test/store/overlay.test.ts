@@ -1,11 +1,11 @@
 /** What a device sees while it is being received, against the folder beneath. */
 import { beforeEach, expect, test } from 'vitest';
-import { commitOverlay } from '../../src/backup/commit.js';
-import { storeContext, type StoreWarning } from '../../src/backup/context.js';
-import { StoreLayout } from '../../src/backup/layout.js';
-import { Overlay } from '../../src/backup/overlay.js';
-import { type OpenedStore, recoverStore } from '../../src/backup/recovery.js';
-import { VersionReader } from '../../src/backup/resolve.js';
+import { commitOverlay } from '../../src/backup/commit/commit.js';
+import { storeContext, type StoreWarning } from '../../src/backup/records/context.js';
+import { StoreLayout } from '../../src/backup/records/layout.js';
+import { Overlay } from '../../src/backup/receive/overlay.js';
+import { type OpenedStore, recoverStore } from '../../src/backup/commit/recovery.js';
+import { VersionReader } from '../../src/backup/versions/resolve.js';
 import { MemoryFileSystem } from '../support/memory-file-system.js';
 import { Random } from '../support/random.js';
 

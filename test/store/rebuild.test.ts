@@ -4,7 +4,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeEach, expect, test } from 'vitest';
-import { rebuildHead } from '../../src/backup/rebuild.js';
+import { rebuildHead } from '../../src/backup/commit/rebuild.js';
 import { BackupStore } from '../../src/backup/store.js';
 import { runIbk, tempHome } from '../support/run-ibk.js';
 // @ts-expect-error plain JavaScript, shared with the process that is killed

@@ -7,9 +7,9 @@ import {
   mergeLists,
   readChangeList,
   verifyChangeList,
-} from '../../src/backup/change-list.js';
-import { comparePaths, isSafePath, judgeName } from '../../src/backup/names.js';
-import { isVersionId, newShortId, shortIdOf, versionId } from '../../src/backup/version-id.js';
+} from '../../src/backup/records/change-list.js';
+import { comparePaths, isSafePath, judgeName } from '../../src/backup/records/names.js';
+import { isVersionId, newShortId, shortIdOf, versionId } from '../../src/backup/records/version-id.js';
 import { MemoryFileSystem } from '../support/memory-file-system.js';
 import { Random } from '../support/random.js';
 

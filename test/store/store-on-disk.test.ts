@@ -15,7 +15,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { execa } from 'execa';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import type { StoreWarning } from '../../src/backup/context.js';
+import type { StoreWarning } from '../../src/backup/records/context.js';
 import { BackupStore } from '../../src/backup/store.js';
 // @ts-expect-error plain JavaScript, shared with the process that is killed
 import * as phone from '../support/scripted-phone.js';

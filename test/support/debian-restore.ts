@@ -2,9 +2,9 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'vitest';
-import { DiskFileSystem } from '../../src/backup/disk-file-system.js';
-import { readHead } from '../../src/backup/head.js';
-import { StoreLayout } from '../../src/backup/layout.js';
+import { DiskFileSystem } from '../../src/backup/disk/disk-file-system.js';
+import { readHead } from '../../src/backup/records/head.js';
+import { StoreLayout } from '../../src/backup/records/layout.js';
 import { type SimulatorOptions, startSimulator } from '../../src/sim/index.js';
 import { RESTORE_ALL, runAgainst } from './debian-phone.js';
 import { restartOf } from './ibk-restore.js';

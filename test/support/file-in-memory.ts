@@ -1,4 +1,4 @@
-import type { ReadableFile } from '../../src/backup/file-system.js';
+import type { ReadableFile } from '../../src/backup/disk/file-system.js';
 
 /** `sizeBytes`: what it claims, where that differs. */
 export function fileInMemory(bytes: Buffer, sizeBytes = bytes.length): ReadableFile {

@@ -10,8 +10,8 @@
  * It raises on a rename onto an existing name and on an exclusive create of one: the store must know better (I7).
  */
 import Database from 'better-sqlite3';
-import { PlainContentWriter } from '../../src/backup/content-writer.js';
-import { PlainFileMover } from '../../src/backup/file-mover.js';
+import { PlainContentWriter } from '../../src/backup/disk/content-writer.js';
+import { PlainFileMover } from '../../src/backup/disk/file-mover.js';
 import {
   type DatabaseUse,
   type FileStat,
@@ -21,7 +21,7 @@ import {
   type StoreFileSystem,
   systemError,
   type WritableFile,
-} from '../../src/backup/file-system.js';
+} from '../../src/backup/disk/file-system.js';
 import type { Random } from './random.js';
 
 export class Crash extends Error {}

@@ -1,6 +1,6 @@
 /** A backup in memory, to be taken in by a store: of ibk, which recorded checksums, or a folder of another program. */
 import { createHash } from 'node:crypto';
-import type { BackupSource } from '../../src/backup/backup-source.js';
+import type { BackupSource } from '../../src/backup/reader/backup-source.js';
 
 /** @param tree content by path; every path in ASCII */
 export function memorySource(tree: ReadonlyMap<string, string>, hasChecksums: boolean): BackupSource {

@@ -1,6 +1,6 @@
 /** A backup folder through ibk's own reader, as `ibk sim ctl tree` prints a phone. */
 import { createHash } from 'node:crypto';
-import { folderSource } from '../../src/backup/backup-source.js';
+import { folderSource } from '../../src/backup/reader/backup-source.js';
 import { openBackup } from '../../src/backup/reader/open-backup.js';
 import { Secret } from '../../src/io/secret.js';
 import type { ReadBackup } from './backup-reader.js';

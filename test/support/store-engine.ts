@@ -1,17 +1,17 @@
 /** The engine's modules, from the sources or from a copy of them with a defect put in. */
-import type * as AdoptModule from '../../src/backup/adopt.js';
-import type * as CommitModule from '../../src/backup/commit.js';
-import type * as ContextModule from '../../src/backup/context.js';
-import type * as EditModule from '../../src/backup/edit-version.js';
-import type * as HeadModule from '../../src/backup/head.js';
-import type * as ListModule from '../../src/backup/change-list.js';
-import type * as LayoutModule from '../../src/backup/layout.js';
-import type * as OverlayModule from '../../src/backup/overlay.js';
-import type * as PromoteModule from '../../src/backup/promote.js';
-import type * as RecoveryModule from '../../src/backup/recovery.js';
-import type * as ResolveModule from '../../src/backup/resolve.js';
-import type * as RetireModule from '../../src/backup/retire.js';
-import type * as SealModule from '../../src/backup/seal.js';
+import type * as AdoptModule from '../../src/backup/commit/adopt.js';
+import type * as CommitModule from '../../src/backup/commit/commit.js';
+import type * as ContextModule from '../../src/backup/records/context.js';
+import type * as EditModule from '../../src/backup/commit/edit-version.js';
+import type * as HeadModule from '../../src/backup/records/head.js';
+import type * as ListModule from '../../src/backup/records/change-list.js';
+import type * as LayoutModule from '../../src/backup/records/layout.js';
+import type * as OverlayModule from '../../src/backup/receive/overlay.js';
+import type * as PromoteModule from '../../src/backup/commit/promote.js';
+import type * as RecoveryModule from '../../src/backup/commit/recovery.js';
+import type * as ResolveModule from '../../src/backup/versions/resolve.js';
+import type * as RetireModule from '../../src/backup/commit/retire.js';
+import type * as SealModule from '../../src/backup/records/seal.js';
 import type * as TakeInModule from '../../src/backup/take-in.js';
 
 export interface StoreEngine {

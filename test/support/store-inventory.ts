@@ -1,10 +1,10 @@
 /** What a store holds: the files of the newest backup, what each version keeps, and whatever no record names. For two roots that must hold the same. */
 import { readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { readChangeList } from '../../src/backup/change-list.js';
-import { DiskFileSystem } from '../../src/backup/disk-file-system.js';
-import { readHead } from '../../src/backup/head.js';
-import type { StoreLayout } from '../../src/backup/layout.js';
+import { readChangeList } from '../../src/backup/records/change-list.js';
+import { DiskFileSystem } from '../../src/backup/disk/disk-file-system.js';
+import { readHead } from '../../src/backup/records/head.js';
+import type { StoreLayout } from '../../src/backup/records/layout.js';
 
 export interface Inventory {
   /** Files of the store that no record names. */

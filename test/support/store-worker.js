@@ -1,6 +1,6 @@
 // Backs up one state of the scripted phone with the built engine: node store-worker.js ROOT N. IBK_TEST_KILL_AT=n kills it at the nth change of the disk.
 // Prints one line: {"versionId": …, "changes": how many times the disk was changed}.
-import { KILL_POINT_VARIABLE, killPoint } from '../../dist/backup/kill-point.js';
+import { KILL_POINT_VARIABLE, killPoint } from '../../dist/backup/disk/kill-point.js';
 import { BackupStore } from '../../dist/backup/store.js';
 import { sendState, UDID } from './scripted-phone.js';
 

@@ -6,8 +6,8 @@
  * between the writer's changes. Checked: I1 to I7 and I9.
  */
 import { createHash } from 'node:crypto';
-import type { Head } from '../../src/backup/head-record.js';
-import type { Reading, VersionReader } from '../../src/backup/resolve.js';
+import type { Head } from '../../src/backup/records/head-record.js';
+import type { Reading, VersionReader } from '../../src/backup/versions/resolve.js';
 import { Crash, type CrashKind, MemoryFileSystem, Violation } from './memory-file-system.js';
 import { memorySource } from './memory-source.js';
 import { Random } from './random.js';

@@ -1,13 +1,13 @@
 /** Versions that come into being in a folder of their own: what they store, what they share, and what is left of one that fails. */
 import { beforeEach, expect, test } from 'vitest';
-import { VersionBuilder } from '../../src/backup/build-version.js';
-import { commitOverlay } from '../../src/backup/commit.js';
-import { type StoreContext, storeContext } from '../../src/backup/context.js';
-import { editVersion } from '../../src/backup/edit-version.js';
-import { StoreLayout } from '../../src/backup/layout.js';
-import { Overlay } from '../../src/backup/overlay.js';
-import { type OpenedStore, recoverStore } from '../../src/backup/recovery.js';
-import { VersionReader } from '../../src/backup/resolve.js';
+import { VersionBuilder } from '../../src/backup/commit/build-version.js';
+import { commitOverlay } from '../../src/backup/commit/commit.js';
+import { type StoreContext, storeContext } from '../../src/backup/records/context.js';
+import { editVersion } from '../../src/backup/commit/edit-version.js';
+import { StoreLayout } from '../../src/backup/records/layout.js';
+import { Overlay } from '../../src/backup/receive/overlay.js';
+import { type OpenedStore, recoverStore } from '../../src/backup/commit/recovery.js';
+import { VersionReader } from '../../src/backup/versions/resolve.js';
 import { layOver, takeInBelow } from '../../src/backup/take-in.js';
 import { MemoryFileSystem } from '../support/memory-file-system.js';
 import { memorySource } from '../support/memory-source.js';

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { PassThrough } from 'node:stream';
 import Database from 'better-sqlite3';
 import { afterAll, expect, test, vi } from 'vitest';
-import { folderSource } from '../../src/backup/backup-source.js';
+import { folderSource } from '../../src/backup/reader/backup-source.js';
 import { openBackup } from '../../src/backup/reader/open-backup.js';
 import type { OpenedBackup } from '../../src/backup/reader/types.js';
 import { Secret } from '../../src/io/secret.js';

@@ -23,6 +23,19 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   index: ['operations', 'protocol', 'backup'],
 };
 
+/** The same inside of src/backup; what lies in none of these (the doors: store, lease) may import them all. */
+const BACKUP_MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
+  disk: [],
+  format: ['disk'],
+  records: ['disk', 'format'],
+  lock: ['disk', 'records'],
+  receive: ['disk', 'records'],
+  versions: ['disk', 'format', 'records'],
+  reader: ['disk', 'format', 'records', 'versions'],
+  verify: ['disk', 'format', 'records', 'versions', 'reader'],
+  commit: ['disk', 'records', 'receive', 'versions'],
+};
+
 /** Packages that one module stands for; nobody else names them. */
 const FENCED: Readonly<Record<string, readonly string[]>> = {
   'node-forge': ['protocol/lockdown/pairing.ts', 'protocol/lockdown/supervision.ts'],
@@ -62,6 +75,21 @@ test('an import points down', () => {
       wrong.push(`${from} imports ${to}`);
     if (source === 'commands' && target === 'sim' && !from.startsWith('commands/sim'))
       wrong.push(`${from} loads the simulator`);
+  }
+  expect(wrong).toEqual([]);
+});
+
+test('an import inside of src/backup points down', () => {
+  const folderOf = (path: string) => /^backup\/([^/]+)\//.exec(path)?.[1];
+  const wrong: string[] = [];
+  for (const { from, to } of imports.filter((edge) => edge.to.startsWith('.'))) {
+    const source = folderOf(from);
+    const path = relative(SRC, posix.join(SRC, dirname(from), to));
+    if (source === undefined || layerOf(path) !== 'backup') continue;
+    const target = folderOf(path) ?? 'a door';
+    const allowed = BACKUP_MAY_IMPORT[source];
+    expect(allowed, `src/backup/${source} is not a known folder`).toBeDefined();
+    if (source !== target && !allowed?.includes(target)) wrong.push(`${from} imports ${to}`);
   }
   expect(wrong).toEqual([]);
 });

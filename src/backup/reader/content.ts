@@ -1,8 +1,8 @@
 /** The plain content of a file of a backup. Its claimed size is not looked at: databases were copied after it was taken (backups of real phones). */
 import type { Decipher } from 'node:crypto';
 import { IbkError } from '../../errors.js';
-import type { FilePlace, ReadableFile } from '../file-system.js';
-import { BLOCK_BYTES, contentDecipher, damagedContent, fill, paddingOf, storedPieces } from './stored-bytes.js';
+import type { FilePlace, ReadableFile } from '../disk/file-system.js';
+import { BLOCK_BYTES, contentDecipher, damagedContent, fill, paddingOf, storedPieces } from '../format/stored-bytes.js';
 import { type ContentPlace, type FileContent, type FileRecord, SMALL_CONTENT_BYTES, type StoredFile } from './types.js';
 
 /**

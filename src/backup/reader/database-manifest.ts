@@ -1,6 +1,6 @@
 /** Backups of iOS 10 and later: Manifest.db. */
-import type { BackupSource } from '../backup-source.js';
-import { turnTaker } from '../context.js';
+import type { BackupSource } from './backup-source.js';
+import { turnTaker } from '../records/context.js';
 import { throwIfAborted } from '../../io/abort.js';
 import { fileIdFor } from '../format/mbdb.js';
 import { damagedRecord } from '../format/mbfile.js';

@@ -2,9 +2,9 @@
 import { throwIfAborted } from '../../io/abort.js';
 import { buildBinaryPlist } from '../../plist/codec.js';
 import { plistDict } from '../../plist/value.js';
-import { type BackupSource, readPart } from '../backup-source.js';
-import { turnTaker } from '../context.js';
-import type { ReadableFile } from '../file-system.js';
+import { type BackupSource, readPart } from './backup-source.js';
+import { turnTaker } from '../records/context.js';
+import type { ReadableFile } from '../disk/file-system.js';
 import { IbkError } from '../../errors.js';
 import {
   checkMbdbStart,
@@ -21,7 +21,7 @@ import { copyMbdb, type ManifestCopy } from './manifest-copy.js';
 import type { ManifestEdit } from './manifest-edit.js';
 import { matchesQuery, type OpenedManifest } from './manifest.js';
 import { openPayload, payloadPaths } from './payload.js';
-import { fill } from './stored-bytes.js';
+import { fill } from '../format/stored-bytes.js';
 import type { FileContent, FileDetails, FileRecord, RecordQuery, StoredFile, UnusableRow } from './types.js';
 
 const NAME = 'Manifest.mbdb';

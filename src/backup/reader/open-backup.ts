@@ -1,7 +1,7 @@
 /** Opens a backup of any generation for reading, wherever it lies, encrypted or not. Nothing is written into it or beside it. */
 import { IbkError } from '../../errors.js';
 import type { PlistDict } from '../../plist/value.js';
-import type { BackupSource } from '../backup-source.js';
+import type { BackupSource } from './backup-source.js';
 import type { BackupManifest } from '../format/manifest-plist.js';
 import type { BackupStatus } from '../format/status-plist.js';
 import { DatabaseManifest } from './database-manifest.js';

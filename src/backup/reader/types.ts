@@ -4,7 +4,7 @@
  * The name of a file costs nothing to read; its details are decoded when they are asked for, so that one damaged record harms nobody else.
  */
 import type { PlistDict } from '../../plist/value.js';
-import type { FilePlace, Located, ReadableFile } from '../file-system.js';
+import type { FilePlace, Located, ReadableFile } from '../disk/file-system.js';
 import type { BackupManifest } from '../format/manifest-plist.js';
 import type { ManifestEdit } from './manifest-edit.js';
 import type { ManifestCopy } from './manifest-copy.js';

@@ -7,7 +7,7 @@ import { IbkError } from '../../errors.js';
 import { listBackups } from '../../operations/list-backups.js';
 import { withBackup } from '../../operations/open-backup.js';
 import type { ListedBackup } from '../../operations/results.js';
-import { udidOfFolder } from '../../backup/layout.js';
+import { udidOfFolder } from '../../backup/records/layout.js';
 import type { FileRecord, OpenedBackup } from '../../backup/reader/types.js';
 import { field } from '../../plist/fields.js';
 import type { PlistDict, PlistValue } from '../../plist/value.js';

@@ -11,7 +11,7 @@ import { payloadPaths } from '../../backup/reader/payload.js';
 import type { OpenedBackup } from '../../backup/reader/types.js';
 import type { StoreLease } from '../../backup/lease.js';
 import { BackupStore, type StoreOptions } from '../../backup/store.js';
-import { shortIdOf } from '../../backup/version-id.js';
+import { shortIdOf } from '../../backup/records/version-id.js';
 import type { ChosenBackup } from '../choose-backups.js';
 import { withBackup, type WithBackupOptions } from '../open-backup.js';
 import { appsOf, nothingSelected, selectedRecords } from '../selection/records.js';

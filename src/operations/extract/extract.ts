@@ -2,7 +2,7 @@
  * Takes files out of a backup: each record is given its place and name, its content is read once and written. What cannot be read or written is listed, and the
  * others follow; a disk that takes nothing more ends the run.
  */
-import { turnTaker } from '../../backup/context.js';
+import { turnTaker } from '../../backup/records/context.js';
 import type { ContentPlace, FileContent, FileDetails, FileRecord, OpenedBackup } from '../../backup/reader/types.js';
 import { IbkError } from '../../errors.js';
 import { throwIfAborted } from '../../io/abort.js';

@@ -1,5 +1,5 @@
 /** What must be right before the first byte of a restore is sent. All of it is looked at, so that all problems are shown at once. */
-import type { VerifiedBackup } from '../../backup/verify-backup.js';
+import type { VerifiedBackup } from '../../backup/verify/verify-backup.js';
 import { type ErrorCode, IbkError } from '../../errors.js';
 import { countOf, formatBytes, groupThousands } from '../../figures.js';
 import { field } from '../../plist/fields.js';

@@ -5,7 +5,7 @@
  *
  * The backup is only read: it is the same afterwards, byte for byte, whatever a phone asks.
  */
-import { markReading } from '../../backup/reading-marks.js';
+import { markReading } from '../../backup/lock/reading-marks.js';
 import type { AskPassword } from '../../backup/reader/password.js';
 import type { OpenedBackup } from '../../backup/reader/types.js';
 import { asIbkError, type ErrorCode, ERROR_CATALOG, IbkError } from '../../errors.js';

@@ -3,10 +3,10 @@
  * numbers, never under a name of the phone's. The folder has a lock of its own, so that two restores of one phone do not meet there.
  */
 import { join } from 'node:path';
-import { DiskFileSystem } from '../../backup/disk-file-system.js';
-import { makeDirectories, type ReadableFile, removeTree, type WritableFile } from '../../backup/file-system.js';
-import { StoreLayout } from '../../backup/layout.js';
-import { acquireLock, type StoreLock } from '../../backup/lock.js';
+import { DiskFileSystem } from '../../backup/disk/disk-file-system.js';
+import { makeDirectories, type ReadableFile, removeTree, type WritableFile } from '../../backup/disk/file-system.js';
+import { StoreLayout } from '../../backup/records/layout.js';
+import { acquireLock, type StoreLock } from '../../backup/lock/lock.js';
 import type { Clock } from '../../io/clock.js';
 
 /** Left for everybody else on the disk. */

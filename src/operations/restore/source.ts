@@ -1,7 +1,7 @@
 /** The backup that is to be restored: looked through once, and shown to each phone through a view of its own. The backup is only read. */
-import type { BackupSource } from '../../backup/backup-source.js';
+import type { BackupSource } from '../../backup/reader/backup-source.js';
 import { type OpenedBackup, SMALL_CONTENT_BYTES } from '../../backup/reader/types.js';
-import { type VerifiedBackup, verifyBackup } from '../../backup/verify-backup.js';
+import { type VerifiedBackup, verifyBackup } from '../../backup/verify/verify-backup.js';
 import { asIbkError, IbkError } from '../../errors.js';
 import { Secret } from '../../io/secret.js';
 import { parsePlist } from '../../plist/codec.js';

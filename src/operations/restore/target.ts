@@ -1,5 +1,5 @@
 /** One phone of a restore: what it sees of the backup, whether it may, and the sending. */
-import type { BackupSource } from '../../backup/backup-source.js';
+import type { BackupSource } from '../../backup/reader/backup-source.js';
 import type { OpenedDevice } from '../../protocol/lockdown/device.js';
 import type { OperationContext } from '../context.js';
 import { factsOf } from '../device-names.js';

@@ -5,9 +5,9 @@
  * One table holds every path: `entry(path, parent, kind, source, blob, size, mtime)`. `source` is a path of the backup, `blob` a number of the scratch folder.
  * It lives in a temporary file of SQLite's own, so that a million files cost no memory.
  */
-import type { BackupSource } from '../../backup/backup-source.js';
-import type { ReadableFile } from '../../backup/file-system.js';
-import { systemError } from '../../backup/file-system.js';
+import type { BackupSource } from '../../backup/reader/backup-source.js';
+import type { ReadableFile } from '../../backup/disk/file-system.js';
+import { systemError } from '../../backup/disk/file-system.js';
 import { openSqlite, type SqliteDatabase } from '../../io/sqlite.js';
 import type { RestoreScratch } from './scratch.js';
 

@@ -1,5 +1,5 @@
 /** The errors of a restore as a person needs them: what happened, in what state the phone is, that the backup is safe, what to do. */
-import { diskFailure } from '../../backup/disk-errors.js';
+import { diskFailure } from '../../backup/disk/disk-errors.js';
 import { IbkError, type IbkErrorInit, type Phase } from '../../errors.js';
 import type { Link } from '../../events.js';
 import { formatBytes, formatDuration, formatLimit, formatPercent } from '../../figures.js';

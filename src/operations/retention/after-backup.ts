@@ -1,6 +1,6 @@
 /** `backup --keep-daily 7`: forgets with the lease of the backup that has just been made, which itself always stays. */
 import type { StoreLease } from '../../backup/lease.js';
-import { versionsInUse } from '../../backup/reading-marks.js';
+import { versionsInUse } from '../../backup/lock/reading-marks.js';
 import type { BackupStore } from '../../backup/store.js';
 import { decide } from './decide.js';
 import type { RetentionPolicy } from './policy.js';

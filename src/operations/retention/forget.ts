@@ -1,6 +1,6 @@
 /** Forgetting versions of one device: what would go and what that frees, and then doing it. */
-import { onDisk } from '../../backup/disk-errors.js';
-import { versionsInUse } from '../../backup/reading-marks.js';
+import { onDisk } from '../../backup/disk/disk-errors.js';
+import { versionsInUse } from '../../backup/lock/reading-marks.js';
 import { BackupStore } from '../../backup/store.js';
 import { IbkError } from '../../errors.js';
 import type { ListedBackup, ListedVersion } from '../results.js';

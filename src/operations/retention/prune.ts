@@ -1,7 +1,7 @@
 /** `ibk prune`: takes away what no version needs, and never a version. */
-import { onDisk } from '../../backup/disk-errors.js';
+import { onDisk } from '../../backup/disk/disk-errors.js';
 import { BackupStore } from '../../backup/store.js';
-import { abandonedFolders, clearUnpacked } from '../../backup/unpacked.js';
+import { abandonedFolders, clearUnpacked } from '../../backup/lock/unpacked.js';
 import type { ListedBackup } from '../results.js';
 
 export interface PruneResult {

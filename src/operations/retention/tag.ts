@@ -1,7 +1,7 @@
 /** Tags, notes and pins: what people know a version by. */
-import { onDisk } from '../../backup/disk-errors.js';
+import { onDisk } from '../../backup/disk/disk-errors.js';
 import { BackupStore } from '../../backup/store.js';
-import { shortIdOf } from '../../backup/version-id.js';
+import { shortIdOf } from '../../backup/records/version-id.js';
 import { IbkError } from '../../errors.js';
 import type { ChosenBackup } from '../choose-backups.js';
 
