@@ -1,12 +1,8 @@
 /** The index against a plain map: what is held in memory, what has gone to the database, and the way from one to the other. */
 import Database from 'better-sqlite3';
 import { expect, test } from 'vitest';
-import {
-  type ListedChild,
-  type OverlayEntry,
-  type OverlayFile,
-  OverlayIndex,
-} from '../../src/backup/receive/overlay-index.js';
+import type { ListedChild, OverlayEntry, OverlayFile } from '../../src/backup/receive/overlay-entry.js';
+import { OverlayIndex } from '../../src/backup/receive/overlay-index.js';
 import { Random } from '../support/random.js';
 
 function newIndex(): OverlayIndex {

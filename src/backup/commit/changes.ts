@@ -16,7 +16,7 @@ import { ListFolders } from '../records/list-folders.js';
 import { Mending } from './mend.js';
 import { isInSnapshot, isManagedName, STATUS_PLIST } from '../records/names.js';
 import type { Overlay } from '../receive/overlay.js';
-import type { OverlayFile } from '../receive/overlay-index.js';
+import type { OverlayFile } from '../receive/overlay-entry.js';
 import { identityOfStat } from '../records/scan.js';
 import { ChangeTally } from '../records/tally.js';
 

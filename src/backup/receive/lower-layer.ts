@@ -5,7 +5,7 @@ import type { StoreContext } from '../records/context.js';
 import { type ReadableFile, systemError } from '../disk/file-system.js';
 import { isSameFile } from '../records/identity.js';
 import { isInSnapshot, isLitter } from '../records/names.js';
-import type { OverlayFile } from './overlay-index.js';
+import type { OverlayFile } from './overlay-entry.js';
 import { identityOfStat } from '../records/scan.js';
 
 export interface OverlayNode {

@@ -1,18 +1,13 @@
 /**
  * The index of the overlay: what the device has sent, moved and removed in this run, in a scratch database.
  *
- * | kind | means |
- * |------|-------|
- * | file | content under a number (`blob`), or that of a file of the folder under another name (`lower`) |
- * | dir  | made by the device; `opaque`: hides all that the folder has there |
- * | gone | removed by the device, with all below it |
- *
  * One transaction for the whole run: there is no journal, and a run that ends early throws the file away. The newest entries are held in memory:
  * payloads in recent-payloads.ts, where they are read, too, and from where they are written only when there are too many; the few others here.
  */
-import type { SqliteDatabase } from '../../io/sqlite.js';
 import type { StoreDatabase } from '../disk/file-system.js';
 import { NameSieve } from './name-sieve.js';
+import type { ListedChild, OverlayEntry, OverlayFile, PlacedEntry } from './overlay-entry.js';
+import { COLUMNS, type ListedRow, prepare, type Statement, toEntries, toEntry } from './overlay-rows.js';
 import { RecentPayloads } from './recent-payloads.js';
 
 const SCHEMA = `
@@ -25,41 +20,8 @@ CREATE TABLE removal(path TEXT PRIMARY KEY) WITHOUT ROWID;
 BEGIN;
 `;
 
-export interface OverlayFile {
-  readonly kind: 'file';
-  /** Number of the received content; null for a reference to `lower`. */
-  readonly blob: number | null;
-  readonly lower: string | null;
-  readonly size: number;
-  readonly mtimeUs: number;
-  readonly sha256: string | null;
-}
-
-export type OverlayEntry = OverlayFile | { readonly kind: 'dir'; readonly opaque: boolean } | { readonly kind: 'gone' };
-
-/** `COLUMNS`, as they come: objects with names cost more to make than a row to read. */
-type Row = readonly [
-  path: string,
-  kind: string,
-  blob: number | null,
-  lower: string | null,
-  size: number | null,
-  mtime: number | null,
-  sha256: string | null,
-  opaque: number,
-];
-
-const COLUMNS = 'path, kind, blob, lower, size, mtime, sha256, opaque';
+/** Behind every path. */
 const LAST = '\u{10ffff}';
-
-type ListedRow = readonly [path: string, kind: ListedChild['kind'], size: number | null, mtime: number | null];
-
-type Statement<Columns = Row> = ReturnType<typeof prepare<Columns>>;
-
-function prepare<Columns = Row>(db: SqliteDatabase, sql: string) {
-  const statement = db.prepare<unknown[], Columns>(sql);
-  return statement.reader ? statement.raw() : statement;
-}
 
 /** Files, and removals of what no file replaces. */
 const CHANGES = `SELECT ${COLUMNS} FROM entry WHERE kind = 'file' AND path > ?
@@ -77,20 +39,6 @@ interface Recent {
   readonly fold: string | null;
   /** Nothing: deleted. */
   readonly entry: OverlayEntry | undefined;
-}
-
-export interface PlacedEntry {
-  readonly path: string;
-  readonly entry: OverlayEntry;
-}
-
-/** What a listing tells of an entry: a phone lists thousands at once. */
-export interface ListedChild {
-  readonly path: string;
-  readonly kind: OverlayEntry['kind'];
-  /** Of a file; otherwise 0, as the time. */
-  readonly size: number;
-  readonly mtimeUs: number;
 }
 
 export class OverlayIndex {
@@ -314,21 +262,4 @@ function merged<Placed extends { readonly path: string }>(
     found.push(entry);
   }
   return found.concat(older.slice(at));
-}
-
-function toEntries(rows: readonly Row[]): PlacedEntry[] {
-  const found: PlacedEntry[] = [];
-  for (const row of rows) {
-    const entry = toEntry(row);
-    if (entry !== undefined) found.push({ path: row[0], entry });
-  }
-  return found;
-}
-
-function toEntry(row: Row | undefined): OverlayEntry | undefined {
-  if (row === undefined) return undefined;
-  const [, kind, blob, lower, size, mtime, sha256, opaque] = row;
-  if (kind === 'gone') return { kind: 'gone' };
-  if (kind === 'dir') return { kind: 'dir', opaque: opaque === 1 };
-  return { kind: 'file', blob, lower, size: size ?? 0, mtimeUs: mtime ?? 0, sha256 };
 }

@@ -12,7 +12,8 @@ import type { BlobWriter } from './blob-writer.js';
 import { Incoming, type ReceivedBlob } from './incoming.js';
 import { LowerLayer, type OverlayNode } from './lower-layer.js';
 import { foldPath, isInSnapshot, isManagedName, judgeName } from '../records/names.js';
-import { type ListedChild, type OverlayEntry, type OverlayFile, OverlayIndex } from './overlay-index.js';
+import type { ListedChild, OverlayEntry, OverlayFile } from './overlay-entry.js';
+import { OverlayIndex } from './overlay-index.js';
 import { pendingReserve } from '../records/reserve.js';
 
 export type { OverlayNode } from './lower-layer.js';

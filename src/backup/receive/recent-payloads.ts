@@ -6,7 +6,7 @@
  * Open addressing over the fileID, by a hash that a device cannot know: names that were chosen to collide find no chain.
  */
 import { KeyedHash } from './keyed-hash.js';
-import type { ListedChild, OverlayFile } from './overlay-index.js';
+import type { ListedChild, OverlayFile } from './overlay-entry.js';
 
 /** Entries, at most. */
 const CAPACITY = 1 << 16;
