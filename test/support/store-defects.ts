@@ -19,35 +19,35 @@ export const DEFECTS: readonly Defect[] = [
   {
     knownSeed: 1_000_001,
     name: 'received content is not synced',
-    file: 'commit.ts',
+    file: 'commit/commit.ts',
     find: "if (ctx.durability === 'full' && !(await fs.syncAll(layout.own))) {",
     replace: "if (ctx.durability === 'none') {",
   },
   {
     knownSeed: 1_000_001,
     name: 'no barrier between the phases',
-    file: 'run-commit.ts',
+    file: 'commit/run-commit.ts',
     find: 'await fs.syncDirectories([...work.outs, ...work.folders]);\n  return putHead',
     replace: 'return putHead',
   },
   {
     knownSeed: 1_000_644,
     name: 'the head is not synced before the redo',
-    file: 'head.ts',
+    file: 'records/head.ts',
     find: 'fs.syncFile(headPath(layout, head.gen));\n  await fs.syncDirectories([layout.own]);\n  for',
     replace: 'for',
   },
   {
     knownSeed: 1_000_944,
     name: 'Status.plist is not synced out first',
-    file: 'run-commit.ts',
+    file: 'commit/run-commit.ts',
     find: 'await fs.syncDirectories([parentOf(layout.slot(out, STATUS_PLIST)), layout.folder]);',
     replace: '',
   },
   {
     knownSeed: 1_000_031,
     name: 'a file goes out without an identity check',
-    file: 'apply-list.ts',
+    file: 'commit/apply-list.ts',
     find: 'if (!isSame(fs, place, there, line.old)) return false;',
     replace: '',
     foreign: true,
@@ -55,7 +55,7 @@ export const DEFECTS: readonly Defect[] = [
   {
     knownSeed: 1_000_040,
     name: 'no scan after a recovered commit',
-    file: 'run-commit.ts',
+    file: 'commit/run-commit.ts',
     find: "op: rescan ? { t: 'rescan' } : null",
     replace: 'op: null',
     foreign: true,
@@ -63,7 +63,7 @@ export const DEFECTS: readonly Defect[] = [
   {
     knownSeed: 1_000_002,
     name: 'forget deletes before the head switches',
-    file: 'retire.ts',
+    file: 'commit/retire.ts',
     find: 'const merged = await writeMerged(ctx, head, older, entry);',
     replace: `const merged = await writeMerged(ctx, head, older, entry);
   for (const line of readChangeList(ctx.fs, listPath(ctx, entry))) {
@@ -73,21 +73,21 @@ export const DEFECTS: readonly Defect[] = [
   {
     knownSeed: 1_000_023,
     name: 'ancestors of new folders are not synced',
-    file: 'file-system.ts',
+    file: 'disk/file-system.ts',
     find: 'if (above.size === 0) return;',
     replace: 'return;',
   },
   {
     knownSeed: 1_000_026,
     name: 'a manifest goes before the packed one has its name for good',
-    file: 'pack-manifests.ts',
+    file: 'versions/pack-manifests.ts',
     find: 'await fs.syncDirectories([layout.version(id)]);\n  fs.unlink',
     replace: 'fs.unlink',
   },
   {
     knownSeed: 1_000_003,
     name: 'a packed manifest is not synced',
-    file: 'pack-manifests.ts',
+    file: 'versions/pack-manifests.ts',
     find: 'file.sync();',
     replace: '',
   },

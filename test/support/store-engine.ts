@@ -35,19 +35,19 @@ export interface StoreEngine {
 export async function loadEngine(folder: string): Promise<StoreEngine> {
   const module = (name: string) => import(/* @vite-ignore */ `${folder}/${name}.ts`);
   return {
-    adopt: await module('adopt'),
-    commit: await module('commit'),
-    context: await module('context'),
-    edit: await module('edit-version'),
-    head: await module('head'),
-    lists: await module('change-list'),
-    layout: await module('layout'),
-    overlay: await module('overlay'),
-    promote: await module('promote'),
-    recovery: await module('recovery'),
-    resolve: await module('resolve'),
-    retire: await module('retire'),
-    seal: await module('seal'),
+    adopt: await module('commit/adopt'),
+    commit: await module('commit/commit'),
+    context: await module('records/context'),
+    edit: await module('commit/edit-version'),
+    head: await module('records/head'),
+    lists: await module('records/change-list'),
+    layout: await module('records/layout'),
+    overlay: await module('receive/overlay'),
+    promote: await module('commit/promote'),
+    recovery: await module('commit/recovery'),
+    resolve: await module('versions/resolve'),
+    retire: await module('commit/retire'),
+    seal: await module('records/seal'),
     takeIn: await module('take-in'),
   };
 }
