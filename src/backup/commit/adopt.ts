@@ -91,24 +91,18 @@ function warningOf(kind: 'foreign_change' | 'power_cut', damaged: number, change
 
 /** A folder that ibk meets for the first time: everything in it is taken as it is, without checksums. */
 async function acceptFirst(ctx: StoreContext, catalog: Catalog, head: Head): Promise<Head> {
-  catalog.begin();
-  let next: VersionRecord | null = null;
-  try {
+  const next = await catalog.transaction(async () => {
     catalog.clear();
     const found: [string, FileIdentity][] = [];
     for await (const { path, is } of scanFolder(ctx, catalog, 'all')) if (is !== null) found.push([path, is]);
     for (const [path, is] of found) catalog.setFile(path, is);
-    if (found.length > 0) {
-      const tally = new ChangeTally();
-      for (const [p, is] of found) tally.add({ p, old: null, new: is });
-      next = foreignVersion(ctx, head, describeFolder(ctx), sizesAfter(NOTHING, tally.counts()));
-      catalog.setMeta('cur', next.id);
-    }
-    catalog.commit();
-  } catch (error) {
-    catalog.rollback();
-    throw error;
-  }
+    if (found.length === 0) return null;
+    const tally = new ChangeTally();
+    for (const [p, is] of found) tally.add({ p, old: null, new: is });
+    const first = foreignVersion(ctx, head, describeFolder(ctx), sizesAfter(NOTHING, tally.counts()));
+    catalog.setMeta('cur', first.id);
+    return first;
+  });
   if (next === null && head.op === null) return head;
   return putHead(ctx, head, { op: null, current: next });
 }

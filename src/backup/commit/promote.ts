@@ -207,8 +207,7 @@ async function takeBackInCatalog(
   path: string,
 ): Promise<void> {
   if (catalog.current === id) return;
-  catalog.begin();
-  try {
+  await catalog.transaction(async () => {
     const row = catalog.version(id);
     if (row !== undefined) catalog.dropVersion(row.seq);
     for (const line of readChangeList(ctx.fs, path, op.listSha256)) {
@@ -217,11 +216,7 @@ async function takeBackInCatalog(
       if (turn !== undefined) await turn;
     }
     catalog.setMeta('cur', id);
-    catalog.commit();
-  } catch (error) {
-    catalog.rollback();
-    throw error;
-  }
+  });
 }
 
 /** The only backup goes: Status.plist first, then all that is part of a backup. What else lies in the folder stays. */
@@ -253,13 +248,6 @@ export async function runDrop(ctx: StoreContext, catalog: Catalog, head: Head): 
     if (fs.list(layout.folder)?.length === 0) fs.removeDirectory(layout.folder);
     await fs.syncDirectories(['']);
   }
-  catalog.begin();
-  try {
-    catalog.clear();
-    catalog.commit();
-  } catch (error) {
-    catalog.rollback();
-    throw error;
-  }
+  await catalog.transaction(() => catalog.clear());
   return putHead(ctx, head, { op: null });
 }

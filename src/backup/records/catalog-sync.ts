@@ -53,14 +53,9 @@ function isUnusable(error: unknown): boolean {
 /** Makes the catalog say what `head` and its lists say. Cheap when it does already. */
 export async function syncCatalog(ctx: StoreContext, catalog: Catalog, head: Head): Promise<void> {
   if (isInStep(catalog, head)) return;
-  catalog.begin();
-  try {
+  await catalog.transaction(async () => {
     if (!(await rollForward(ctx, catalog, head))) await rebuild(ctx, catalog, head, 'scan');
-    catalog.commit();
-  } catch (error) {
-    catalog.rollback();
-    throw error;
-  }
+  });
 }
 
 /** The lists' lines are here, and the folder's state is that of the current version or of the one that a commit makes. */
@@ -190,15 +185,8 @@ async function readLines(ctx: StoreContext, catalog: Catalog, seq: number, entry
 }
 
 /** The lines of a version that came into being beside the others, in one transaction. */
-export async function applyLines(ctx: StoreContext, catalog: Catalog, seq: number, entry: ChainEntry): Promise<void> {
-  catalog.begin();
-  try {
-    await readLines(ctx, catalog, seq, entry);
-    catalog.commit();
-  } catch (error) {
-    catalog.rollback();
-    throw error;
-  }
+export function applyLines(ctx: StoreContext, catalog: Catalog, seq: number, entry: ChainEntry): Promise<void> {
+  return catalog.transaction(() => readLines(ctx, catalog, seq, entry));
 }
 
 async function applyNewSides(ctx: StoreContext, catalog: Catalog, entry: ChainEntry): Promise<void> {

@@ -249,6 +249,19 @@ export class Catalog {
     if (this.#handle.db.inTransaction) this.#handle.db.exec('ROLLBACK');
   }
 
+  /** All of `work` or nothing. On return it is durable. @throws what `work` throws */
+  async transaction<T>(work: () => T | Promise<T>): Promise<T> {
+    this.begin();
+    try {
+      const result = await work();
+      this.commit();
+      return result;
+    } catch (error) {
+      this.rollback();
+      throw error;
+    }
+  }
+
   addVersion(seq: number, id: string, delta: string): void {
     this.#run('INSERT INTO version VALUES (?, ?, ?)', seq, id, delta);
   }
