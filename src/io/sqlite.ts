@@ -4,6 +4,8 @@ import { pathToFileURL } from 'node:url';
 import type BetterSqlite from 'better-sqlite3';
 
 export type SqliteDatabase = BetterSqlite.Database;
+/** Of a query whose rows are `Row`s. */
+export type SqliteStatement<Row> = BetterSqlite.Statement<unknown[], Row>;
 
 const load = createRequire(import.meta.url);
 

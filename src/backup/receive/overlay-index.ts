@@ -4,10 +4,11 @@
  * One transaction for the whole run: there is no journal, and a run that ends early throws the file away. The newest entries are held in memory:
  * payloads in recent-payloads.ts, where they are read, too, and from where they are written only when there are too many; the few others here.
  */
+import type { SqliteStatement } from '../../io/sqlite.js';
 import type { StoreDatabase } from '../disk/file-system.js';
 import { NameSieve } from './name-sieve.js';
 import type { ListedChild, OverlayEntry, OverlayFile, PlacedEntry } from './overlay-entry.js';
-import { COLUMNS, type ListedRow, prepare, type Statement, toEntries, toEntry } from './overlay-rows.js';
+import { COLUMNS, type ListedRow, prepare, type Row, toEntries, toEntry } from './overlay-rows.js';
 import { RecentPayloads } from './recent-payloads.js';
 
 const SCHEMA = `
@@ -43,13 +44,13 @@ interface Recent {
 
 export class OverlayIndex {
   readonly #handle: StoreDatabase;
-  readonly #get: Statement;
-  readonly #put: Statement;
-  readonly #delete: Statement;
-  readonly #range: Statement;
-  readonly #listed: Statement<ListedRow>;
-  readonly #folded: Statement;
-  readonly #changes: Statement;
+  readonly #get: SqliteStatement<Row>;
+  readonly #put: SqliteStatement<Row>;
+  readonly #delete: SqliteStatement<Row>;
+  readonly #range: SqliteStatement<Row>;
+  readonly #listed: SqliteStatement<ListedRow>;
+  readonly #folded: SqliteStatement<Row>;
+  readonly #changes: SqliteStatement<Row>;
   readonly #recent = new Map<string, Recent>();
   readonly #recentPayloads = new RecentPayloads();
   readonly #lookedUp = new Map<string, OverlayEntry | undefined>();

@@ -1,5 +1,5 @@
 /** Rows of the overlay's scratch database, and the entries that they stand for. */
-import type { SqliteDatabase } from '../../io/sqlite.js';
+import type { SqliteDatabase, SqliteStatement } from '../../io/sqlite.js';
 import type { ListedChild, OverlayEntry, PlacedEntry } from './overlay-entry.js';
 
 /** `COLUMNS`, as they come: objects with names cost more to make than a row to read. */
@@ -19,9 +19,8 @@ export const COLUMNS = 'path, kind, blob, lower, size, mtime, sha256, opaque';
 /** path, kind, size, mtime. */
 export type ListedRow = readonly [path: string, kind: ListedChild['kind'], size: number | null, mtime: number | null];
 
-export type Statement<Columns = Row> = ReturnType<typeof prepare<Columns>>;
-
-export function prepare<Columns = Row>(db: SqliteDatabase, sql: string) {
+/** Its rows come as arrays. */
+export function prepare<Columns = Row>(db: SqliteDatabase, sql: string): SqliteStatement<Columns> {
   const statement = db.prepare<unknown[], Columns>(sql);
   return statement.reader ? statement.raw() : statement;
 }
