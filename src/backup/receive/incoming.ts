@@ -23,7 +23,7 @@ import { identityOfStat } from '../records/scan.js';
 export const PIECE_BYTES = 1024 * 1024;
 /** Being written at once, for all small files. */
 const PIECES_UNDER_WAY = 4;
-/** For each large one. While the phone is slow the thread makes up for the time in which it found no processor: with fewer, who receives waits for it. */
+/** For each large one. The thread runs when a processor is free, and then makes up for it: with fewer, what receives would stand still until it does. */
 export const LARGE_PIECES_UNDER_WAY = 12;
 
 export interface ReceivedBlob {
