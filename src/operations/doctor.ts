@@ -206,12 +206,7 @@ function encryptionCheck(patients: readonly Patient[]): DoctorCheck {
   const open = patients.filter(({ encrypted }) => encrypted === false).map(({ met }) => met.name);
   if (open.length === 0) return check('encrypted', 'ok', 'backups are encrypted');
   const message = `backups of ${open.join(', ')} are not: passwords, Health and Wi-Fi networks are left out`;
-  return check(
-    'encrypted',
-    'warn',
-    message,
-    'Turn it on in Finder or Apple Devices, or: idevicebackup2 -i encryption on',
-  );
+  return check('encrypted', 'warn', message, 'To have them in the next backup: ibk encrypt on');
 }
 
 function lastBackupCheck(ctx: OperationContext, patients: readonly Patient[]): DoctorCheck {
