@@ -242,6 +242,9 @@ export class MemoryFileSystem implements StoreFileSystem {
     }
   }
 
+  /** What is durable without being asked for is the crash's choice. */
+  beginSync(): void {}
+
   syncAll(path: string): Promise<boolean> {
     if (!this.bulkSync) return Promise.resolve(false);
     try {

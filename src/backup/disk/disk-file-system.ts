@@ -22,6 +22,7 @@ import {
   writeAll,
 } from './disk-calls.js';
 import { FILE_MODE, FOLDER_MODE, setMode } from './disk-modes.js';
+import { DiskSync } from './disk-sync.js';
 import { type FileMover, PlainFileMover } from './file-mover.js';
 import { LEAST_FOR_THREAD, ThreadFileMover } from './move-thread.js';
 import { isOnDisk } from './store-place.js';
@@ -63,6 +64,7 @@ export class DiskFileSystem implements StoreFileSystem {
   readonly #linux: boolean;
   readonly #syncs: boolean;
   readonly #device: number | undefined;
+  readonly #sync = new DiskSync();
   readonly #plainFolders = new Set<string>(['']);
   #modesHold: boolean | undefined;
   readonly realPath = (path: string): string => this.#at(path);
@@ -267,15 +269,14 @@ export class DiskFileSystem implements StoreFileSystem {
     }
   }
 
+  beginSync(): void {
+    if (this.#linux && this.#syncs) this.#sync.begin(this.#root);
+  }
+
   async syncAll(path: string): Promise<boolean> {
     if (!this.#linux) return false;
     this.#change('syncfs');
-    if (!this.#syncs) return true;
-    const { execFile } = await import('node:child_process');
-    // coreutils' `sync -f` is syncfs(2), which Node does not offer: 20,000 small files in 0.25 s, against 1.2 s one by one.
-    return new Promise((resolve) => {
-      execFile('sync', ['-f', this.#at(path)], { env: {}, timeout: 600_000 }, (error) => resolve(error === null));
-    });
+    return this.#syncs ? this.#sync.all(this.#at(path)) : true;
   }
 
   freeBytes(): number {

@@ -120,6 +120,8 @@ export interface StoreFileSystem {
   syncFile(path: string): void;
   /** The names in each of these folders are durable. A missing one is success: it is durable with its parent. */
   syncDirectories(paths: readonly string[]): Promise<void>;
+  /** Begins to bring what was written to the disk, and returns at once. Nothing is promised by it: that only `syncFile` and `syncAll` do. */
+  beginSync(): void;
   /** All bytes and names of the disk that holds `path` are durable in one call; false where the system cannot do that. */
   syncAll(path: string): Promise<boolean>;
   /** Bytes that this user can still write. */

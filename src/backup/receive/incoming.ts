@@ -25,6 +25,8 @@ export const PIECE_BYTES = 1024 * 1024;
 const PIECES_UNDER_WAY = 4;
 /** For each large one. The thread runs when a processor is free, and then makes up for it: with fewer, what receives would stand still until it does. */
 export const LARGE_PIECES_UNDER_WAY = 12;
+/** Written between two beginnings of a sync, each of half a MiB to one: what a slow disk writes in some seconds. A fast one is asked seldom enough. */
+const PIECES_TO_SYNC = 256;
 
 export interface ReceivedBlob {
   readonly number: number;
@@ -52,15 +54,20 @@ export class Incoming {
   readonly #folders = new Set<number>();
   readonly #spare: Piece[] = [];
   readonly #content: ContentWriter;
+  readonly #syncsEarly: boolean;
   readonly #underWay: Promise<void>[] = [];
   #filling: Filling | undefined;
   #failure: { readonly error: unknown } | undefined;
   #next = 0;
+  /** Pieces since a sync was begun. */
+  #written = 0;
 
-  constructor(fs: StoreFileSystem, layout: StoreLayout) {
+  /** `syncsEarly`: what is received is to be durable in the end, and begins to be while more arrives. */
+  constructor(fs: StoreFileSystem, layout: StoreLayout, { syncsEarly = false } = {}) {
     this.#fs = fs;
     this.#layout = layout;
     this.#content = fs.contentWriter();
+    this.#syncsEarly = syncsEarly;
   }
 
   close(): void {
@@ -133,8 +140,13 @@ export class Incoming {
     return this.#spare.pop() ?? newPiece(PIECE_BYTES);
   }
 
+  /** What was in it is written, or never will be. */
   givePiece(piece: Piece): void {
     this.#spare.push(piece);
+    this.#written += 1;
+    if (!this.#syncsEarly || this.#written < PIECES_TO_SYNC) return;
+    this.#written = 0;
+    this.#fs.beginSync();
   }
 
   /** Where the next bytes go, behind the small files that wait to be written: for one writer, until it gives it back. */

@@ -41,12 +41,12 @@ export class Overlay {
   constructor(ctx: StoreContext, catalog: Catalog) {
     this.#ctx = ctx;
     this.#lower = new LowerLayer(ctx, catalog);
-    const { fs, layout } = ctx;
+    const { fs, layout, durability } = ctx;
     fs.makeDirectory(layout.inOwn('incoming'));
     const handle = fs.openDatabase(layout.inOwn('incoming/index.db'), 'scratch');
     if (handle === undefined) throw systemError('ENOENT', 'index.db');
     this.index = new OverlayIndex(handle);
-    this.incoming = new Incoming(fs, layout);
+    this.incoming = new Incoming(fs, layout, { syncsEarly: durability === 'full' });
   }
 
   close(): void {
