@@ -104,6 +104,8 @@ function writeScalar(out: GrowingBytes, value: Scalar): void {
   else if (value instanceof PlistReal) writeDouble(out, 0x23, value.value);
   else if (value instanceof Date) writeDouble(out, 0x33, (value.getTime() - EPOCH_2001_MS) / 1000);
   else if (value instanceof PlistUid) {
+    if (!Number.isSafeInteger(value.value) || value.value < 0)
+      throw new TypeError(`property list: ${value.value} is no UID`);
     const size = widthOf(value.value);
     out.unsigned(0x80 | (size - 1), 1);
     out.unsigned(value.value, size);

@@ -9,7 +9,7 @@ export class GrowingBytes {
     return this.#length;
   }
 
-  /** @param size of the number in bytes, 1 to 6 */
+  /** @param value not negative, an integer that fits: one byte takes anything  @param size of the number in bytes, 1 to 6 */
   unsigned(value: number, size: number): void {
     const at = this.#grow(size);
     if (size === 1) this.#buffer[at] = value;

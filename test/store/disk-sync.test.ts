@@ -1,8 +1,9 @@
 /** A sync that begins while more is received: it may only ever make the last one shorter. */
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { DiskFileSystem } from '../../src/backup/disk/disk-file-system.js';
 import { DiskSync } from '../../src/backup/disk/disk-sync.js';
 import { Incoming } from '../../src/backup/receive/incoming.js';
@@ -17,23 +18,48 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(root, { recursive: true, force: true }));
 
-test.runIf(process.platform === 'linux')('one that failed on the way is never taken for done', async () => {
-  const sync = new DiskSync();
-  expect(await sync.all(root)).toBe(true);
-  sync.begin(join(root, 'not there'));
-  // Asked while it runs, and again when it has ended: what it may have been told, nobody is told a second time.
-  expect(await sync.all(root)).toBe(false);
-  expect(await sync.all(root)).toBe(false);
-});
+/** `sync -f` cannot open it, and fails as it does after a failed write. */
+async function failsToSync(): Promise<{ path: string; close(): void }> {
+  const server = createServer();
+  const path = join(root, 'socket');
+  await new Promise<void>((resolve) => server.listen(path, resolve));
+  return { path, close: () => server.close() };
+}
 
-test.runIf(process.platform === 'linux')('one that went well leaves the last one to say so', async () => {
-  const sync = new DiskSync();
-  sync.begin(root);
-  sync.begin(join(root, 'not there')); // While one runs, no other is begun.
-  expect(await sync.all(root)).toBe(true);
-});
+describe.runIf(process.platform === 'linux')(
+  'a write that failed is told once by the system, and by ibk to everyone',
+  () => {
+    test('who asks while it fails, or later, hears of it, and so does another backup that was under way', async () => {
+      const [own, other] = [new DiskSync(), new DiskSync()];
+      const bad = await failsToSync();
+      own.begin(bad.path);
+      await expect(own.all(root)).rejects.toMatchObject({ code: 'EIO' });
+      await expect(own.all(root)).rejects.toMatchObject({ code: 'EIO' });
+      await expect(other.all(root)).rejects.toMatchObject({ code: 'EIO' });
+      // What begins now has written nothing yet.
+      expect(await new DiskSync().all(root)).toBe(true);
+      bad.close();
+    });
 
-test('begins with every 256 pieces of a large file, where that is wanted', async () => {
+    test('where it never works, nothing is known', async () => {
+      const bad = await failsToSync();
+      expect(await new DiskSync().all(bad.path)).toBe(false);
+      bad.close();
+      expect(await new DiskSync().all(join(root, 'not there'))).toBe(false);
+    });
+
+    test('one that went well leaves the last one to say so', async () => {
+      const sync = new DiskSync();
+      const bad = await failsToSync();
+      sync.begin(root);
+      sync.begin(bad.path); // While one runs, no other is begun.
+      expect(await sync.all(root)).toBe(true);
+      bad.close();
+    });
+  },
+);
+
+test('begins with every 128 MiB, where that is wanted', async () => {
   const receive = async (options: { syncsEarly?: boolean }): Promise<number> => {
     const fs = new DiskFileSystem(root, { syncs: false });
     const begun = vi.spyOn(fs, 'beginSync');
@@ -42,7 +68,7 @@ test('begins with every 256 pieces of a large file, where that is wanted', async
     const incoming = new Incoming(fs, layout, options);
     const writer = incoming.begin();
     const chunk = Buffer.alloc(MiB, 1);
-    for (let i = 0; i < 260; i++) await writer.write(chunk);
+    for (let i = 0; i < 130; i++) await writer.write(chunk);
     await writer.finish(() => {});
     incoming.close();
     rmSync(folder, { recursive: true });

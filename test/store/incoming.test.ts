@@ -79,6 +79,21 @@ test('after a rest the thread is gone, and what comes then is received as before
   }
 });
 
+test('a rest in the middle of a large file leaves its checksum right', async () => {
+  const bytes = bytesOf(1, 5 * MiB);
+  const told: ReceivedBlob[] = [];
+  await send(bytesOf(0, 10), () => {});
+  const writer = incoming.begin();
+  await writer.write(bytes.subarray(0, 3 * MiB));
+  // Whatever was under way.
+  await new Promise((resolve) => setTimeout(resolve, 100));
+  incoming.rest();
+  await writer.write(bytes.subarray(3 * MiB));
+  await writer.finish((blob) => told.push(blob));
+  await incoming.settle();
+  expect(told[0]?.identity.sha256).toBe(createHash('sha256').update(bytes).digest('hex'));
+});
+
 test.each([
   ['at once', 10],
   ['by the thread', 600_000],

@@ -62,6 +62,7 @@ describe('binary property lists', () => {
   test('keep every kind of value through a round trip', () => {
     expect(parsePlist(buildBinaryPlist(WIDE), 'x')).toEqual(WIDE);
     expect(parsePlist(buildBinaryPlist([new PlistUid(70000)]), 'x')).toEqual([new PlistUid(70000)]);
+    for (const uid of [-1, 1.5, Number.NaN]) expect(() => buildBinaryPlist([new PlistUid(uid)])).toThrow(TypeError);
   });
 
   test('are read alike by bplist-parser', () => {

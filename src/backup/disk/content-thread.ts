@@ -79,8 +79,9 @@ function append({ id, fd, piece, length, position }) {
   digest.update(bytes);
 }
 
-function end({ id }) {
-  const digest = hashes.get(id) ?? createHash('sha256');
+function end({ id, length }) {
+  const digest = hashes.get(id) ?? (length === 0 ? createHash('sha256') : undefined);
+  if (digest === undefined) throw new Error('not the thread that the file was appended by');
   hashes.delete(id);
   return digest.digest('hex');
 }
@@ -143,6 +144,8 @@ export class ThreadContentWriter implements ContentWriter {
   /** Numbers of the pieces that the thread has been shown. */
   readonly #shown = new Map<SharedArrayBuffer, number>();
   #next = 0;
+  /** Large files that are neither finished nor discarded. */
+  #open = 0;
   /** Of small files, made or about to be. */
   #smallBytes = 0;
 
@@ -165,8 +168,9 @@ export class ThreadContentWriter implements ContentWriter {
     const fd = this.#disk.openNew(path);
     const id = this.#next;
     this.#next += 1;
+    this.#open += 1;
     let end = 0;
-    const digest = () => this.#ask({ work: 'end', id });
+    const digest = () => this.#ask({ work: 'end', id, length: end });
     return {
       append: async (piece, length) => {
         this.#disk.change('write');
@@ -180,6 +184,7 @@ export class ThreadContentWriter implements ContentWriter {
           const { sizeBytes, mtimeUs } = toStat(fstatSync(fd));
           return { size: sizeBytes, mtimeUs, sha256 };
         } finally {
+          this.#open -= 1;
           closeSync(fd);
         }
       },
@@ -189,12 +194,15 @@ export class ThreadContentWriter implements ContentWriter {
         } catch {
           // The thread is gone; so is what it would have forgotten.
         }
+        this.#open -= 1;
         closeQuietly(fd);
       },
     };
   }
 
   rest(): void {
+    // Another thread would not know what was appended.
+    if (this.#open > 0) return;
     this.close();
     this.#thread = undefined;
     this.#shown.clear();

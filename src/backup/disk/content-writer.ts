@@ -41,7 +41,7 @@ export interface ContentWriter {
   writeFiles(piece: Piece, files: readonly SmallFile[]): readonly Written[] | Promise<readonly Written[]>;
   /** A new file that comes in pieces. @throws as `create` */
   begin(path: string): LargeFile;
-  /** Gives back what it holds, such as a thread; it goes on with what comes later. Not while anything is under way. */
+  /** Gives back what it holds, such as a thread; it goes on with what comes later. Not while `writeFiles` is under way; with a large file open it does nothing. */
   rest(): void;
   close(): void;
 }

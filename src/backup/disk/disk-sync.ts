@@ -4,49 +4,78 @@
  * A system waits for seconds, or for gigabytes, before it writes anything by itself: what is received meanwhile would all be left for the commit. `begin` has
  * it written while more arrives.
  *
- * Linux tells a failed write once to whoever asks next, and then never again to those who ask for the whole disk. A sync that failed in between has used that
- * up: from then on the answer is no, and each file is asked for by itself.
+ * Linux tells a failed write of a disk once, to whoever asks first, and nobody who comes later. So a failure is kept, for every backup of this process that was
+ * under way: another device's sync may have been told of this one's files.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
-
-const MOST_MS = 600_000;
+import { statSync } from 'node:fs';
+import { systemError } from './file-system.js';
 
 interface Sync {
   readonly program: ChildProcess | undefined;
   readonly isDone: Promise<boolean>;
 }
 
-/** Linux only. */
-export class DiskSync {
-  #begun: Sync | undefined;
-  #hasFailed = false;
+/** Of this process: the one sync that runs on a disk (`st_dev`), and the disks of those that failed, in their order. */
+const running = new Map<number, Sync>();
+const failed: number[] = [];
 
-  /** Returns at once, and promises nothing. It keeps no program from ending. One at a time: while one runs, another is not begun. */
+/** Linux only. For one use of a store: it answers for what was written since it was made. */
+export class DiskSync {
+  readonly #since = failed.length;
+
+  /** Returns at once, and promises nothing. It keeps no program from ending. Where one runs already, no other is begun. */
   begin(path: string): void {
-    if (this.#begun !== undefined) return;
-    const begun = syncOf(path);
-    begun.program?.unref();
-    this.#begun = begun;
-    void begun.isDone.then((isDone) => {
-      this.#begun = undefined;
-      this.#hasFailed ||= !isDone;
-    });
+    const disk = diskOf(path);
+    if (disk !== undefined && !running.has(disk)) start(disk, path).program?.unref();
   }
 
-  /** True when all that was written to the disk of `path` before is durable; false where nothing is known. */
+  /**
+   * True when all that was written to the disk of `path` before is durable; false where the system cannot say.
+   * @throws EIO when something could not be written, to any file of the disk
+   */
   async all(path: string): Promise<boolean> {
-    this.#begun?.program?.ref();
-    await this.#begun?.isDone;
-    return !this.#hasFailed && (await syncOf(path).isDone);
+    const disk = diskOf(path);
+    if (disk === undefined) return false;
+    const isDone = await afterOthers(disk, path);
+    if (!failed.includes(disk, this.#since)) return isDone;
+    // One that works now or the next time tells that a write had failed before; one that never works tells nothing.
+    if (isDone || (await afterOthers(disk, path))) throw systemError('EIO', path);
+    return false;
   }
 }
 
-function syncOf(path: string): Sync {
+async function afterOthers(disk: number, path: string): Promise<boolean> {
+  for (let other = running.get(disk); other !== undefined; other = running.get(disk)) {
+    other.program?.ref();
+    await other.isDone;
+  }
+  return start(disk, path).isDone;
+}
+
+function start(disk: number, path: string): Sync {
   let program: ChildProcess | undefined;
-  const isDone = new Promise<boolean>((resolve) => {
-    program = spawn('sync', ['-f', path], { env: {}, stdio: 'ignore', timeout: MOST_MS });
+  const ended = new Promise<boolean>((resolve) => {
+    program = spawn('sync', ['-f', path], { env: {}, stdio: 'ignore' });
     program.once('error', () => resolve(false)).once('close', (code) => resolve(code === 0));
   });
   // Without memory for another program `spawn` throws.
-  return { program, isDone: isDone.catch(() => false) };
+  const isDone = ended
+    .catch(() => false)
+    .then((wasDone) => {
+      running.delete(disk);
+      if (!wasDone) failed.push(disk);
+      return wasDone;
+    });
+  const sync = { program, isDone };
+  running.set(disk, sync);
+  return sync;
+}
+
+function diskOf(path: string): number | undefined {
+  try {
+    return statSync(path).dev;
+  } catch {
+    return undefined;
+  }
 }

@@ -130,7 +130,10 @@ class LargeBlob {
 
   /** Takes over `piece`. @throws what happened to an earlier one */
   async add(piece: Piece, length: number): Promise<void> {
-    const done = this.#file.append(piece, length).finally(() => this.#incoming.givePiece(piece));
+    const done = this.#file.append(piece, length).finally(() => {
+      this.#incoming.givePiece(piece);
+      this.#incoming.countWritten(length);
+    });
     done.catch(() => undefined);
     this.#underWay.push(done);
     if (this.#underWay.length > LARGE_PIECES_UNDER_WAY) await this.#underWay.shift();

@@ -25,8 +25,8 @@ export const PIECE_BYTES = 1024 * 1024;
 const PIECES_UNDER_WAY = 4;
 /** For each large one. The thread runs when a processor is free, and then makes up for it: with fewer, what receives would stand still until it does. */
 export const LARGE_PIECES_UNDER_WAY = 12;
-/** Written between two beginnings of a sync, each of half a MiB to one: what a slow disk writes in some seconds. A fast one is asked seldom enough. */
-const PIECES_TO_SYNC = 256;
+/** Written between two beginnings of a sync: what a slow disk writes in some seconds. */
+const BYTES_TO_SYNC = 128 * 1024 * 1024;
 
 export interface ReceivedBlob {
   readonly number: number;
@@ -59,7 +59,7 @@ export class Incoming {
   #filling: Filling | undefined;
   #failure: { readonly error: unknown } | undefined;
   #next = 0;
-  /** Pieces since a sync was begun. */
+  /** Bytes since a sync was begun. */
   #written = 0;
 
   /** `syncsEarly`: what is received is to be durable in the end, and begins to be while more arrives. */
@@ -140,11 +140,14 @@ export class Incoming {
     return this.#spare.pop() ?? newPiece(PIECE_BYTES);
   }
 
-  /** What was in it is written, or never will be. */
   givePiece(piece: Piece): void {
     this.#spare.push(piece);
-    this.#written += 1;
-    if (!this.#syncsEarly || this.#written < PIECES_TO_SYNC) return;
+  }
+
+  /** So many bytes more are in files. */
+  countWritten(bytes: number): void {
+    this.#written += bytes;
+    if (!this.#syncsEarly || this.#written < BYTES_TO_SYNC) return;
     this.#written = 0;
     this.#fs.beginSync();
   }
@@ -164,7 +167,7 @@ export class Incoming {
   }
 
   /** As `giveFilling`, for one that is full. */
-  write({ piece, files }: Filling): Promise<void> | undefined {
+  write({ piece, filled, files }: Filling): Promise<void> | undefined {
     const written = files.length === 0 ? [] : this.#content.writeFiles(piece, files);
     if (!(written instanceof Promise)) {
       this.givePiece(piece);
@@ -180,6 +183,7 @@ export class Incoming {
       .then((failure) => {
         this.#failure ??= failure;
         this.givePiece(piece);
+        this.countWritten(filled);
         void this.#underWay.shift();
       });
     this.#underWay.push(done);

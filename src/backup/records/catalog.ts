@@ -11,7 +11,7 @@
  * One index seek finds the list that decides over a path, whatever the number of versions in between. A commit adds rows for its own changes only.
  * Readers open it beside the writer (ordinary SQLite locks, journal_mode=DELETE): what they check the folder against stands here.
  */
-import type { SqliteDatabase } from '../../io/sqlite.js';
+import type { SqliteDatabase, SqliteStatement } from '../../io/sqlite.js';
 import type { ChangeLine } from './change-list.js';
 import type { FileIdentity } from '../disk/file-identity.js';
 import type { StoreDatabase } from '../disk/file-system.js';
@@ -73,11 +73,7 @@ export interface FolderContent {
 /** Statements live with their connection, which several catalogs may look at in turn. */
 const PREPARED = new WeakMap<SqliteDatabase, Map<string, Statement>>();
 
-type Statement = ReturnType<typeof prepare>;
-
-function prepare(db: SqliteDatabase, sql: string) {
-  return db.prepare<unknown[], unknown>(sql);
-}
+type Statement = SqliteStatement<unknown>;
 
 export class Catalog {
   readonly #handle: StoreDatabase;
@@ -304,7 +300,7 @@ export class Catalog {
   #statement(sql: string): Statement {
     let statement = this.#statements.get(sql);
     if (statement === undefined) {
-      statement = prepare(this.#handle.db, sql);
+      statement = this.#handle.db.prepare<unknown[], unknown>(sql);
       this.#statements.set(sql, statement);
     }
     return statement;
