@@ -1,7 +1,7 @@
 import { KILL_POINT_VARIABLE, killPoint } from '../backup/disk/kill-point.js';
 import { asIbkError, type IbkError } from '../errors.js';
 import { inParallel } from '../io/in-parallel.js';
-import { keepHeapSmall } from '../io/young-garbage.js';
+import { keepHeapSmallBetweenStreams } from '../io/young-garbage.js';
 import { type AttemptOptions, backupWithRetries } from '../operations/backup-attempts.js';
 import { youngBackups } from '../operations/backup-due.js';
 import { backupDevices, type SeveralOptions } from '../operations/backup-several.js';
@@ -90,9 +90,10 @@ async function backUp(
 ): Promise<number> {
   const { config, terminal, clock, signal, log } = session;
   let view: BackupView | undefined;
+  const tellHeap = keepHeapSmallBetweenStreams(process);
   const context = operationContext(session, (event) => {
     record.hear(event);
-    if (event.type === 'phase' && event.phase === 'finish') keepHeapSmall(process);
+    if (event.type === 'phase') tellHeap(event.udid, event.phase === 'receive');
     view?.onEvent(event);
   });
   const chosen = await chooseDevices(session, context, 'backup');

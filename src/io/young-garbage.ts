@@ -13,6 +13,8 @@ import { setFlagsFromString } from 'node:v8';
 const FIRST_MAJOR = 20;
 const LAST_MAJOR = 24;
 const ONE_THREAD = '--no-parallel-scavenge';
+const STREAM_GROWTH = '--heap-growing-percent=150';
+const SMALL_GROWTH = '--heap-growing-percent=70';
 
 /** What is asked of Node's `process`. */
 interface Program {
@@ -29,17 +31,24 @@ export function collectYoungGarbageOften(program: Program): void {
   if (!knowsFlags(program)) return;
   setFlagsFromString(ONE_THREAD);
   setFlagsFromString('--minor-gc-task-trigger=50');
-  setFlagsFromString('--heap-growing-percent=150');
+  setFlagsFromString(STREAM_GROWTH);
   keepNewSpaceSmall();
   // V8 forgets it with each heap that it makes.
   program.on('worker', (worker) => worker.once('online', keepNewSpaceSmall));
 }
 
 /**
- * For what follows a stream, where little memory lies outside of the heap: of a large backup the heap held thirty megabytes then, twelve of them alive.
+ * Where nothing is streamed, little memory lies outside of the heap, and it is kept smaller: after the stream of a large backup it held thirty megabytes,
+ * twelve of them alive.
+ * @returns to be told of each device whether its stream is on
  */
-export function keepHeapSmall(program: Program): void {
-  if (knowsFlags(program)) setFlagsFromString('--heap-growing-percent=70');
+export function keepHeapSmallBetweenStreams(program: Program): (device: string | null, isStreaming: boolean) => void {
+  const streaming = new Set<string | null>();
+  return (device, isStreaming) => {
+    if (isStreaming) streaming.add(device);
+    else streaming.delete(device);
+    if (knowsFlags(program)) setFlagsFromString(streaming.size > 0 ? STREAM_GROWTH : SMALL_GROWTH);
+  };
 }
 
 /** Of what runs beside a program that wants the processors: a simulated iPhone. Of what `collectYoungGarbageOften` does, only the one thing about threads. */

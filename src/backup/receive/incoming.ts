@@ -24,7 +24,7 @@ export const PIECE_BYTES = 1024 * 1024;
 /** Being written at once, for all small files. */
 const PIECES_UNDER_WAY = 4;
 /** For each large one. The thread runs when a processor is free, and then makes up for it: with fewer, what receives would stand still until it does. */
-export const LARGE_PIECES_UNDER_WAY = 12;
+export const LARGE_PIECES_UNDER_WAY = 8;
 /** Written between two beginnings of a sync: what a slow disk writes in some seconds. */
 const BYTES_TO_SYNC = 128 * 1024 * 1024;
 
