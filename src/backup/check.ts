@@ -13,13 +13,13 @@
  */
 import { IbkError } from '../errors.js';
 import { parseKeybag } from './format/keybag.js';
-import type { StoreLease } from './lease.js';
 import { isPlainDatabase, readFileIds } from './format/manifest-db.js';
 import { type BackupManifest, parseManifestPlist } from './format/manifest-plist.js';
 import { fileIdFor, isRegularFile } from './format/mbdb.js';
-import { FILE_ID } from './records/names.js';
-import { streamMbdb } from './reader/mbdb-manifest.js';
 import { type BackupStatus, parseStatusPlist, SMALL_PLIST_LIMIT } from './format/status-plist.js';
+import type { StoreLease } from './lease.js';
+import { streamMbdb } from './reader/mbdb-manifest.js';
+import { FILE_ID } from './records/names.js';
 
 export interface CheckedBackup {
   readonly status: BackupStatus;

@@ -1,8 +1,8 @@
 /** What a new backup builds on: the state in the folder, as the phone will see it. */
 import { filesNotSent } from './format/info-plist.js';
-import type { StoreLease } from './lease.js';
 import { parseManifestPlist } from './format/manifest-plist.js';
 import { parseStatusPlist, SMALL_PLIST_LIMIT } from './format/status-plist.js';
+import type { StoreLease } from './lease.js';
 import { DESCRIBING_NAMES } from './records/names.js';
 
 export interface EarlierBackup {

@@ -6,14 +6,15 @@
 import { join } from 'node:path';
 import { IbkError } from '../errors.js';
 import { dropIncoming } from './commit/adopt.js';
-import type { BackupSource } from './reader/backup-source.js';
-import { adoptChecksums, type AdoptChecksumsOptions } from './commit/adopt-checksums.js';
+import { type AdoptChecksumsOptions, adoptChecksums } from './commit/adopt-checksums.js';
 import { type CommitFacts, type CommitResult, commitOverlay } from './commit/commit.js';
-import type { StoreContext } from './records/context.js';
+import type { VersionChanges } from './commit/edit-version.js';
+import { retireCurrent } from './commit/promote.js';
+import { type Leftovers, pruneStore } from './commit/prune.js';
+import { type OpenedStore, reseal, runPending } from './commit/recovery.js';
+import { retireVersion, unneededBase } from './commit/retire.js';
 import { diskFailure, onDisk, plain } from './disk/disk-errors.js';
 import { makeDirectories, systemError } from './disk/file-system.js';
-import { headGenerations, putHead, readHead } from './records/head.js';
-import type { Head, VersionRecord } from './records/head-record.js';
 import {
   entryOf,
   interrupted,
@@ -24,16 +25,15 @@ import {
   withoutRoom,
 } from './lease-types.js';
 import type { StoreLock } from './lock/lock.js';
+import type { BackupSource } from './reader/backup-source.js';
 import { Overlay } from './receive/overlay.js';
-import { type Leftovers, pruneStore } from './commit/prune.js';
-import { retireCurrent } from './commit/promote.js';
-import { type OpenedStore, reseal, runPending } from './commit/recovery.js';
+import { pathInFolder } from './receive/wire-path.js';
+import type { StoreContext } from './records/context.js';
+import { headGenerations, putHead, readHead } from './records/head.js';
+import type { Head, VersionRecord } from './records/head-record.js';
 import { withReserve } from './records/reserve.js';
-import { retireVersion, unneededBase } from './commit/retire.js';
-import type { RepairPlan } from './verify/repair-plan.js';
-import type { VersionChanges } from './commit/edit-version.js';
+import type { RepairPlan } from './repair/repair-plan.js';
 import type { TakeInOptions } from './take-in.js';
-import { pathInFolder } from './records/wire-path.js';
 
 export type { LeaseEntry, LeaseSink, LeaseSource } from './lease-types.js';
 

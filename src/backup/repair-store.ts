@@ -2,15 +2,15 @@
  * Repairs the folder of a store. What moves up from Snapshot is received once more, and what no row names is removed, as a device would do it; the commit keeps
  * what that replaces in the version before.
  */
+import { reseal } from './commit/recovery.js';
+import { makeDirectories, parentOf, systemError } from './disk/file-system.js';
+import type { StoreLease } from './lease.js';
 import { setAside, timeName } from './records/aside.js';
 import type { StoreContext } from './records/context.js';
-import { makeDirectories, parentOf, systemError } from './disk/file-system.js';
 import type { Head } from './records/head-record.js';
-import type { StoreLease } from './lease.js';
 import { STATUS_PLIST } from './records/names.js';
-import { reseal } from './commit/recovery.js';
-import { inSnapshot, type RepairPlan } from './verify/repair-plan.js';
-import { filesToMoveUp } from './reader/snapshot.js';
+import { inSnapshot, type RepairPlan } from './repair/repair-plan.js';
+import { filesToMoveUp } from './repair/snapshot.js';
 
 const READ_BYTES = 1024 * 1024;
 

@@ -7,23 +7,23 @@ import { join } from 'node:path';
 import { IbkError } from '../errors.js';
 import { type Clock, systemClock } from '../io/clock.js';
 import { makePrivateFolder } from '../io/private-files.js';
-import { type Durability, type StoreContext, type StoreWarning, storeContext } from './records/context.js';
+import type { Leftovers } from './commit/prune.js';
+import type { RebuiltHead } from './commit/rebuild.js';
 import { onDisk } from './disk/disk-errors.js';
 import { DiskFileSystem } from './disk/disk-file-system.js';
 import { isOpenToOthers } from './disk/disk-modes.js';
 import { makeDirectories, type ReadableFile, systemError } from './disk/file-system.js';
-import { readHead } from './records/head.js';
-import { readHistory, type StoredVersion, type StoreHistory } from './versions/history.js';
-import { StoreLayout } from './records/layout.js';
+import { diskOf, isOnDisk, refuseOtherDisk } from './disk/store-place.js';
 import type { StoreLease } from './lease.js';
 import { bootId, type LockHolder } from './lock/lock-holder.js';
-import type { Leftovers } from './commit/prune.js';
-import type { RebuiltHead } from './commit/rebuild.js';
-import { VersionReader } from './versions/resolve.js';
-import { diskOf, isOnDisk, refuseOtherDisk } from './disk/store-place.js';
-import type { SpaceShares } from './versions/space.js';
 import { clearUnpacked } from './lock/unpacked.js';
+import { type Durability, type StoreContext, type StoreWarning, storeContext } from './records/context.js';
+import { readHead } from './records/head.js';
+import { StoreLayout } from './records/layout.js';
 import type { VerifyOptions, VerifyResult } from './versions/examine.js';
+import { readHistory, type StoredVersion, type StoreHistory } from './versions/history.js';
+import { VersionReader } from './versions/resolve.js';
+import type { SpaceShares } from './versions/space.js';
 
 export interface StoreOptions {
   readonly clock?: Clock;
@@ -153,8 +153,8 @@ export class BackupStore {
 
   /** Is every file of the version there, of its size, and (`readData`) of the bytes that were received? */
   async verify(version: string, options: VerifyOptions = {}): Promise<VerifyResult> {
-    const { verifyVersion } = await import('./versions/examine.js');
-    return this.reading((ctx, reader) => verifyVersion(ctx, reader, version, options));
+    const { examineVersion } = await import('./versions/examine.js');
+    return this.reading((ctx, reader) => examineVersion(ctx, reader, version, options));
   }
 
   /**

@@ -2,23 +2,23 @@
  * Another backup becomes one of this store: the newest, by an ordinary commit of what differs, or the oldest, at the bottom of the chain. The chain's order is
  * that of storage: an older backup between two others would need copies of the files that those share.
  */
-import type { BackupSource } from './reader/backup-source.js';
+import { IbkError } from '../errors.js';
 import { newVersion } from './commit/adopt.js';
 import { VersionBuilder } from './commit/build-version.js';
+import type { FileIdentity } from './disk/file-identity.js';
+import type { ReadableFile } from './disk/file-system.js';
+import { storedPieces } from './format/stored-bytes.js';
+import type { TakeInFacts } from './lease.js';
+import type { BackupSource } from './reader/backup-source.js';
+import type { Overlay } from './receive/overlay.js';
 import type { Catalog } from './records/catalog.js';
 import { applyLines } from './records/catalog-sync.js';
-import type { FileIdentity } from './disk/file-identity.js';
 import type { StoreContext } from './records/context.js';
-import type { ReadableFile } from './disk/file-system.js';
 import { nextDelta, putHead } from './records/head.js';
 import type { ChainEntry, Head, VersionRecord } from './records/head-record.js';
 import { sha256OfOpen } from './records/identity.js';
 import { comparePaths, isMetadata, STATUS_PLIST } from './records/names.js';
-import type { TakeInFacts } from './lease.js';
-import type { Overlay } from './receive/overlay.js';
 import { packManifests } from './versions/pack-manifests.js';
-import { storedPieces } from './format/stored-bytes.js';
-import { IbkError } from '../errors.js';
 
 const PAGE = 1000;
 

@@ -5,7 +5,7 @@ import { stat } from 'node:fs/promises';
 import { basename } from 'node:path';
 import type { BackupSource } from '../backup/reader/backup-source.js';
 import { folderSource } from '../backup/reader/backup-source.js';
-import { describeBackup } from '../backup/records/describe.js';
+import { describeBackup } from '../backup/reader/describe.js';
 import { onDisk } from '../backup/disk/disk-errors.js';
 import { udidOfFolder } from '../backup/records/layout.js';
 import type { AskPassword } from '../backup/reader/password.js';

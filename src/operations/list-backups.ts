@@ -7,7 +7,7 @@ import {
   describeBackup,
   describeParts,
   readDescribingPart,
-} from '../backup/records/describe.js';
+} from '../backup/reader/describe.js';
 import { udidOfFolder } from '../backup/records/layout.js';
 import { isLitter } from '../backup/records/names.js';
 import type { StoredVersion, StoreHistory } from '../backup/versions/history.js';

@@ -1,6 +1,6 @@
 /** `ibk backup --dry-run`: what would be done. The phone's backup service is not started, so no passcode is asked for, and nothing is changed anywhere. */
 import { join } from 'node:path';
-import { describeBackup } from '../backup/records/describe.js';
+import { describeBackup } from '../backup/reader/describe.js';
 import { freeBytes } from '../io/disk-space.js';
 import { isPasscodeSet } from '../protocol/services/diagnostics-relay.js';
 import type { BackupOptions } from './backup.js';

@@ -1,7 +1,7 @@
 /** `ibk repair`: clears away what other tools left in a backup folder, and completes an interrupted run that can be. Nothing is deleted. */
 import { join } from 'node:path';
 import { onDisk } from '../backup/disk/disk-errors.js';
-import { isNothing, planRepair, type RepairPlan } from '../backup/verify/repair-plan.js';
+import { isNothing, planRepair, type RepairPlan } from '../backup/repair/repair-plan.js';
 import type { AskPassword } from '../backup/reader/password.js';
 import { BackupStore } from '../backup/store.js';
 import { IbkError } from '../errors.js';
@@ -74,7 +74,7 @@ async function repairKept({ backup }: ChosenBackup, plan: RepairPlan, { root, si
 }
 
 async function repairElsewhere(path: string, plan: RepairPlan, now: number): Promise<string> {
-  const { repairFolder } = await import('../backup/verify/repair-folder.js');
+  const { repairFolder } = await import('../backup/repair/repair-folder.js');
   return onDisk(() => repairFolder(path, plan, now));
 }
 

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { pathInFolder } from '../../src/backup/records/wire-path.js';
+import { pathInFolder } from '../../src/backup/receive/wire-path.js';
 import { IbkError } from '../../src/errors.js';
 import { ByteReader } from '../../src/io/byte-reader.js';
 import { Patience } from '../../src/protocol/devicelink/patience.js';

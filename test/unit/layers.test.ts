@@ -23,7 +23,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   index: ['operations', 'protocol', 'backup'],
 };
 
-/** The same inside of src/backup; what lies in none of these (the doors: store, lease) may import them all. */
+/** The same inside of src/backup; what lies in none of these (the doors, store and lease, with their parts) may import them all. */
 const BACKUP_MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   disk: [],
   format: ['disk'],
@@ -33,6 +33,7 @@ const BACKUP_MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   versions: ['disk', 'format', 'records'],
   reader: ['disk', 'format', 'records', 'versions'],
   verify: ['disk', 'format', 'records', 'versions', 'reader'],
+  repair: ['disk', 'format', 'records', 'versions', 'reader', 'verify'],
   commit: ['disk', 'records', 'receive', 'versions'],
 };
 

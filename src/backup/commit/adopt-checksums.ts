@@ -3,8 +3,8 @@
  *
  * They stand in the catalog alone, which can be lost; then the files are without them again.
  */
-import type { Catalog } from '../records/catalog.js';
 import type { FileIdentity } from '../disk/file-identity.js';
+import type { Catalog } from '../records/catalog.js';
 import type { StoreContext } from '../records/context.js';
 import { isExactly, sha256OfOpen } from '../records/identity.js';
 

@@ -4,13 +4,12 @@
  * What was overwritten is lost in the versions that need it, and said to be: wrong bytes are never returned for a version. A received file of
  * a commit that found its place taken is still there and is put away as the content it was.
  */
+import type { FileIdentity } from '../disk/file-identity.js';
+import { needDirectories, parentOf, readWhole, removeTree } from '../disk/file-system.js';
 import type { Catalog } from '../records/catalog.js';
 import { applyToCatalog } from '../records/catalog-change.js';
 import { type ChangeLine, ChangeListWriter, readChangeList, verifyChangeList } from '../records/change-list.js';
-import type { FileIdentity } from '../disk/file-identity.js';
 import type { StateDescription, StoreContext, StoreWarning } from '../records/context.js';
-import { DamageTally } from '../versions/damage.js';
-import { needDirectories, parentOf, readWhole, removeTree } from '../disk/file-system.js';
 import { findList } from '../records/find-list.js';
 import { nextDelta, putHead } from '../records/head.js';
 import {
@@ -23,11 +22,12 @@ import {
 } from '../records/head-record.js';
 import { isExactly, isSame, sha256OfPath } from '../records/identity.js';
 import { STATUS_PLIST } from '../records/names.js';
-import { putListAway } from './run-commit.js';
-import { fromShadow } from '../records/shadow.js';
 import { type ScanFinding, scanFolder } from '../records/scan.js';
+import { fromShadow } from '../records/shadow.js';
 import { ChangeTally } from '../records/tally.js';
 import { versionId } from '../records/version-id.js';
+import { DamageTally } from '../versions/damage.js';
+import { putListAway } from './run-commit.js';
 
 const MAX_STATUS_BYTES = 1024 * 1024;
 export const MAX_MANIFEST_PLIST_BYTES = 64 * 1024 * 1024;

@@ -24,10 +24,10 @@
  * |        | both, the same                          | unlink that of the version                          |
  * |        | both, different                         | leave both: another program's; the scan finds it    |
  */
-import type { ChangeLine } from '../records/change-list.js';
-import type { StoreContext } from '../records/context.js';
 import { moved } from '../disk/file-mover.js';
 import { makeDirectories, parentOf } from '../disk/file-system.js';
+import type { ChangeLine } from '../records/change-list.js';
+import type { StoreContext } from '../records/context.js';
 import { isExactly, isSame } from '../records/identity.js';
 
 /** Puts the old content of a replaced or removed file into the outgoing version. False: it is not there any more. */

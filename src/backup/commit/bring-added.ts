@@ -1,9 +1,9 @@
 /** The first pass over a commit's list: what is added goes into the folder, many files at a time, while the list goes on being read. */
-import { bringIn } from './apply-list.js';
 import type { ChangeLine } from '../records/change-list.js';
 import type { StoreContext } from '../records/context.js';
 import type { CommitOperation } from '../records/head-record.js';
 import { isMetadata } from '../records/names.js';
+import { bringIn } from './apply-list.js';
 
 const BATCH_LINES = 512;
 /** Batches that may wait for the disk: what they hold stays small. */

@@ -3,15 +3,15 @@
  * copy of another. A marker lies in the folder meanwhile; what a killed run has built goes away with the next start (clean.ts).
  */
 import { createHash } from 'node:crypto';
-import { ChangeListWriter, type ChangeLine } from '../records/change-list.js';
 import type { FileIdentity } from '../disk/file-identity.js';
-import type { StoreContext } from '../records/context.js';
 import { makeDirectories, needDirectories, parentOf, removeTree } from '../disk/file-system.js';
+import { type ChangeLine, ChangeListWriter } from '../records/change-list.js';
+import type { StoreContext } from '../records/context.js';
 import type { ChangeCounts, VersionRecord } from '../records/head-record.js';
 import { BUILDING } from '../records/layout.js';
-import { describeVersion } from './run-commit.js';
 import { identityOfStat } from '../records/scan.js';
 import { ChangeTally } from '../records/tally.js';
+import { describeVersion } from './run-commit.js';
 
 export interface BuiltVersion {
   readonly delta: string;

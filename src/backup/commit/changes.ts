@@ -5,20 +5,20 @@
  * the same bytes: the window in which the folder has none is what keeps other programs away from a half-applied commit.
  */
 import { IbkError } from '../../errors.js';
-import type { Catalog } from '../records/catalog.js';
-import { type ChangeLine, ChangeListWriter } from '../records/change-list.js';
 import type { FileIdentity } from '../disk/file-identity.js';
-import type { StoreContext } from '../records/context.js';
-import { isSame, sha256OfPath } from '../records/identity.js';
-import type { ChangeCounts } from '../records/head-record.js';
-import { blobName } from '../records/layout.js';
-import { ListFolders } from '../records/list-folders.js';
-import { Mending } from './mend.js';
-import { isInSnapshot, isManagedName, STATUS_PLIST } from '../records/names.js';
 import type { Overlay } from '../receive/overlay.js';
 import type { OverlayFile } from '../receive/overlay-entry.js';
+import type { Catalog } from '../records/catalog.js';
+import { type ChangeLine, ChangeListWriter } from '../records/change-list.js';
+import type { StoreContext } from '../records/context.js';
+import type { ChangeCounts } from '../records/head-record.js';
+import { isSame, sha256OfPath } from '../records/identity.js';
+import { blobName } from '../records/layout.js';
+import { ListFolders } from '../records/list-folders.js';
+import { isInSnapshot, isManagedName, STATUS_PLIST } from '../records/names.js';
 import { identityOfStat } from '../records/scan.js';
 import { ChangeTally } from '../records/tally.js';
+import { Mending } from './mend.js';
 
 const PAGE = 200;
 const NAMES_TOLD = 3;

@@ -1,12 +1,12 @@
 /** Clears away what no record can need: only with no operation pending, and only names that the store itself makes. */
-import { dropIncoming } from './adopt.js';
-import { removeBuilt } from './build-version.js';
 import { verifyChangeList } from '../records/change-list.js';
 import type { StoreContext } from '../records/context.js';
 import type { ChainEntry, Head } from '../records/head-record.js';
 import { BUILDING, isDeltaName, PACKING } from '../records/layout.js';
 import { isHashFolder } from '../records/names.js';
 import { isVersionId } from '../records/version-id.js';
+import { dropIncoming } from './adopt.js';
+import { removeBuilt } from './build-version.js';
 
 /** Did a run end in the middle, before it decided anything? */
 export function hasLeftovers(ctx: StoreContext, head: Head): boolean {

@@ -3,19 +3,19 @@
  * Until then nothing in the backup folder has changed but empty folders; after it the commit rolls forward, whatever happens.
  */
 import { IbkError } from '../../errors.js';
-import { MAX_MANIFEST_PLIST_BYTES, newVersion, sizesAfter } from './adopt.js';
+import { needDirectories } from '../disk/file-system.js';
+import type { Overlay } from '../receive/overlay.js';
 import type { Catalog } from '../records/catalog.js';
 import { readChangeList } from '../records/change-list.js';
-import { writeChanges } from './changes.js';
 import type { StoreContext } from '../records/context.js';
-import { needDirectories } from '../disk/file-system.js';
 import { nextDelta, putHead } from '../records/head.js';
-import type { ListFolders } from '../records/list-folders.js';
 import type { ChangeCounts, Head, VersionRecord } from '../records/head-record.js';
+import type { ListFolders } from '../records/list-folders.js';
 import { STATUS_PLIST } from '../records/names.js';
-import type { Overlay } from '../receive/overlay.js';
-import { finishCommit, runPending } from './recovery.js';
 import { compareSeals, takeSeal } from '../records/seal.js';
+import { MAX_MANIFEST_PLIST_BYTES, newVersion, sizesAfter } from './adopt.js';
+import { writeChanges } from './changes.js';
+import { finishCommit, runPending } from './recovery.js';
 
 export interface CommitFacts {
   /** Status.plist's date, milliseconds since 1970. */

@@ -3,17 +3,17 @@
  * the base is not touched, and stays as long as the copy does. A copy of a copy has the base of that, and shares what that put there.
  */
 import { IbkError } from '../../errors.js';
-import { newVersion } from './adopt.js';
-import { VersionBuilder } from './build-version.js';
+import type { FileIdentity } from '../disk/file-identity.js';
 import type { Catalog } from '../records/catalog.js';
 import { applyLines, listPath } from '../records/catalog-sync.js';
 import { type ChangeLine, readChangeList } from '../records/change-list.js';
-import type { FileIdentity } from '../disk/file-identity.js';
 import type { StoreContext } from '../records/context.js';
 import { nextDelta, putHead } from '../records/head.js';
 import type { EditEntry, Head, VersionRecord } from '../records/head-record.js';
 import { comparePaths, isMetadata } from '../records/names.js';
 import { packManifests } from '../versions/pack-manifests.js';
+import { newVersion } from './adopt.js';
+import { VersionBuilder } from './build-version.js';
 
 /** By path: the new content, or null where the copy has none. Each is asked for once. */
 export type VersionChanges = ReadonlyMap<string, AsyncIterable<Buffer> | null>;

@@ -9,11 +9,11 @@
  *
  * A crash in between leaves a folder that differs from the catalog, which the next start finds by its time.
  */
+import type { FileIdentity } from '../disk/file-identity.js';
+import { makeDirectories, parentOf } from '../disk/file-system.js';
 import { timeName } from '../records/aside.js';
 import type { Catalog } from '../records/catalog.js';
-import type { FileIdentity } from '../disk/file-identity.js';
 import type { StoreContext } from '../records/context.js';
-import { makeDirectories, parentOf } from '../disk/file-system.js';
 import { isSame } from '../records/identity.js';
 
 export class Mending {

@@ -5,18 +5,16 @@
  * folder has no Status.plist from the first file that is replaced to the last, and a head stands between what goes out and what comes in.
  */
 import { IbkError } from '../../errors.js';
-import { bringBack, dropFile } from './apply-list.js';
+import type { FileIdentity } from '../disk/file-identity.js';
+import { moved } from '../disk/file-mover.js';
+import { needDirectories, parentOf } from '../disk/file-system.js';
 import type { Catalog } from '../records/catalog.js';
 import { listPath } from '../records/catalog-sync.js';
 import { type ChangeLine, readChangeList, verifyChangeList } from '../records/change-list.js';
-import type { FileIdentity } from '../disk/file-identity.js';
 import type { StoreContext } from '../records/context.js';
-import { moved } from '../disk/file-mover.js';
-import { needDirectories, parentOf } from '../disk/file-system.js';
 import { putHead } from '../records/head.js';
 import type { ChainEntry, Head, PromoteOperation, RetireOperation } from '../records/head-record.js';
 import { isSame } from '../records/identity.js';
-import { holdsContent } from '../versions/kept-content.js';
 import {
   isHashFolder,
   isManagedName,
@@ -25,9 +23,11 @@ import {
   METADATA_NAMES,
   STATUS_PLIST,
 } from '../records/names.js';
-import { unpackManifest } from '../versions/pack-manifests.js';
 import { othersChanged, takeSeal } from '../records/seal.js';
 import { shortIdOf } from '../records/version-id.js';
+import { holdsContent } from '../versions/kept-content.js';
+import { unpackManifest } from '../versions/pack-manifests.js';
+import { bringBack, dropFile } from './apply-list.js';
 
 const PAGE = 200;
 

@@ -2,14 +2,14 @@
  * What no version needs, and no start of ibk takes away by itself: what was set aside 30 days ago, content that no list names, names that are none of the
  * store's. What an interrupted run left goes with each start; here it is counted first.
  */
+import { parentOf, removeTree } from '../disk/file-system.js';
 import type { Catalog } from '../records/catalog.js';
 import type { StoreContext } from '../records/context.js';
-import { parentOf, removeTree } from '../disk/file-system.js';
 import type { Head } from '../records/head-record.js';
 import { deltaGeneration, headGeneration } from '../records/layout.js';
 import { MANIFEST_DB } from '../records/names.js';
-import { removeEmptyFolders } from './retire.js';
 import { isVersionId } from '../records/version-id.js';
+import { removeEmptyFolders } from './retire.js';
 
 const ASIDE_DAYS = 30;
 const OWN_NAMES =

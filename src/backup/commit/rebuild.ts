@@ -5,11 +5,11 @@
  * Each list says which version comes after its own; the newest leads to the one that was current. A version whose list is gone or damaged hides those before
  * it: what they shared with it cannot be told from what came later, so they are left where they are, and told. A changed copy leads to what it is a copy of.
  */
-import { describeFolder, sizesAfter } from './adopt.js';
+import { IbkError } from '../../errors.js';
+import { needDirectories, readWhole } from '../disk/file-system.js';
 import { timeName } from '../records/aside.js';
 import { readChangeList } from '../records/change-list.js';
 import type { StoreContext } from '../records/context.js';
-import { needDirectories, readWhole } from '../disk/file-system.js';
 import { headGenerations, headPath, putHead, readHead } from '../records/head.js';
 import {
   type ChainEntry,
@@ -18,11 +18,11 @@ import {
   UNDESCRIBED,
   type VersionRecord,
 } from '../records/head-record.js';
-import { holdsContent } from '../versions/kept-content.js';
 import { deltaGeneration } from '../records/layout.js';
 import { ChangeTally } from '../records/tally.js';
 import { isVersionId } from '../records/version-id.js';
-import { IbkError } from '../../errors.js';
+import { holdsContent } from '../versions/kept-content.js';
+import { describeFolder, sizesAfter } from './adopt.js';
 
 const MOST_JSON_BYTES = 1024 * 1024;
 

@@ -2,23 +2,23 @@
  * The start of every writing command: completes what a crash left, adopts what another program changed (docs/store.md 8).
  * Readers never repair. An error here leaves a state that the next start goes on from.
  */
-import { dropIncoming, runAdopt, settleFolder } from './adopt.js';
+import { needDirectories } from '../disk/file-system.js';
 import { setAside } from '../records/aside.js';
 import type { Catalog } from '../records/catalog.js';
 import { openCatalog, syncCatalog } from '../records/catalog-sync.js';
-import { cleanAll, dropPendingLists, hasLeftovers } from './clean.js';
 import type { StoreContext } from '../records/context.js';
-import { needDirectories } from '../disk/file-system.js';
 import { headGenerations, headPath, putHead, readHead, refuseLostHead, settleHead } from '../records/head.js';
 import type { Head } from '../records/head-record.js';
 import type { ListFolders } from '../records/list-folders.js';
 import { LEFTOVER_FOLDER } from '../records/names.js';
+import { compareSeals, type SealDifference, takeSeal } from '../records/seal.js';
+import { dropShadow, keepShadow } from '../records/shadow.js';
 import { packManifests } from '../versions/pack-manifests.js';
+import { dropIncoming, runAdopt, settleFolder } from './adopt.js';
+import { cleanAll, dropPendingLists, hasLeftovers } from './clean.js';
 import { runDrop, runPromote } from './promote.js';
 import { retireVersion, runRetire, unneededBase } from './retire.js';
 import { runCommit } from './run-commit.js';
-import { compareSeals, type SealDifference, takeSeal } from '../records/seal.js';
-import { dropShadow, keepShadow } from '../records/shadow.js';
 import { settleUnsynced } from './unsynced.js';
 
 /** A store that is ready to be changed: no operation pending, the folder as the catalog says. */

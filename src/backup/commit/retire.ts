@@ -6,15 +6,15 @@
  * and the lines keep their `at`.
  */
 import { IbkError } from '../../errors.js';
-import type { Catalog } from '../records/catalog.js';
-import { type ChangeLine, ChangeListWriter, mergeLists, readChangeList } from '../records/change-list.js';
-import { listPath, syncCatalog } from '../records/catalog-sync.js';
-import type { StoreContext } from '../records/context.js';
 import { parentOf } from '../disk/file-system.js';
+import type { Catalog } from '../records/catalog.js';
+import { listPath, syncCatalog } from '../records/catalog-sync.js';
+import { type ChangeLine, ChangeListWriter, mergeLists, readChangeList } from '../records/change-list.js';
+import type { StoreContext } from '../records/context.js';
 import { nextDelta, putHead } from '../records/head.js';
 import type { ChainEntry, EditEntry, Head, LostFiles, RetireOperation } from '../records/head-record.js';
-import { dropKept, holdsContent } from '../versions/kept-content.js';
 import { ChangeTally } from '../records/tally.js';
+import { dropKept, holdsContent } from '../versions/kept-content.js';
 
 /** Takes a version out of the chain; the head that is returned has the deletion to be run. @throws IbkError `not_found`, `usage` */
 export async function retireVersion(ctx: StoreContext, head: Head, id: string): Promise<Head> {

@@ -5,20 +5,20 @@
  * Every directory of the list is synced at least once after its last change, also where the work was found done: the run that did it may have been killed
  * with the change only in the cache.
  */
-import { bringIn, takeOut } from './apply-list.js';
-import { bringAdded, type EachLine } from './bring-added.js';
+import { needDirectories, parentOf, readWhole } from '../disk/file-system.js';
 import type { Catalog } from '../records/catalog.js';
 import { applyToCatalog, CatalogChange } from '../records/catalog-change.js';
 import { type ChangeLine, readChangeList, verifyChangeList } from '../records/change-list.js';
 import type { StoreContext } from '../records/context.js';
-import { needDirectories, parentOf, readWhole } from '../disk/file-system.js';
 import { findList } from '../records/find-list.js';
 import { putHead } from '../records/head.js';
 import type { ChainEntry, ChangeCounts, CommitOperation, Head, VersionRecord } from '../records/head-record.js';
-import { holdsContent } from '../versions/kept-content.js';
 import { ListFolders } from '../records/list-folders.js';
 import { isMetadata, METADATA_NAMES, STATUS_PLIST } from '../records/names.js';
 import { othersChanged, takeSeal } from '../records/seal.js';
+import { holdsContent } from '../versions/kept-content.js';
+import { bringIn, takeOut } from './apply-list.js';
+import { bringAdded, type EachLine } from './bring-added.js';
 
 /**
  * @param recovery the process that decided this is gone: whatever happened since then is looked for afterwards

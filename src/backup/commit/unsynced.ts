@@ -5,15 +5,15 @@
  *
  * Damage found makes the folder an unfinished state, like one that another program left: its version keeps what is whole, and the device sends everything again.
  */
-import { settleFolder } from './adopt.js';
+import type { FileIdentity } from '../disk/file-identity.js';
 import type { Catalog } from '../records/catalog.js';
 import { listPath } from '../records/catalog-sync.js';
 import { readChangeList } from '../records/change-list.js';
-import type { FileIdentity } from '../disk/file-identity.js';
 import type { StoreContext } from '../records/context.js';
 import { putHead } from '../records/head.js';
 import type { Head } from '../records/head-record.js';
 import { isExactly, sha256OfPath } from '../records/identity.js';
+import { settleFolder } from './adopt.js';
 
 const PAGE = 1_000;
 /** No file has it: the scan then compares the checksum, or finds the file changed where there is none. */

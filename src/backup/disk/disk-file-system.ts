@@ -24,9 +24,6 @@ import {
 import { FILE_MODE, FOLDER_MODE, setMode } from './disk-modes.js';
 import { DiskSync } from './disk-sync.js';
 import { type FileMover, PlainFileMover } from './file-mover.js';
-import { LEAST_FOR_THREAD, ThreadFileMover } from './move-thread.js';
-import { isOnDisk } from './store-place.js';
-import { linkInPath, outsideStore } from './unsafe-path.js';
 import {
   type DatabaseUse,
   type FileStat,
@@ -39,6 +36,9 @@ import {
   systemError,
   type WritableFile,
 } from './file-system.js';
+import { LEAST_FOR_THREAD, ThreadFileMover } from './move-thread.js';
+import { isOnDisk } from './store-place.js';
+import { linkInPath, outsideStore } from './unsafe-path.js';
 
 /** Some shares and Windows cannot sync a folder; safety then rests on their ordered metadata (docs/store.md, assumption F3b). */
 const NO_FOLDER_SYNC: ReadonlySet<string> = new Set(['EPERM', 'EISDIR', 'EINVAL', 'EBADF', 'ENOTSUP', 'EACCES']);

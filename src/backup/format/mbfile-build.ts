@@ -2,7 +2,7 @@
 import { IbkError } from '../../errors.js';
 import { buildBinaryPlist, parsePlist } from '../../plist/codec.js';
 import { asArray, asDict, field } from '../../plist/fields.js';
-import { isPlistDict, type PlistDict, plistDict, PlistUid, type PlistValue } from '../../plist/value.js';
+import { isPlistDict, type PlistDict, PlistUid, type PlistValue, plistDict } from '../../plist/value.js';
 
 const MOST_BYTES = 16 * 1024 * 1024;
 const MUTABLE_DATA = plistDict({ $classname: 'NSMutableData', $classes: ['NSMutableData', 'NSData', 'NSObject'] });

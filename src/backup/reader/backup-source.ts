@@ -1,13 +1,13 @@
 /** A backup to be looked through, wherever it lies: a version of a store, or a folder that ibk has not taken in. */
 import { basename, dirname } from 'node:path';
-import type { FileIdentity } from '../disk/file-identity.js';
-import type { StoreContext } from '../records/context.js';
 import { DiskFileSystem } from '../disk/disk-file-system.js';
+import type { FileIdentity } from '../disk/file-identity.js';
 import { type Located, placeOf, type ReadableFile, readWhole, type StoreFileSystem } from '../disk/file-system.js';
-import { comparePaths, isHashFolder, isManagedName, LEFTOVER_FOLDER } from '../records/names.js';
-import type { VersionReader } from '../versions/resolve.js';
-import type { ExaminedFile, VerifyOptions } from '../versions/examine.js';
+import type { StoreContext } from '../records/context.js';
 import { turnTaker } from '../records/context.js';
+import { comparePaths, isHashFolder, isManagedName, LEFTOVER_FOLDER } from '../records/names.js';
+import type { ExaminedFile, VerifyOptions } from '../versions/examine.js';
+import type { VersionReader } from '../versions/resolve.js';
 
 export interface BackupSource {
   /** Undefined where there is no such file, or none that may be taken for it. */

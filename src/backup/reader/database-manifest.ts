@@ -1,17 +1,17 @@
 /** Backups of iOS 10 and later: Manifest.db. */
-import type { BackupSource } from './backup-source.js';
-import { turnTaker } from '../records/context.js';
 import { throwIfAborted } from '../../io/abort.js';
 import { fileIdFor } from '../format/mbdb.js';
 import { damagedRecord } from '../format/mbfile.js';
+import { turnTaker } from '../records/context.js';
+import type { BackupSource } from './backup-source.js';
 import { contentOf, keyedPlace } from './content.js';
 import { isRecord, recordOf } from './database-record.js';
 import type { BackupKeys } from './keys.js';
+import { matchesQuery, type OpenedManifest } from './manifest.js';
+import type { ManifestCopy } from './manifest-copy.js';
 import type { ManifestEdit } from './manifest-edit.js';
 import { type ManifestImage, manifestPieces, openManifestImage } from './manifest-image.js';
 import { ManifestTable, type RawRow } from './manifest-table.js';
-import type { ManifestCopy } from './manifest-copy.js';
-import { matchesQuery, type OpenedManifest } from './manifest.js';
 import { openPayload, payloadPaths } from './payload.js';
 import type { FileContent, FileRecord, LocatedContent, RecordPages, RecordQuery, StoredFile } from './types.js';
 

@@ -1,5 +1,5 @@
 /** A row of Manifest.db as a record. */
-import { type MbFile, parseMbFile, damagedRecord } from '../format/mbfile.js';
+import { damagedRecord, type MbFile, parseMbFile } from '../format/mbfile.js';
 import { FILE_ID } from '../records/names.js';
 import type { RawRow } from './manifest-table.js';
 import type { FileDetails, FileRecord, UnusableRow } from './types.js';

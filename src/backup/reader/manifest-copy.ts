@@ -1,8 +1,8 @@
 /** A copy of the manifest that names the same files and needs no password: records are changed one by one, the rest stays as the device wrote it. */
 import { chmodSync, writeFileSync } from 'node:fs';
 import { openSqlite, type SqliteDatabase } from '../../io/sqlite.js';
-import { editMbdb, type MbdbEdit } from '../format/mbdb-edit.js';
 import { fileIdFor } from '../format/mbdb.js';
+import { editMbdb, type MbdbEdit } from '../format/mbdb-edit.js';
 import { type DigestOf, withoutEncryption } from '../format/mbfile-edit.js';
 import type { OpenRecord } from './database-record.js';
 import type { FileRecord } from './types.js';

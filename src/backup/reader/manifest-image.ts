@@ -13,10 +13,10 @@ import { lstatSync } from 'node:fs';
 import { IbkError } from '../../errors.js';
 import { type DatabaseFile, openNamelessDatabase, openWithLog } from '../../io/nameless-database.js';
 import { openSqliteImmutable, openSqliteReadOnly, type SqliteDatabase } from '../../io/sqlite.js';
-import type { BackupSource } from './backup-source.js';
 import type { ReadableFile } from '../disk/file-system.js';
 import { isPlainStart } from '../format/manifest-db.js';
 import { BLOCK_BYTES, contentDecipher, fill, paddingOf, storedPieces } from '../format/stored-bytes.js';
+import type { BackupSource } from './backup-source.js';
 
 const NAME = 'Manifest.db';
 export const HEADER_BYTES = 100;

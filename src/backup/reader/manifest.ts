@@ -1,6 +1,6 @@
 /** What the generations of the format differ in, seen from an opened backup. */
-import type { ManifestEdit } from './manifest-edit.js';
 import type { ManifestCopy } from './manifest-copy.js';
+import type { ManifestEdit } from './manifest-edit.js';
 import type {
   BackupEra,
   FileContent,

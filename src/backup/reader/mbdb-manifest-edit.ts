@@ -3,8 +3,8 @@
  * in it. That a device takes them there is inferred: real manifests are not sorted either.
  */
 import { IbkError } from '../../errors.js';
-import { buildMbdbRecord, editMbdb, type MbdbEdit } from '../format/mbdb-edit.js';
 import { fileIdFor, readMbdb } from '../format/mbdb.js';
+import { buildMbdbRecord, editMbdb, type MbdbEdit } from '../format/mbdb-edit.js';
 import type { EditedItem, ManifestEdit } from './manifest-edit.js';
 
 const MOST_ITEMS = 5_000_000;

@@ -1,11 +1,9 @@
 /** Backups of iOS 4-9: Manifest.mbdb, read from the file each time, since it has no index. Manifest.mbdx (iOS 4) says nothing that is not in it. */
+import { IbkError } from '../../errors.js';
 import { throwIfAborted } from '../../io/abort.js';
 import { buildBinaryPlist } from '../../plist/codec.js';
 import { plistDict } from '../../plist/value.js';
-import { type BackupSource, readPart } from './backup-source.js';
-import { turnTaker } from '../records/context.js';
 import type { ReadableFile } from '../disk/file-system.js';
-import { IbkError } from '../../errors.js';
 import {
   checkMbdbStart,
   endsEarly,
@@ -15,13 +13,15 @@ import {
   type MbdbRecord,
   parseMbdbRecord,
 } from '../format/mbdb.js';
+import { fill } from '../format/stored-bytes.js';
+import { turnTaker } from '../records/context.js';
+import { type BackupSource, readPart } from './backup-source.js';
 import { contentOf } from './content.js';
 import type { BackupKeys } from './keys.js';
+import { matchesQuery, type OpenedManifest } from './manifest.js';
 import { copyMbdb, type ManifestCopy } from './manifest-copy.js';
 import type { ManifestEdit } from './manifest-edit.js';
-import { matchesQuery, type OpenedManifest } from './manifest.js';
 import { openPayload, payloadPaths } from './payload.js';
-import { fill } from '../format/stored-bytes.js';
 import type { FileContent, FileDetails, FileRecord, RecordQuery, StoredFile, UnusableRow } from './types.js';
 
 const NAME = 'Manifest.mbdb';

@@ -1,17 +1,16 @@
 /** Backups of iPhone OS 1-3: each file has its own description beside it (mdinfo, mddata), or in it (mdbackup). */
 import { IbkError } from '../../errors.js';
-import type { BackupSource } from './backup-source.js';
-import { readPart } from './backup-source.js';
-import { openAuthData, openSealed, parseMdBackup, parseMdInfo, SEALED_HEADER_BYTES } from '../format/mdinfo.js';
 import { fileIdFor } from '../format/mbdb.js';
 import { damagedRecord } from '../format/mbfile.js';
-
+import { openAuthData, openSealed, parseMdBackup, parseMdInfo, SEALED_HEADER_BYTES } from '../format/mdinfo.js';
+import { fill } from '../format/stored-bytes.js';
+import type { BackupSource } from './backup-source.js';
+import { readPart } from './backup-source.js';
 import { EncryptedContent, PlainContent } from './content.js';
-import type { ManifestCopy } from './manifest-copy.js';
 import { matchesQuery, type OpenedManifest } from './manifest.js';
+import type { ManifestCopy } from './manifest-copy.js';
 import { type AskPassword, type BackupName, withPassword } from './password.js';
 import { openPayload } from './payload.js';
-import { fill } from '../format/stored-bytes.js';
 import type { FileContent, FileDetails, FileRecord, RecordQuery, StoredFile } from './types.js';
 
 const PAGE = 100;

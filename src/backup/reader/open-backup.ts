@@ -1,14 +1,14 @@
 /** Opens a backup of any generation for reading, wherever it lies, encrypted or not. Nothing is written into it or beside it. */
 import { IbkError } from '../../errors.js';
 import type { PlistDict } from '../../plist/value.js';
-import type { BackupSource } from './backup-source.js';
 import type { BackupManifest } from '../format/manifest-plist.js';
 import type { BackupStatus } from '../format/status-plist.js';
+import type { BackupSource } from './backup-source.js';
 import { DatabaseManifest } from './database-manifest.js';
 import { BackupKeys } from './keys.js';
-import type { ManifestEdit } from './manifest-edit.js';
-import type { ManifestCopy } from './manifest-copy.js';
 import type { OpenedManifest } from './manifest.js';
+import type { ManifestCopy } from './manifest-copy.js';
+import type { ManifestEdit } from './manifest-edit.js';
 import { isManifestPlain } from './manifest-image.js';
 import type { AskPassword, BackupName } from './password.js';
 import { BackupPlists } from './plists.js';

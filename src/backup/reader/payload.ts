@@ -1,8 +1,8 @@
 /** Finding the payload of a record: `ab/abcd…` from iOS 10 on, `abcd…` before; tools that rewrite backups mix the two. */
 import { IbkError } from '../../errors.js';
-import type { BackupSource } from './backup-source.js';
 import { diskFailure } from '../disk/disk-errors.js';
 import type { ReadableFile } from '../disk/file-system.js';
+import type { BackupSource } from './backup-source.js';
 import type { FileRecord, StoredFile } from './types.js';
 
 export function payloadPaths(fileId: string, isFlat: boolean): readonly string[] {

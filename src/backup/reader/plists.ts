@@ -2,9 +2,9 @@
 import { parsePlist } from '../../plist/codec.js';
 import { asDict, optionalString } from '../../plist/fields.js';
 import type { PlistDict } from '../../plist/value.js';
-import { type BackupSource, readPart } from './backup-source.js';
 import { type BackupManifest, parseManifestPlist } from '../format/manifest-plist.js';
 import { type BackupStatus, parseStatusPlist, SMALL_PLIST_LIMIT } from '../format/status-plist.js';
+import { type BackupSource, readPart } from './backup-source.js';
 import type { BackupName } from './password.js';
 
 const PLIST_LIMIT = 64 * 1024 * 1024;

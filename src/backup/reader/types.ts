@@ -6,9 +6,9 @@
 import type { PlistDict } from '../../plist/value.js';
 import type { FilePlace, Located, ReadableFile } from '../disk/file-system.js';
 import type { BackupManifest } from '../format/manifest-plist.js';
-import type { ManifestEdit } from './manifest-edit.js';
-import type { ManifestCopy } from './manifest-copy.js';
 import type { BackupStatus } from '../format/status-plist.js';
+import type { ManifestCopy } from './manifest-copy.js';
+import type { ManifestEdit } from './manifest-edit.js';
 
 /** `mdbackup`: iPhone OS 1-2; `mdinfo`: 2-3; `mbdb`: iOS 4-9; `db`: iOS 10 and later. */
 export type BackupEra = 'mdbackup' | 'mdinfo' | 'mbdb' | 'db';

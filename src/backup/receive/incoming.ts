@@ -5,8 +5,6 @@
  * generation, and collecting them costs more than the copy. Many small files share a piece and are made together (content-writer.ts), while the next ones
  * arrive: the end of a file is not the end of its writing, which `settle` waits for. A file larger than a piece is written piece by piece.
  */
-import { BlobWriter } from './blob-writer.js';
-import type { FileIdentity } from '../disk/file-identity.js';
 import {
   type ContentWriter,
   type LargeFile,
@@ -16,9 +14,11 @@ import {
   type Written,
 } from '../disk/content-writer.js';
 import { codeOf } from '../disk/disk-calls.js';
+import type { FileIdentity } from '../disk/file-identity.js';
 import { makeDirectories, parentOf, type StoreFileSystem } from '../disk/file-system.js';
 import type { StoreLayout } from '../records/layout.js';
 import { identityOfStat } from '../records/scan.js';
+import { BlobWriter } from './blob-writer.js';
 
 export const PIECE_BYTES = 1024 * 1024;
 /** Being written at once, for all small files. */

@@ -1,12 +1,12 @@
 /** The lower layer: the device's folder as it lies on the disk, under what the device has sent in this run. Paths as the overlay's. */
 import { IbkError } from '../../errors.js';
+import { type ReadableFile, systemError } from '../disk/file-system.js';
 import type { Catalog } from '../records/catalog.js';
 import type { StoreContext } from '../records/context.js';
-import { type ReadableFile, systemError } from '../disk/file-system.js';
 import { isSameFile } from '../records/identity.js';
 import { isInSnapshot, isLitter } from '../records/names.js';
-import type { OverlayFile } from './overlay-entry.js';
 import { identityOfStat } from '../records/scan.js';
+import type { OverlayFile } from './overlay-entry.js';
 
 export interface OverlayNode {
   readonly name: string;

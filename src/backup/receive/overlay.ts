@@ -5,16 +5,16 @@
  * ENOENT, EEXIST (also a name that differs only in case from another), ENOTDIR, EISDIR, EINVAL (a name that not every disk can hold), ENOSPC.
  */
 import { IbkError } from '../../errors.js';
+import { ancestorsOf, parentOf, type ReadableFile, systemError } from '../disk/file-system.js';
 import type { Catalog } from '../records/catalog.js';
 import type { StoreContext } from '../records/context.js';
-import { ancestorsOf, parentOf, type ReadableFile, systemError } from '../disk/file-system.js';
+import { foldPath, isInSnapshot, isManagedName, judgeName } from '../records/names.js';
+import { pendingReserve } from '../records/reserve.js';
 import type { BlobWriter } from './blob-writer.js';
 import { Incoming, type ReceivedBlob } from './incoming.js';
 import { LowerLayer, type OverlayNode } from './lower-layer.js';
-import { foldPath, isInSnapshot, isManagedName, judgeName } from '../records/names.js';
 import type { ListedChild, OverlayEntry, OverlayFile } from './overlay-entry.js';
 import { OverlayIndex } from './overlay-index.js';
-import { pendingReserve } from '../records/reserve.js';
 
 export type { OverlayNode } from './lower-layer.js';
 

@@ -32,7 +32,7 @@ const IN_FOLDER = 2;
 const PLACES = 4;
 
 /** A payload that was received, in its place. */
-export interface PlacedPayload {
+interface PlacedPayload {
   readonly path: string;
   readonly entry: OverlayFile;
 }

@@ -3,8 +3,8 @@
  * a link in a file's place.
  * They are moved out of the folder into `aside/<time>/`, file by file, so that nothing of them is lost. A crash in between leaves the rest for the next start.
  */
-import type { StoreContext } from './context.js';
 import { makeDirectories, parentOf } from '../disk/file-system.js';
+import type { StoreContext } from './context.js';
 import { isHashFolder, isManagedName } from './names.js';
 
 const PLISTS = ['Info.plist', 'Manifest.plist', 'Status.plist', 'Manifest.db', 'Manifest.mbdb'];

@@ -3,11 +3,11 @@
  *
  * Lost: lines from the lists; what the folder should hold from one scan by stat, and from the `new` sides of the lists where one names the path.
  */
+import type { FileIdentity } from '../disk/file-identity.js';
+import type { StoreDatabase } from '../disk/file-system.js';
 import { Catalog } from './catalog.js';
 import { readChangeList } from './change-list.js';
-import type { FileIdentity } from '../disk/file-identity.js';
 import type { StoreContext } from './context.js';
-import type { StoreDatabase } from '../disk/file-system.js';
 import { findList } from './find-list.js';
 import type { ChainEntry, Head } from './head-record.js';
 import { scanFolder } from './scan.js';

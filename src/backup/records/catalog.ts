@@ -12,9 +12,9 @@
  * Readers open it beside the writer (ordinary SQLite locks, journal_mode=DELETE): what they check the folder against stands here.
  */
 import type { SqliteDatabase, SqliteStatement } from '../../io/sqlite.js';
-import type { ChangeLine } from './change-list.js';
 import type { FileIdentity } from '../disk/file-identity.js';
 import type { StoreDatabase } from '../disk/file-system.js';
+import type { ChangeLine } from './change-list.js';
 
 /** In SQLite's user_version. */
 const FORMAT = 1;

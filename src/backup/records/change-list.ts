@@ -16,8 +16,8 @@ import { IbkError } from '../../errors.js';
 import type { FileIdentity } from '../disk/file-identity.js';
 import type { StoreFileSystem, WritableFile } from '../disk/file-system.js';
 import { isBlobName } from './layout.js';
-import { isShadowName } from './shadow.js';
 import { comparePaths, isSafePath } from './names.js';
+import { isShadowName } from './shadow.js';
 import { isVersionId } from './version-id.js';
 
 const FORMAT = 1;

@@ -1,8 +1,8 @@
 /** What every part of the engine is handed: one store on one disk, and what is injected for tests. */
 import type { StoreFileSystem } from '../disk/file-system.js';
-import type { StoreLayout } from './layout.js';
 import { parseManifestPlist } from '../format/manifest-plist.js';
 import { parseStatusPlist } from '../format/status-plist.js';
+import type { StoreLayout } from './layout.js';
 import { newShortId } from './version-id.js';
 
 /** What Status.plist and Manifest.plist say of a state. */
@@ -70,7 +70,7 @@ export function turnTaker(): () => Promise<void> | undefined {
 }
 
 /** A Status.plist that cannot be read describes an unfinished state; a Manifest.plist that cannot be read tells nothing. */
-export function describeState(status: Buffer | undefined, manifest: Buffer | undefined): StateDescription {
+function describeState(status: Buffer | undefined, manifest: Buffer | undefined): StateDescription {
   return { ...describeStatus(status), ...describeManifest(manifest) };
 }
 

@@ -6,8 +6,8 @@
  */
 import { createHash } from 'node:crypto';
 import { IbkError } from '../../errors.js';
-import type { StoreContext } from './context.js';
 import { readWhole, type StoreFileSystem, systemError } from '../disk/file-system.js';
+import type { StoreContext } from './context.js';
 import { checkedHead, HEAD_FORMAT, type Head } from './head-record.js';
 import { headGeneration, type StoreLayout } from './layout.js';
 

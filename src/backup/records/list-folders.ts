@@ -1,6 +1,6 @@
 /** What a list touches, noted while it is written, or read again after a crash. */
-import type { ChangeLine } from './change-list.js';
 import { parentOf } from '../disk/file-system.js';
+import type { ChangeLine } from './change-list.js';
 import type { StoreLayout } from './layout.js';
 import { isMetadata } from './names.js';
 

@@ -3,8 +3,8 @@
  * forgetting a version needs a head. One for all devices of a root; whoever is done puts it back.
  */
 import { randomBytes } from 'node:crypto';
-import type { StoreContext } from './context.js';
 import { makeDirectories, parentOf } from '../disk/file-system.js';
+import type { StoreContext } from './context.js';
 import { RESERVE } from './layout.js';
 
 export const RESERVE_BYTES = 4 * 1024 * 1024;

@@ -2,10 +2,10 @@
  * The scan: every file of the folder against the catalog, by stat (5.6 µs a file). A file of the same size under another time is hashed.
  * Only files with Apple's names, and those that the store put there, are looked at; all others are never touched.
  */
-import type { Catalog } from './catalog.js';
 import type { FileIdentity } from '../disk/file-identity.js';
-import type { StoreContext } from './context.js';
 import type { FileStat } from '../disk/file-system.js';
+import type { Catalog } from './catalog.js';
+import type { StoreContext } from './context.js';
 import { sha256OfPath } from './identity.js';
 import { comparePaths, isHashFolder, isManagedName } from './names.js';
 

@@ -6,8 +6,8 @@
  * by its SHA-256 alone, so that a stale or half-made one does no harm; a program that writes into the file itself takes the second name along.
  */
 import type { FileIdentity } from '../disk/file-identity.js';
-import type { StoreContext } from './context.js';
 import { makeDirectories, readWhole, removeTree } from '../disk/file-system.js';
+import type { StoreContext } from './context.js';
 import { sha256OfPath } from './identity.js';
 import { isManifestFile, isMetadata, METADATA_NAMES, STATUS_PLIST } from './names.js';
 

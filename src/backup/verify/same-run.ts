@@ -6,10 +6,10 @@
  */
 import { field } from '../../plist/fields.js';
 import { folderSource } from '../reader/backup-source.js';
+import { BackupPlists } from '../reader/plists.js';
 import type { StoreContext } from '../records/context.js';
 import { sha256OfPath } from '../records/identity.js';
 import { DESCRIBING_NAMES } from '../records/names.js';
-import { BackupPlists } from '../reader/plists.js';
 import type { VersionReader } from '../versions/resolve.js';
 
 /** @param folder absolute path. @returns the id of that version; undefined: another program made a backup, or nobody can tell */

@@ -12,13 +12,13 @@
  * | what is left   | files that no row names, and the `Snapshot` of an interrupted run: warnings, since a restore does not look at them |
  */
 import type { BackupSource } from '../reader/backup-source.js';
-import { isMetadata } from '../records/names.js';
 import { BackupKeys } from '../reader/keys.js';
 import type { AskPassword, BackupName } from '../reader/password.js';
+import { isMetadata } from '../records/names.js';
 import { type ExaminedFile, isRead, type VerifyOptions } from '../versions/examine.js';
-import { checkContent, type ContentFinding, readUnnamed } from './verify-content.js';
-import { type BackupFault, FileFindings, type FileSums } from './verify-findings.js';
+import { type ContentFinding, checkContent, readUnnamed } from './verify-content.js';
 import { Expected } from './verify-expected.js';
+import { type BackupFault, FileFindings, type FileSums } from './verify-findings.js';
 import { type NamedFile, type NamedFiles, openNamedFiles } from './verify-manifest.js';
 import { Parts, readDescription } from './verify-parts.js';
 

@@ -12,8 +12,8 @@
  */
 import { createHash } from 'node:crypto';
 import { IbkError } from '../../errors.js';
-import type { BackupSource } from '../reader/backup-source.js';
 import { BLOCK_BYTES, contentDecipher, fill, paddingOf, storedPieces } from '../format/stored-bytes.js';
+import type { BackupSource } from '../reader/backup-source.js';
 import type { BackupKeys } from '../reader/keys.js';
 import type { FileDetails } from '../reader/types.js';
 import type { Fault } from '../versions/examine.js';

@@ -1,6 +1,6 @@
 /** What verify has found so far, file by file. */
-import type { ExaminedFile, Fault } from '../versions/examine.js';
 import { isMetadata } from '../records/names.js';
+import type { ExaminedFile, Fault } from '../versions/examine.js';
 import type { ContentFinding } from './verify-content.js';
 import type { NamedFile } from './verify-manifest.js';
 import type { PartFault } from './verify-parts.js';

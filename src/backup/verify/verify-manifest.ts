@@ -1,9 +1,10 @@
 /** What the manifest names, in the order of the fileIDs, for verify: with the password, an encrypted one as well. */
 import { IbkError } from '../../errors.js';
-import type { BackupSource } from '../reader/backup-source.js';
 import type { BackupManifest } from '../format/manifest-plist.js';
-import { fileIdFor } from '../format/mbdb.js';
 import { assertOrdered, assertPlainSchema } from '../format/manifest-schema.js';
+import { fileIdFor } from '../format/mbdb.js';
+import { fill } from '../format/stored-bytes.js';
+import type { BackupSource } from '../reader/backup-source.js';
 import { isRecord, recordOf } from '../reader/database-record.js';
 import type { BackupKeys } from '../reader/keys.js';
 import {
@@ -14,9 +15,8 @@ import {
   type ManifestImage,
   openManifestImage,
 } from '../reader/manifest-image.js';
-import { MbdbManifest } from '../reader/mbdb-manifest.js';
 import { ManifestTable } from '../reader/manifest-table.js';
-import { fill } from '../format/stored-bytes.js';
+import { MbdbManifest } from '../reader/mbdb-manifest.js';
 import type { FileDetails } from '../reader/types.js';
 import type { Parts } from './verify-parts.js';
 

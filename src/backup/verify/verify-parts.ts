@@ -2,11 +2,11 @@
 import { IbkError } from '../../errors.js';
 import { parsePlist } from '../../plist/codec.js';
 import { asDict, optionalString } from '../../plist/fields.js';
-import { type BackupSource, readPart } from '../reader/backup-source.js';
 import { filesNotSentIn } from '../format/info-plist.js';
 import { parseKeybag } from '../format/keybag.js';
 import { type BackupManifest, parseManifestPlist } from '../format/manifest-plist.js';
 import { parseStatusPlist, SMALL_PLIST_LIMIT } from '../format/status-plist.js';
+import { type BackupSource, readPart } from '../reader/backup-source.js';
 
 const PLIST_LIMIT = 64 * 1024 * 1024;
 

@@ -3,9 +3,9 @@
  * a backup there; a person, a sync program or the disk took something away. What was found is adopted like any change (adopt.ts), as a version that is not
  * complete: the device sends everything with the next backup, which takes its place. Until then its list, beside the one before it, says what is damaged.
  */
+import type { FileIdentity } from '../disk/file-identity.js';
 import { listPath } from '../records/catalog-sync.js';
 import { readChangeList } from '../records/change-list.js';
-import type { FileIdentity } from '../disk/file-identity.js';
 import type { StoreContext } from '../records/context.js';
 import type { Head } from '../records/head-record.js';
 import { DESCRIBING_NAMES } from '../records/names.js';
@@ -15,7 +15,7 @@ export type Damage = 'missing' | 'size' | 'content';
 const DESCRIBING: ReadonlySet<string> = new Set(DESCRIBING_NAMES);
 
 /** Undefined: as it was, or new, or under another time with no checksum to tell more. */
-export function damageOfFile(was: FileIdentity | null, is: FileIdentity | null): Damage | undefined {
+function damageOfFile(was: FileIdentity | null, is: FileIdentity | null): Damage | undefined {
   if (was === null) return undefined;
   if (is === null) return 'missing';
   if (is.size !== was.size) return 'size';

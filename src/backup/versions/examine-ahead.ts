@@ -1,8 +1,8 @@
 /** Files of a version that threads look at, a few pages ahead of who takes them: those that are as the records have them, which nearly all are. */
-import type { Damage } from './damage.js';
 import { type HashJob, HashThreads, LARGEST_HASHED } from '../disk/hash-thread.js';
-import type { VersionReader } from './resolve.js';
+import type { Damage } from './damage.js';
 import type { ExaminedFile, VerifyOptions } from './examine.js';
+import type { VersionReader } from './resolve.js';
 
 /** A version with fewer files is done before a thread has started. */
 export const FILES_A_PAGE = 256;

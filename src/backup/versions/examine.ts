@@ -1,15 +1,15 @@
 /** Is a version whole? Every file of it is found and has its size; with `readData`, its checksum too (finds bit rot). */
 import { IbkError } from '../../errors.js';
-import type { Catalog } from '../records/catalog.js';
-import { openCatalogForReading } from './catalog-read.js';
-import type { StoreContext } from '../records/context.js';
-import type { FileIdentity } from '../disk/file-identity.js';
-import { type Damage, damageOf } from './damage.js';
 import { codeOf } from '../disk/disk-calls.js';
-import { examineAhead, FILES_A_PAGE } from './examine-ahead.js';
+import type { FileIdentity } from '../disk/file-identity.js';
 import type { ReadableFile } from '../disk/file-system.js';
+import type { Catalog } from '../records/catalog.js';
+import type { StoreContext } from '../records/context.js';
 import type { Head } from '../records/head-record.js';
 import { sha256OfOpen } from '../records/identity.js';
+import { openCatalogForReading } from './catalog-read.js';
+import { type Damage, damageOf } from './damage.js';
+import { examineAhead, FILES_A_PAGE } from './examine-ahead.js';
 import type { VersionReader } from './resolve.js';
 
 const NO_DAMAGE: ReadonlyMap<string, Damage> = new Map();
@@ -55,7 +55,7 @@ export interface VerifyOptions {
   readonly onRead?: ((bytes: number) => void) | undefined;
 }
 
-export async function verifyVersion(
+export async function examineVersion(
   ctx: StoreContext,
   reader: VersionReader,
   version: string,
@@ -102,7 +102,7 @@ export async function* examine(
 }
 
 /** Undefined: the version has no such file. */
-export async function examineFile(
+async function examineFile(
   ctx: StoreContext,
   reader: VersionReader,
   version: string,

@@ -1,13 +1,13 @@
 /** What a store holds, for lists: every version, what other programs overwrote of it, and whether the folder is as ibk left it. Takes no lock, looks at no payload. */
-import { readChangeList } from '../records/change-list.js';
 import { listPath } from '../records/catalog-sync.js';
+import { readChangeList } from '../records/change-list.js';
 import type { StoreContext } from '../records/context.js';
-import { damageOf } from './damage.js';
 import { headGenerations, readHead, refuseLostHead } from '../records/head.js';
 import type { ChangeCounts, Head, LostFiles, Operation, VersionRecord } from '../records/head-record.js';
-import { holdsContent, savedBytes } from './kept-content.js';
 import { isMetadata } from '../records/names.js';
 import { compareSeals, takeSeal } from '../records/seal.js';
+import { damageOf } from './damage.js';
+import { holdsContent, savedBytes } from './kept-content.js';
 
 const MOST_TRIES = 10;
 

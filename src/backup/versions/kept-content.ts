@@ -3,11 +3,11 @@
  * they are then the same.
  */
 import type { FileIdentity } from '../disk/file-identity.js';
-import type { StoreContext } from '../records/context.js';
 import { parentOf, type ReadableFile } from '../disk/file-system.js';
+import type { StoreContext } from '../records/context.js';
 import { MANIFEST_DB } from '../records/names.js';
-import { openPacked, plainSizeOf } from './packed-manifest.js';
 import { isVersionId } from '../records/version-id.js';
+import { openPacked, plainSizeOf } from './packed-manifest.js';
 
 type Place = Pick<StoreContext, 'fs' | 'layout'>;
 

@@ -6,16 +6,16 @@
  * `--durability none` nothing is packed: a power cut would cost an earlier version its manifest.
  */
 import { IbkError } from '../../errors.js';
-import type { Catalog } from '../records/catalog.js';
-import type { FileIdentity } from '../disk/file-identity.js';
-import type { StoreContext } from '../records/context.js';
 import { diskFailure } from '../disk/disk-errors.js';
+import type { FileIdentity } from '../disk/file-identity.js';
 import { needDirectories, parentOf, type ReadableFile } from '../disk/file-system.js';
+import { storedPieces } from '../format/stored-bytes.js';
+import type { Catalog } from '../records/catalog.js';
+import type { StoreContext } from '../records/context.js';
 import type { Head } from '../records/head-record.js';
 import { sha256OfOpen } from '../records/identity.js';
 import { MANIFEST_DB } from '../records/names.js';
 import { isPackable, openPacked, packedMembers } from './packed-manifest.js';
-import { storedPieces } from '../format/stored-bytes.js';
 
 /** To be called when all else is done: a disk that is full, or fails, leaves the manifests as they are. */
 export async function packManifests(ctx: StoreContext, catalog: Catalog, head: Head): Promise<void> {

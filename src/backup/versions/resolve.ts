@@ -6,19 +6,19 @@
  */
 import { IbkError } from '../../errors.js';
 import { openSqlite } from '../../io/sqlite.js';
+import type { FileIdentity } from '../disk/file-identity.js';
+import { type FilePlace, type Located, parentOf, placeOf, type ReadableFile } from '../disk/file-system.js';
 import { Catalog, type CatalogLine } from '../records/catalog.js';
 import { hasLines, listPath } from '../records/catalog-sync.js';
 import { readChangeList } from '../records/change-list.js';
-import type { FileIdentity } from '../disk/file-identity.js';
 import type { StoreContext } from '../records/context.js';
-import { type FilePlace, type Located, parentOf, placeOf, type ReadableFile } from '../disk/file-system.js';
 import { findList } from '../records/find-list.js';
 import { headGenerations, readHead } from '../records/head.js';
 import type { Head } from '../records/head-record.js';
 import { isSameFile } from '../records/identity.js';
-import { openKept } from './kept-content.js';
 import { STATUS_PLIST } from '../records/names.js';
 import { compareSeals, takeSeal } from '../records/seal.js';
+import { openKept } from './kept-content.js';
 import {
   baseOf,
   decidingLine,

@@ -4,11 +4,11 @@
  * A file that a list names serves the version of that list and the older ones down to the next list that names its path; what lies in the folder serves
  * the newest, down to the newest list that names it. So each content serves a run of versions, and goes when all of these are forgotten.
  */
-import { openCatalogForReading } from './catalog-read.js';
 import type { StoreContext } from '../records/context.js';
 import type { Head } from '../records/head-record.js';
-import { holdsContent, keptBytes, savedBytes } from './kept-content.js';
 import { isManifestFile, MANIFEST_FILES } from '../records/names.js';
+import { openCatalogForReading } from './catalog-read.js';
+import { holdsContent, keptBytes, savedBytes } from './kept-content.js';
 import type { VersionReader } from './resolve.js';
 
 interface Run {

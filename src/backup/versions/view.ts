@@ -1,6 +1,6 @@
 /** What the records of a store say at one generation, and which of them decides over a file of a version. */
-import type { Catalog, CatalogLine } from '../records/catalog.js';
 import type { FileIdentity } from '../disk/file-identity.js';
+import type { Catalog, CatalogLine } from '../records/catalog.js';
 import type { Head } from '../records/head-record.js';
 
 /** What the records say at one generation. */

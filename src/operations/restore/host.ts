@@ -1,6 +1,6 @@
 /** Lets a phone restore from a backup: it reads the backup, and whatever it writes stays beside it. A path that leaves the backup's folder ends the run. */
 import { type LeaseSource, sourceOf } from '../../backup/lease-types.js';
-import { pathInFolder } from '../../backup/records/wire-path.js';
+import { pathInFolder } from '../../backup/receive/wire-path.js';
 import type { DeviceLinkHost, FileSink, FileSource, ListedEntry } from '../../protocol/devicelink/host.js';
 import type { RestoreScratch } from './scratch.js';
 import type { RestoreView } from './view.js';

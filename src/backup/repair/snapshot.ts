@@ -3,8 +3,8 @@
  *
  * The device orders the files up one by one, what describes the backup last; a run that was stopped in the middle of that can be completed.
  */
-import type { BackupSource } from './backup-source.js';
 import type { StoreFileSystem } from '../disk/file-system.js';
+import type { BackupSource } from '../reader/backup-source.js';
 import {
   comparePaths,
   isHashFolder,

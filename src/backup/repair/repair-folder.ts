@@ -9,7 +9,7 @@ import { DiskFileSystem } from '../disk/disk-file-system.js';
 import { makeDirectories, parentOf } from '../disk/file-system.js';
 import { LEFTOVER_FOLDER, STATUS_PLIST } from '../records/names.js';
 import { inSnapshot, type RepairPlan } from './repair-plan.js';
-import { filesToMoveUp } from '../reader/snapshot.js';
+import { filesToMoveUp } from './snapshot.js';
 
 /**
  * @param now milliseconds since 1970

@@ -13,15 +13,15 @@
  */
 import { basename, dirname } from 'node:path';
 import { IbkError } from '../../errors.js';
-import { plistDict } from '../../plist/value.js';
-import { asDict } from '../../plist/fields.js';
 import { buildBinaryPlist, buildXmlPlist, parsePlist } from '../../plist/codec.js';
-import { folderSource, readPart } from '../reader/backup-source.js';
+import { asDict } from '../../plist/fields.js';
+import { plistDict } from '../../plist/value.js';
 import { DiskFileSystem } from '../disk/disk-file-system.js';
 import { parseStatusPlist, SMALL_PLIST_LIMIT } from '../format/status-plist.js';
+import { folderSource, readPart } from '../reader/backup-source.js';
 import { LEFTOVER_FOLDER, METADATA_NAMES, STATUS_PLIST } from '../records/names.js';
-import { completedSource, filesOfBackup, filesToMoveUp } from '../reader/snapshot.js';
-import { type VerifiedBackup, verifyBackup, type VerifyBackupOptions } from './verify-backup.js';
+import { type VerifiedBackup, type VerifyBackupOptions, verifyBackup } from '../verify/verify-backup.js';
+import { completedSource, filesOfBackup, filesToMoveUp } from './snapshot.js';
 
 export interface FoundFiles {
   /** In the backup folder. */

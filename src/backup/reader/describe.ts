@@ -7,9 +7,9 @@ import { asDict, field, optionalString } from '../../plist/fields.js';
 import type { PlistDict } from '../../plist/value.js';
 import { type ReadAt, readWithoutXmlDict, withoutXmlDict } from '../../plist/xml-skip.js';
 import { MADE_BY_KEY } from '../format/info-plist.js';
-import { udidOfFolder } from './layout.js';
 import { type BackupManifest, parseManifestPlist } from '../format/manifest-plist.js';
 import { type BackupStatus, parseStatusPlist } from '../format/status-plist.js';
+import { udidOfFolder } from '../records/layout.js';
 
 export interface BackupDescription {
   readonly udid: string;
