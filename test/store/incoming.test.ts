@@ -79,6 +79,22 @@ test('after a rest the thread is gone, and what comes then is received as before
   }
 });
 
+test('many empty files are written as they come', async () => {
+  let told = 0;
+  await send(bytesOf(0, 10), () => {});
+  for (let n = 0; n < 20_000; n++) {
+    const waiting = incoming.begin().finish(() => {
+      told += 1;
+    });
+    if (waiting !== undefined) await waiting;
+  }
+  // Before anybody asks.
+  await new Promise((resolve) => setImmediate(resolve));
+  expect(told).toBeGreaterThan(0);
+  await incoming.settle();
+  expect(told).toBe(20_000);
+});
+
 test('a rest in the middle of a large file leaves its checksum right', async () => {
   const bytes = bytesOf(1, 5 * MiB);
   const told: ReceivedBlob[] = [];

@@ -55,16 +55,21 @@ async function afterOthers(disk: number, path: string): Promise<boolean> {
 
 function start(disk: number, path: string): Sync {
   let program: ChildProcess | undefined;
-  const ended = new Promise<boolean>((resolve) => {
-    program = spawn('sync', ['-f', path], { env: {}, stdio: 'ignore' });
-    program.once('error', () => resolve(false)).once('close', (code) => resolve(code === 0));
+  let hasStarted = true;
+  const ended = new Promise<boolean>((resolve, reject) => {
+    // In a group of its own: Ctrl-C is for ibk, which may let a commit finish.
+    program = spawn('sync', ['-f', path], { env: {}, stdio: 'ignore', detached: true });
+    program.once('error', reject).once('close', (code) => resolve(code === 0));
   });
-  // Without memory for another program `spawn` throws.
   const isDone = ended
-    .catch(() => false)
+    .catch(() => {
+      hasStarted = false;
+      return false;
+    })
     .then((wasDone) => {
       running.delete(disk);
-      if (!wasDone) failed.push(disk);
+      // What never ran was told of nothing.
+      if (!wasDone && hasStarted) failed.push(disk);
       return wasDone;
     });
   const sync = { program, isDone };

@@ -21,6 +21,8 @@ import { identityOfStat } from '../records/scan.js';
 import { BlobWriter } from './blob-writer.js';
 
 export const PIECE_BYTES = 1024 * 1024;
+/** Of which a piece may hold no more: empty ones fill none, and the thread's memory is small. */
+const MOST_FILES_AT_ONCE = 4_096;
 /** Being written at once, for all small files. */
 const PIECES_UNDER_WAY = 4;
 /** For each large one. The thread runs when a processor is free, and then makes up for it: with fewer, what receives would stand still until it does. */
@@ -161,7 +163,8 @@ export class Incoming {
 
   /** A promise means: wait, too much is under way. @throws where files are made at once: what happened to one */
   giveFilling(filling: Filling): Promise<void> | undefined {
-    if (filling.filled >= this.#content.batchBytes || this.#filling !== undefined) return this.write(filling);
+    const isFull = filling.filled >= this.#content.batchBytes || filling.files.length >= MOST_FILES_AT_ONCE;
+    if (isFull || this.#filling !== undefined) return this.write(filling);
     this.#filling = filling;
     return undefined;
   }

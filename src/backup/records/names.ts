@@ -40,7 +40,8 @@ const LITTER = /^(?:\.DS_Store|Thumbs\.db|desktop\.ini|\._.*)$/;
 const DOS_DEVICE = /^(?:con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³])(?:\..*)?$/i;
 /** The short name that FAT and NTFS make up for another file: `STATUS~1.PLI`. */
 const SHORT_NAME = /^[^.]{1,6}~[0-9]{1,6}(?:\.[^.]{0,3})?$/;
-const UNSTORABLE = /[\u0000-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069\\:*?"<>|]/;
+/** Also U+10FFFF: the last of all characters ends ranges of names (catalog.ts, overlay-index.ts). */
+const UNSTORABLE = /[\u0000-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069\\:*?"<>|]|\udbff\udfff/;
 const MAX_COMPONENT_BYTES = 255;
 const MAX_DEPTH = 8;
 export const FILE_ID = /^[0-9a-f]{40}$/;
