@@ -52,6 +52,17 @@ test('more payloads than are held in memory: sent, moved, read back', () => {
   index.close();
 });
 
+test('names with the last of all characters are listed once, at the top and in a folder', () => {
+  const index = newIndex();
+  const names = ['foo/a', 'foo/\u{10ffff}', 'foo/\u{10ffff}x', 'foo0', '\u{10ffff}', '\u{10ffff}\u{10ffff}'];
+  for (const [n, path] of names.entries()) index.put(path, path, file(n));
+  index.put('foo', 'foo', { kind: 'dir', opaque: false });
+  expect(index.children('').map(({ path }) => path)).toEqual(['foo', 'foo0', '\u{10ffff}', '\u{10ffff}\u{10ffff}']);
+  expect(index.children('foo').map(({ path }) => path)).toEqual(['foo/a', 'foo/\u{10ffff}', 'foo/\u{10ffff}x']);
+  expect(index.below('foo').map(({ path }) => path)).toEqual(['foo/a', 'foo/\u{10ffff}', 'foo/\u{10ffff}x']);
+  index.close();
+});
+
 test.each([1, 2, 3, 4])('random changes, seed %i: as a map has them', (seed) => {
   const random = new Random(seed);
   const index = newIndex();

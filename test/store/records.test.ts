@@ -1,6 +1,8 @@
 /** Lists, ids and names: what is written reads back, and nothing else does. */
+import Database from 'better-sqlite3';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
+import { Catalog } from '../../src/backup/records/catalog.js';
 import {
   type ChangeLine,
   ChangeListWriter,
@@ -29,6 +31,20 @@ function written(lines: readonly ChangeLine[]): { fs: MemoryFileSystem; bytes: B
   writer.finish();
   return { fs, bytes: fs.bytesOf('list') ?? Buffer.alloc(0) };
 }
+
+test('a catalog tells of names with the last of all characters, at the top and in a folder', () => {
+  const db = new Database(':memory:');
+  const catalog = new Catalog({ db, saved: () => {}, close: () => db.close() });
+  const names = ['foo/a', 'foo/\u{10ffff}', 'foo/\u{10ffff}x', 'foo0', '\u{10ffff}', '\u{10ffff}\u{10ffff}'];
+  catalog.setFiles(names.map((path) => [path, { size: 1, mtimeUs: 1, sha256: null }]));
+  const { files, folders } = catalog.folder('');
+  expect([...files.keys()]).toEqual(['foo0', '\u{10ffff}', '\u{10ffff}\u{10ffff}']);
+  expect([...folders]).toEqual(['foo']);
+  expect([...catalog.folder('foo').files.keys()]).toEqual(['a', '\u{10ffff}', '\u{10ffff}x']);
+  expect(catalog.pathsAfter('', '', 10)).toEqual(names);
+  expect(catalog.pathsAfter('foo/', 'foo/a', 10)).toEqual(names.slice(1, 3));
+  catalog.close();
+});
 
 const paths = fc
   .uniqueArray(fc.string({ unit: 'binary', minLength: 1, maxLength: 20 }).filter(isSafePath), { maxLength: 30 })

@@ -6,6 +6,7 @@
  */
 import type { SqliteStatement } from '../../io/sqlite.js';
 import type { StoreDatabase } from '../disk/file-system.js';
+import { BEHIND_ALL, behind, behindFolder } from '../records/names.js';
 import { NameSieve } from './name-sieve.js';
 import type { ListedChild, OverlayEntry, OverlayFile, PlacedEntry } from './overlay-entry.js';
 import { COLUMNS, type ListedRow, prepare, type Row, toEntries, toEntry } from './overlay-rows.js';
@@ -20,9 +21,6 @@ CREATE INDEX entry_hiding ON entry(path) WHERE kind = 'gone' OR opaque = 1;
 CREATE TABLE removal(path TEXT PRIMARY KEY) WITHOUT ROWID;
 BEGIN;
 `;
-
-/** Behind every path. */
-const LAST = '\u{10ffff}';
 
 /** Files, and removals of what no file replaces. */
 const CHANGES = `SELECT ${COLUMNS} FROM entry WHERE kind = 'file' AND path > ?
@@ -66,7 +64,7 @@ export class OverlayIndex {
     this.#get = prepare(db, `SELECT ${COLUMNS} FROM entry WHERE path = ?`);
     this.#put = prepare(db, 'INSERT OR REPLACE INTO entry VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)');
     this.#delete = prepare(db, 'DELETE FROM entry WHERE path = ?');
-    const inRange = 'FROM entry WHERE path > ? AND path < ? ORDER BY path LIMIT ?';
+    const inRange = 'FROM entry WHERE path >= ? AND path < ? ORDER BY path LIMIT ?';
     this.#range = prepare(db, `SELECT ${COLUMNS} ${inRange}`);
     this.#listed = prepare<ListedRow>(db, `SELECT path, kind, size, mtime ${inRange}`);
     this.#folded = prepare(db, `SELECT ${COLUMNS} FROM entry WHERE fold = ?`);
@@ -145,20 +143,20 @@ export class OverlayIndex {
 
   #writtenIn(folder: string): ListedChild[] {
     const prefix = folder === '' ? '' : `${folder}/`;
-    const end = folder === '' ? LAST : `${folder}0`;
+    const end = folder === '' ? BEHIND_ALL : behindFolder(folder);
     const found: ListedChild[] = [];
     // One row where folders are to be skipped, many where files follow each other.
-    for (let after = prefix, limit = 1; ; limit = Math.min(limit * 2, PAGE)) {
-      const rows = this.#listed.all(after, end, limit);
+    for (let from = prefix, limit = 1; ; limit = Math.min(limit * 2, PAGE)) {
+      const rows = this.#listed.all(from, end, limit);
       if (rows.length === 0) return found;
       for (const [path, kind, size, mtimeUs] of rows) {
         const cut = path.indexOf('/', prefix.length);
         if (cut < 0) {
           found.push({ path, kind, size: size ?? 0, mtimeUs: mtimeUs ?? 0 });
-          after = path;
+          from = behind(path);
           continue;
         }
-        after = `${path.slice(0, cut)}/${LAST}`;
+        from = behindFolder(path.slice(0, cut));
         limit = 1;
         break;
       }
@@ -169,7 +167,7 @@ export class OverlayIndex {
   below(folder: string): PlacedEntry[] {
     if (this.#recentPayloads.hasBelow(folder)) this.#flush();
     else this.#flushOthers();
-    return toEntries(this.#range.all(`${folder}/`, `${folder}0`, -1));
+    return toEntries(this.#range.all(`${folder}/`, behindFolder(folder), -1));
   }
 
   /** Every path with content of its own. The index must not be changed meanwhile. */

@@ -15,6 +15,7 @@ import type { SqliteDatabase, SqliteStatement } from '../../io/sqlite.js';
 import type { FileIdentity } from '../disk/file-identity.js';
 import type { StoreDatabase } from '../disk/file-system.js';
 import type { ChangeLine } from './change-list.js';
+import { BEHIND_ALL, behind, behindFolder, comparePaths } from './names.js';
 
 /** In SQLite's user_version. */
 const FORMAT = 1;
@@ -126,11 +127,11 @@ export class Catalog {
   folder(folder: string): FolderContent {
     const prefix = folder === '' ? '' : `${folder}/`;
     const content: FolderContent = { files: new Map(), folders: new Set() };
-    const end = folder === '' ? LAST : `${folder}0`;
-    for (let after = prefix; ; ) {
+    const end = folder === '' ? BEHIND_ALL : behindFolder(folder);
+    for (let from = prefix; ; ) {
       const rows = this.#all<IdentityRow & { path: string }>(
-        `SELECT path, size, mtime, ${SHA256} FROM cur_file WHERE path > ? AND path < ? ORDER BY path LIMIT 100`,
-        after,
+        `SELECT path, size, mtime, ${SHA256} FROM cur_file WHERE path >= ? AND path < ? ORDER BY path LIMIT 100`,
+        from,
         end,
       );
       if (rows.length === 0) return content;
@@ -140,21 +141,21 @@ export class Catalog {
         if (cut >= 0) {
           // Over all that lies deeper: 256 folders are 256 seeks, however many files there are.
           content.folders.add(name.slice(0, cut));
-          after = `${prefix}${name.slice(0, cut)}/${LAST}`;
+          from = behindFolder(`${prefix}${name.slice(0, cut)}`);
           break;
         }
         const identity = identityOf(row);
         if (identity !== undefined) content.files.set(name, identity);
-        after = row.path;
+        from = behind(row.path);
       }
     }
   }
 
   /** Paths after `after` below `prefix` (a folder with its `/`, or `''`), in order. */
   pathsAfter(prefix: string, after: string, limit: number): string[] {
-    const end = prefix === '' ? LAST : `${prefix.slice(0, -1)}0`;
-    const from = after > prefix ? after : prefix;
-    const sql = 'SELECT path FROM cur_file WHERE path > ? AND path < ? ORDER BY path LIMIT ?';
+    const end = prefix === '' ? BEHIND_ALL : behindFolder(prefix.slice(0, -1));
+    const from = comparePaths(after, prefix) > 0 ? behind(after) : prefix;
+    const sql = 'SELECT path FROM cur_file WHERE path >= ? AND path < ? ORDER BY path LIMIT ?';
     return this.#all<{ path: string }>(sql, from, end, limit).map(({ path }) => path);
   }
 
@@ -322,9 +323,6 @@ export class Catalog {
 const SPANS = `SELECT l.path, l.seq, l.kind, l.at, l.size, c.size AS here FROM line l LEFT JOIN cur_file c ON c.path = l.path
   ORDER BY l.path, l.seq`;
 const STAMP = 'SELECT size, mtime FROM cur_file WHERE path = ?';
-
-/** After every name that a path may have. */
-const LAST = '\u{10ffff}';
 
 function identityOf(row: IdentityRow | undefined): FileIdentity | undefined {
   if (row === undefined || row.size === null || row.mtime === null) return undefined;

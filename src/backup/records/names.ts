@@ -40,8 +40,7 @@ const LITTER = /^(?:\.DS_Store|Thumbs\.db|desktop\.ini|\._.*)$/;
 const DOS_DEVICE = /^(?:con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³])(?:\..*)?$/i;
 /** The short name that FAT and NTFS make up for another file: `STATUS~1.PLI`. */
 const SHORT_NAME = /^[^.]{1,6}~[0-9]{1,6}(?:\.[^.]{0,3})?$/;
-/** Also U+10FFFF: the last of all characters ends ranges of names (catalog.ts, overlay-index.ts). */
-const UNSTORABLE = /[\u0000-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069\\:*?"<>|]|\udbff\udfff/;
+const UNSTORABLE = /[\u0000-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069\\:*?"<>|]/;
 const MAX_COMPONENT_BYTES = 255;
 const MAX_DEPTH = 8;
 export const FILE_ID = /^[0-9a-f]{40}$/;
@@ -127,6 +126,19 @@ export function comparePaths(a: string, b: string): number {
   if (BEYOND_SURROGATES.test(a) || BEYOND_SURROGATES.test(b)) return Buffer.compare(Buffer.from(a), Buffer.from(b));
   if (a === b) return 0;
   return a < b ? -1 : 1;
+}
+
+/** Ends of ranges in SQL, where each is `path >= ? AND path < ?`. Behind every path: SQLite puts a blob above any text. */
+export const BEHIND_ALL: Buffer = Buffer.alloc(0);
+
+/** The first place behind `path`. */
+export function behind(path: string): string {
+  return `${path}\0`;
+}
+
+/** The first place behind all that lies in `folder`: `0` is the character that follows `/`. */
+export function behindFolder(folder: string): string {
+  return `${folder}0`;
 }
 
 const BEYOND_SURROGATES = /[\ud800-\uffff]/;
