@@ -52,7 +52,12 @@ export async function layOver(
       if (await isKnown(ctx, source, path, file, known, signal)) onFile?.(sizeBytes, true);
       else {
         const writer = overlay.begin(path);
-        for await (const piece of storedPieces(file, signal)) await writer.write(piece);
+        try {
+          for await (const piece of storedPieces(file, signal)) await writer.write(piece);
+        } catch (error) {
+          await writer.discard();
+          throw error;
+        }
         await overlay.place(path, writer);
         onFile?.(sizeBytes, false);
       }

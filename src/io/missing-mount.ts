@@ -16,7 +16,7 @@ export interface MountTables {
 }
 
 /** Empty where the system has none. */
-export async function readMountTables(): Promise<MountTables> {
+async function readMountTables(): Promise<MountTables> {
   const text = (path: string) => readFile(path, 'utf8').catch(() => '');
   return { fstab: await text('/etc/fstab'), mountinfo: await text('/proc/self/mountinfo') };
 }

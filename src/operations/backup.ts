@@ -53,7 +53,7 @@ export interface BackupOptions {
 
 /**
  * Emits `phase`, `start`, `prompt`, `progress`, `file_error`, `warning` and at the end `summary`; not `error`: that is thrown.
- * @throws IbkError with any code of product.md 3 that a backup can have; its `meaning` tells of the last good backup
+ * @throws IbkError with any code of errors.ts that a backup can have; its `meaning` tells of the last good backup
  */
 export async function backupDevice(
   ctx: OperationContext,

@@ -1,5 +1,5 @@
 /** A sync that begins while more is received: it may only ever make the last one shorter. */
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, rmSync, statSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -12,6 +12,10 @@ import { StoreLayout } from '../../src/backup/records/layout.js';
 const MiB = 1024 * 1024;
 const layout = new StoreLayout('0'.repeat(40));
 let root: string;
+/** With another number than that of the temp folder. */
+const otherDisk = ['/dev/shm', '/var/tmp'].find(
+  (each) => existsSync(each) && statSync(each).dev !== statSync(tmpdir()).dev,
+);
 
 beforeEach(() => {
   root = mkdtempSync(join(tmpdir(), 'ibk-disk-sync-'));
@@ -19,11 +23,11 @@ beforeEach(() => {
 afterEach(() => rmSync(root, { recursive: true, force: true }));
 
 /** `sync -f` cannot open it, and fails as it does after a failed write. */
-async function failsToSync(): Promise<{ path: string; close(): void }> {
+async function failsToSync(folder = root): Promise<{ folder: string; path: string; close(): void }> {
   const server = createServer();
-  const path = join(root, 'socket');
+  const path = join(folder, 'socket');
   await new Promise<void>((resolve) => server.listen(path, resolve));
-  return { path, close: () => server.close() };
+  return { folder, path, close: () => server.close() };
 }
 
 describe.runIf(process.platform === 'linux')(
@@ -47,6 +51,19 @@ describe.runIf(process.platform === 'linux')(
       bad.close();
       expect(await new DiskSync().all(join(root, 'not there'))).toBe(false);
     });
+
+    test.runIf(otherDisk !== undefined)(
+      'on what may be the same disk under another number, each file is to be synced by itself',
+      async () => {
+        const sync = new DiskSync();
+        const bad = await failsToSync(mkdtempSync(join(otherDisk ?? '', 'ibk-disk-sync-')));
+        sync.begin(bad.path);
+        await expect(new DiskSync().all(bad.folder)).rejects.toMatchObject({ code: 'EIO' });
+        expect(await sync.all(root)).toBe(false);
+        bad.close();
+        rmSync(bad.folder, { recursive: true });
+      },
+    );
 
     test('one that went well leaves the last one to say so', async () => {
       const sync = new DiskSync();

@@ -95,14 +95,34 @@ test('many empty files are written as they come', async () => {
   expect(told).toBe(20_000);
 });
 
+test('one that fails at once does not have another one forgotten that is still being written', async () => {
+  let isFull = false;
+  const beforeChange = (what: string) => {
+    if (isFull && what === 'create') throw Object.assign(new Error('full'), { code: 'ENOSPC' });
+  };
+  incoming.close();
+  incoming = new Incoming(new DiskFileSystem(root, { beforeChange }), layout);
+  const told: number[] = [];
+  const note = ({ number }: ReceivedBlob) => void told.push(number);
+  await send(bytesOf(0, 10), note);
+  await incoming.settle();
+  await send(bytesOf(1, 700_000), note); // The thread has it.
+  const failing = incoming.begin();
+  await failing.write(bytesOf(2, 700_000));
+  isFull = true;
+  void failing.finish(note);
+  // It has failed when all that waits for nothing is done.
+  for (let turn = 0; turn < 50; turn++) await null;
+  await expect(incoming.settle()).rejects.toMatchObject({ code: 'ENOSPC' });
+  expect(told).toEqual([0, 1]);
+});
+
 test('a rest in the middle of a large file leaves its checksum right', async () => {
   const bytes = bytesOf(1, 5 * MiB);
   const told: ReceivedBlob[] = [];
   await send(bytesOf(0, 10), () => {});
   const writer = incoming.begin();
   await writer.write(bytes.subarray(0, 3 * MiB));
-  // Whatever was under way.
-  await new Promise((resolve) => setTimeout(resolve, 100));
   incoming.rest();
   await writer.write(bytes.subarray(3 * MiB));
   await writer.finish((blob) => told.push(blob));

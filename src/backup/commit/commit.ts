@@ -1,5 +1,5 @@
 /**
- * The first half of a commit: everything that may fail happens before the commit point, which is one new head record (docs/store.md 4, steps 1-5).
+ * The first half of a commit: everything that may fail happens before the commit point, which is one new head record (docs/store.md 4, steps 1-4).
  * Until then nothing in the backup folder has changed but empty folders; after it the commit rolls forward, whatever happens.
  */
 import { IbkError } from '../../errors.js';

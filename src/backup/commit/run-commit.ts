@@ -1,5 +1,5 @@
 /**
- * The second half of a commit: rolls the list forward, from the commit point to the new head. It is also the redo after a crash (docs/store.md 4, steps 6-10).
+ * The second half of a commit: rolls the list forward, from the commit point to the new head. It is also the redo after a crash (docs/store.md 4, steps 5-7).
  *
  * Between "Status.plist leaves" and "Status.plist arrives" the folder has no Status.plist, so no program takes it for finished.
  * Every directory of the list is synced at least once after its last change, also where the work was found done: the run that did it may have been killed

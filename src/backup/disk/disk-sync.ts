@@ -11,9 +11,11 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { statSync } from 'node:fs';
 import { systemError } from './file-system.js';
 
+type Outcome = 'done' | 'failed' | 'never ran';
+
 interface Sync {
   readonly program: ChildProcess | undefined;
-  readonly isDone: Promise<boolean>;
+  readonly outcome: Promise<Outcome>;
 }
 
 /** Of this process: the one sync that runs on a disk (`st_dev`), and the disks of those that failed, in their order. */
@@ -31,48 +33,45 @@ export class DiskSync {
   }
 
   /**
-   * True when all that was written to the disk of `path` before is durable; false where the system cannot say.
+   * True when all that was written to the disk of `path` before is durable; false where that is not known: each file can be synced by itself then.
    * @throws EIO when something could not be written, to any file of the disk
    */
   async all(path: string): Promise<boolean> {
     const disk = diskOf(path);
     if (disk === undefined) return false;
-    const isDone = await afterOthers(disk, path);
-    if (!failed.includes(disk, this.#since)) return isDone;
+    const works = await afterOthers(disk, path);
+    const failures = failed.slice(this.#since);
     // One that works now or the next time tells that a write had failed before; one that never works tells nothing.
-    if (isDone || (await afterOthers(disk, path))) throw systemError('EIO', path);
-    return false;
+    if (failures.includes(disk) && (works || (await afterOthers(disk, path)))) throw systemError('EIO', path);
+    // Another number may be the same disk: subvolumes of btrfs have one each.
+    return works && failures.length === 0;
   }
 }
 
 async function afterOthers(disk: number, path: string): Promise<boolean> {
   for (let other = running.get(disk); other !== undefined; other = running.get(disk)) {
     other.program?.ref();
-    await other.isDone;
+    await other.outcome;
   }
-  return start(disk, path).isDone;
+  return (await start(disk, path).outcome) === 'done';
 }
 
 function start(disk: number, path: string): Sync {
   let program: ChildProcess | undefined;
-  let hasStarted = true;
-  const ended = new Promise<boolean>((resolve, reject) => {
+  const ended = new Promise<Outcome>((resolve) => {
     // In a group of its own: Ctrl-C is for ibk, which may let a commit finish.
     program = spawn('sync', ['-f', path], { env: {}, stdio: 'ignore', detached: true });
-    program.once('error', reject).once('close', (code) => resolve(code === 0));
+    program.once('error', () => resolve('never ran')).once('close', (code) => resolve(code === 0 ? 'done' : 'failed'));
   });
-  const isDone = ended
-    .catch(() => {
-      hasStarted = false;
-      return false;
-    })
-    .then((wasDone) => {
+  // Without memory for another program `spawn` throws.
+  const outcome = ended
+    .catch((): Outcome => 'never ran')
+    .then((how) => {
       running.delete(disk);
-      // What never ran was told of nothing.
-      if (!wasDone && hasStarted) failed.push(disk);
-      return wasDone;
+      if (how === 'failed') failed.push(disk);
+      return how;
     });
-  const sync = { program, isDone };
+  const sync = { program, outcome };
   running.set(disk, sync);
   return sync;
 }

@@ -187,7 +187,8 @@ export class Incoming {
         this.#failure ??= failure;
         this.givePiece(piece);
         this.countWritten(filled);
-        void this.#underWay.shift();
+        // Not always the first: what needs no thread is done before.
+        this.#underWay.splice(this.#underWay.indexOf(done), 1);
       });
     this.#underWay.push(done);
     return this.#underWay.length > PIECES_UNDER_WAY ? this.#underWay[0] : undefined;

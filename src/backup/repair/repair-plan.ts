@@ -9,7 +9,7 @@
  * | property lists and manifests of no bytes           | set aside: the next backup is a full one |
  * | payloads that no row of the manifest names         | set aside, where the manifest can be read |
  *
- * The meaning of the states is that of docs/backup-format.md, "The Snapshot folder"; what a device thinks of a completed move is not known.
+ * What the states of a Snapshot mean is told in snapshot.ts; what a device thinks of a completed move is not known.
  */
 import { basename, dirname } from 'node:path';
 import { IbkError } from '../../errors.js';
