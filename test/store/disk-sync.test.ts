@@ -1,5 +1,6 @@
 /** A sync that begins while more is received: it may only ever make the last one shorter. */
-import { existsSync, mkdirSync, mkdtempSync, rmSync, statSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -30,13 +31,27 @@ async function failsToSync(folder = root): Promise<{ folder: string; path: strin
   return { folder, path, close: () => server.close() };
 }
 
+/** The words of each, with a zero byte after every one. */
+function processesWith(word: string): string[] {
+  const words = readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name))
+    .map((pid) => {
+      try {
+        return readFileSync(`/proc/${pid}/cmdline`, 'utf8');
+      } catch {
+        return '';
+      }
+    });
+  return words.filter((each) => each.includes(word));
+}
+
 describe.runIf(process.platform === 'linux')(
   'a write that failed is told once by the system, and by ibk to everyone',
   () => {
     test('who asks while it fails, or later, hears of it, and so does another backup that was under way', async () => {
       const [own, other] = [new DiskSync(), new DiskSync()];
       const bad = await failsToSync();
-      own.begin(bad.path);
+      own.early(bad.path).begin();
       await expect(own.all(root)).rejects.toMatchObject({ code: 'EIO' });
       await expect(own.all(root)).rejects.toMatchObject({ code: 'EIO' });
       await expect(other.all(root)).rejects.toMatchObject({ code: 'EIO' });
@@ -57,7 +72,7 @@ describe.runIf(process.platform === 'linux')(
       async () => {
         const sync = new DiskSync();
         const bad = await failsToSync(mkdtempSync(join(otherDisk ?? '', 'ibk-disk-sync-')));
-        sync.begin(bad.path);
+        sync.early(bad.path).begin();
         await expect(new DiskSync().all(bad.folder)).rejects.toMatchObject({ code: 'EIO' });
         expect(await sync.all(root)).toBe(false);
         bad.close();
@@ -65,11 +80,42 @@ describe.runIf(process.platform === 'linux')(
       },
     );
 
+    test('one shell serves a backup for all its early syncs, and ends with it', async () => {
+      const sync = new DiskSync();
+      const early = sync.early(root);
+      const shells = (): string[] => processesWith(root).filter((words) => words.startsWith('sh\0'));
+      for (let i = 0; i < 3; i++) {
+        early.begin();
+        expect(shells()).toHaveLength(1);
+        expect(await sync.all(root)).toBe(true);
+      }
+      early.close();
+      await vi.waitFor(() => expect(shells()).toEqual([]));
+      early.begin();
+      expect(shells()).toHaveLength(1);
+      early.close();
+      expect(await sync.all(root)).toBe(true);
+      await vi.waitFor(() => expect(shells()).toEqual([]));
+    });
+
+    test('what one was told that is killed is not known: each file is to be synced by itself', async () => {
+      const sync = new DiskSync();
+      const early = sync.early(root);
+      early.begin();
+      expect(await sync.all(root)).toBe(true);
+      spawnSync('pkill', ['-9', '-f', root]);
+      await vi.waitFor(() => expect(processesWith(root)).toEqual([]));
+      early.begin();
+      early.close();
+      expect(await sync.all(root)).toBe(false);
+      expect(await new DiskSync().all(root)).toBe(true);
+    });
+
     test('one that went well leaves the last one to say so', async () => {
       const sync = new DiskSync();
       const bad = await failsToSync();
-      sync.begin(root);
-      sync.begin(bad.path); // While one runs, no other is begun.
+      sync.early(root).begin();
+      sync.early(bad.path).begin(); // While one runs, no other is begun.
       expect(await sync.all(root)).toBe(true);
       bad.close();
     });
@@ -79,7 +125,8 @@ describe.runIf(process.platform === 'linux')(
 test('begins with every 128 MiB, where that is wanted', async () => {
   const receive = async (options: { syncsEarly?: boolean }): Promise<number> => {
     const fs = new DiskFileSystem(root, { syncs: false });
-    const begun = vi.spyOn(fs, 'beginSync');
+    const begin = vi.fn();
+    vi.spyOn(fs, 'earlySync').mockReturnValue({ begin, close: () => {} });
     const folder = join(root, layout.inOwn('incoming'));
     mkdirSync(folder, { recursive: true });
     const incoming = new Incoming(fs, layout, options);
@@ -89,7 +136,7 @@ test('begins with every 128 MiB, where that is wanted', async () => {
     await writer.finish(() => {});
     incoming.close();
     rmSync(folder, { recursive: true });
-    return begun.mock.calls.length;
+    return begin.mock.calls.length;
   };
   expect(await receive({})).toBe(0);
   expect(await receive({ syncsEarly: true })).toBe(1);

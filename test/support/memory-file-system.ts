@@ -243,7 +243,7 @@ export class MemoryFileSystem implements StoreFileSystem {
   }
 
   /** What is durable without being asked for is the crash's choice. */
-  beginSync(): void {}
+  earlySync(): undefined {}
 
   syncAll(path: string): Promise<boolean> {
     if (!this.bulkSync) return Promise.resolve(false);

@@ -26,6 +26,7 @@ import { DiskSync } from './disk-sync.js';
 import { type FileMover, PlainFileMover } from './file-mover.js';
 import {
   type DatabaseUse,
+  type EarlySync,
   type FileStat,
   type FolderEntry,
   parentOf,
@@ -45,6 +46,8 @@ const NO_FOLDER_SYNC: ReadonlySet<string> = new Set(['EPERM', 'EISDIR', 'EINVAL'
 /** Whatever a record on the disk says, no path of the store has such a part. `/.` at the end is `list`'s own. */
 const UPWARD = /(?:^|[\\/])\.\.(?:[\\/]|$)|^[\\/]|\0/;
 const PARALLEL_SYNCS = 8;
+/** Files in memory, by the number that statfs(2) has for them: there is no disk to write them to. */
+const TMPFS = 0x0102_1994;
 
 export interface DiskOptions {
   /** Runs before each call that changes the disk, with a word for it. */
@@ -269,8 +272,9 @@ export class DiskFileSystem implements StoreFileSystem {
     }
   }
 
-  beginSync(): void {
-    if (this.#linux && this.#syncs) this.#sync.begin(this.#root);
+  earlySync(): EarlySync | undefined {
+    if (!this.#linux || !this.#syncs || fs.statfsSync(this.#root).type === TMPFS) return undefined;
+    return this.#sync.early(this.#root);
   }
 
   async syncAll(path: string): Promise<boolean> {

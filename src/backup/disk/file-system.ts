@@ -120,14 +120,22 @@ export interface StoreFileSystem {
   syncFile(path: string): void;
   /** The names in each of these folders are durable. A missing one is success: it is durable with its parent. */
   syncDirectories(paths: readonly string[]): Promise<void>;
-  /** Begins to bring what was written to the disk, and returns at once. Nothing is promised by it: that only `syncFile` and `syncAll` do. */
-  beginSync(): void;
+  /** Nothing where the system has none, or where there is no disk to write to. */
+  earlySync(): EarlySync | undefined;
   /** All bytes and names of the disk that holds `path` are durable in one call; false where the system cannot do that. */
   syncAll(path: string): Promise<boolean>;
   /** Bytes that this user can still write. */
   freeBytes(): number;
   /** A SQLite file, made when it is missing (but for `read`: nothing then). @throws when it is not a database */
   openDatabase(path: string, use: DatabaseUse): StoreDatabase | undefined;
+}
+
+/** What was written begins to be durable while more is. Nothing is promised by it: that only `syncFile` and `syncAll` do. */
+export interface EarlySync {
+  /** Returns at once. It keeps no program from ending. */
+  begin(): void;
+  /** Gives back what it needs, after what it has begun. It can begin again. */
+  close(): void;
 }
 
 /** A failure with one of the system's names, for what the store finds out without asking the system. */

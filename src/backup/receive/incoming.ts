@@ -15,7 +15,7 @@ import {
 } from '../disk/content-writer.js';
 import { codeOf } from '../disk/disk-calls.js';
 import type { FileIdentity } from '../disk/file-identity.js';
-import { makeDirectories, parentOf, type StoreFileSystem } from '../disk/file-system.js';
+import { type EarlySync, makeDirectories, parentOf, type StoreFileSystem } from '../disk/file-system.js';
 import type { StoreLayout } from '../records/layout.js';
 import { identityOfStat } from '../records/scan.js';
 import { BlobWriter } from './blob-writer.js';
@@ -56,7 +56,7 @@ export class Incoming {
   readonly #folders = new Set<number>();
   readonly #spare: Piece[] = [];
   readonly #content: ContentWriter;
-  readonly #syncsEarly: boolean;
+  readonly #earlySync: EarlySync | undefined;
   readonly #underWay: Promise<void>[] = [];
   #filling: Filling | undefined;
   #failure: { readonly error: unknown } | undefined;
@@ -69,17 +69,19 @@ export class Incoming {
     this.#fs = fs;
     this.#layout = layout;
     this.#content = fs.contentWriter();
-    this.#syncsEarly = syncsEarly;
+    if (syncsEarly) this.#earlySync = fs.earlySync();
   }
 
   close(): void {
     this.#content.close();
+    this.#earlySync?.close();
   }
 
   /** Gives back what is held for receiving: a thread and pieces of memory. More may come. Between files, when all is settled. */
   rest(): void {
     this.#spare.length = 0;
     this.#content.rest();
+    this.#earlySync?.close();
   }
 
   /** Numbers below this have been given out. */
@@ -149,9 +151,9 @@ export class Incoming {
   /** So many bytes more are in files. */
   countWritten(bytes: number): void {
     this.#written += bytes;
-    if (!this.#syncsEarly || this.#written < BYTES_TO_SYNC) return;
+    if (this.#written < BYTES_TO_SYNC) return;
     this.#written = 0;
-    this.#fs.beginSync();
+    this.#earlySync?.begin();
   }
 
   /** Where the next bytes go, behind the small files that wait to be written: for one writer, until it gives it back. */
