@@ -16,7 +16,9 @@ import { parseKeybag } from './format/keybag.js';
 import { isPlainDatabase, readFileIds } from './format/manifest-db.js';
 import { type BackupManifest, parseManifestPlist } from './format/manifest-plist.js';
 import { fileIdFor, isRegularFile } from './format/mbdb.js';
-import { type BackupStatus, parseStatusPlist, SMALL_PLIST_LIMIT } from './format/status-plist.js';
+import { LARGE_PLIST_LIMIT, SMALL_PLIST_LIMIT } from './format/plist-limits.js';
+import { type BackupStatus, parseStatusPlist } from './format/status-plist.js';
+import { BLOCK_BYTES } from './format/stored-bytes.js';
 import type { StoreLease } from './lease.js';
 import { streamMbdb } from './reader/mbdb-manifest.js';
 import { FILE_ID } from './records/names.js';
@@ -36,8 +38,6 @@ export interface CheckedBackup {
 }
 
 const MISSING_KEPT = 1000;
-const MANIFEST_PLIST_LIMIT = 64 * 1024 * 1024;
-const BLOCK_BYTES = 16;
 
 /**
  * @param asked fileIDs of which the caller wants to know whether the manifest names them
@@ -70,7 +70,7 @@ function readStatus(lease: StoreLease): BackupStatus {
 
 function readManifest(lease: StoreLease): BackupManifest {
   const manifest = reading('Manifest.plist', () =>
-    parseManifestPlist(lease.readWhole('Manifest.plist', MANIFEST_PLIST_LIMIT)),
+    parseManifestPlist(lease.readWhole('Manifest.plist', LARGE_PLIST_LIMIT)),
   );
   if (manifest.keybag !== undefined) parseKeybag(manifest.keybag);
   else if (manifest.encrypted) throw incomplete('it is encrypted and has no keybag', 'keybag');

@@ -3,13 +3,13 @@
  * what is copied is only read. Status.plist comes last, when all else is on the disk: without it no program takes the folder for finished.
  */
 import { linkSync, lstatSync, rmSync } from 'node:fs';
+import { codeOf } from '../io/system-code.js';
+import { turnTaker } from '../io/turns.js';
 import { copyFile } from './disk/copy-file.js';
-import { codeOf } from './disk/disk-calls.js';
 import { diskFailure } from './disk/disk-errors.js';
 import { DiskFileSystem } from './disk/disk-file-system.js';
 import { makeDirectories, parentOf, type ReadableFile, type WritableFile } from './disk/file-system.js';
 import type { BackupSource } from './reader/backup-source.js';
-import { turnTaker } from './records/context.js';
 import { isMetadata, STATUS_PLIST } from './records/names.js';
 
 const PIECE_BYTES = 1024 * 1024;

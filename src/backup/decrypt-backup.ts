@@ -10,10 +10,10 @@ import { makePrivateFolder, syncFolder } from '../io/private-files.js';
 import { buildBinaryPlist, buildXmlPlist, parsePlist } from '../plist/codec.js';
 import { asDict } from '../plist/fields.js';
 import { plistDict } from '../plist/value.js';
+import { LARGE_PLIST_LIMIT } from './format/plist-limits.js';
 import { type BackupSource, readPart } from './reader/backup-source.js';
 import type { FileContent, FileRecord, OpenedBackup } from './reader/types.js';
 
-const PLIST_LIMIT = 64 * 1024 * 1024;
 const NAMES = { db: 'Manifest.db', mbdb: 'Manifest.mbdb' } as const;
 
 export interface FailedFile {
@@ -75,7 +75,7 @@ export async function decryptBackup(
     }
   copy.finish();
   await writePart(folder, 'Manifest.plist', plainManifest(neededPart(source, 'Manifest.plist')));
-  const info = readPart(source, 'Info.plist', PLIST_LIMIT);
+  const info = readPart(source, 'Info.plist', LARGE_PLIST_LIMIT);
   if (info !== undefined) await writePart(folder, 'Info.plist', info);
   await writePart(folder, 'Status.plist', neededPart(source, 'Status.plist'));
   await syncFolder(folder);
@@ -135,7 +135,7 @@ async function decryptFile(
 }
 
 function neededPart(source: BackupSource, name: string): Buffer {
-  const bytes = readPart(source, name, PLIST_LIMIT);
+  const bytes = readPart(source, name, LARGE_PLIST_LIMIT);
   if (bytes !== undefined) return bytes;
   throw new IbkError('damaged', `There is no ${name}.`, { reason: 'no_part', hint: 'ibk verify' });
 }
@@ -143,7 +143,7 @@ function neededPart(source: BackupSource, name: string): Buffer {
 /** The keybag stays, as in a backup that was never encrypted. */
 function plainManifest(bytes: Buffer): Buffer {
   const isBinary = bytes.subarray(0, 8).toString('latin1') === 'bplist00';
-  const dict = asDict(parsePlist(bytes, 'Manifest.plist', { maxBytes: PLIST_LIMIT }), 'Manifest.plist');
+  const dict = asDict(parsePlist(bytes, 'Manifest.plist', { maxBytes: LARGE_PLIST_LIMIT }), 'Manifest.plist');
   const { ManifestKey: _, ...rest } = dict;
   const plain = plistDict({ ...rest, IsEncrypted: false });
   return isBinary ? buildBinaryPlist(plain) : buildXmlPlist(plain);

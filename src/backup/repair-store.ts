@@ -2,17 +2,17 @@
  * Repairs the folder of a store. What moves up from Snapshot is received once more, and what no row names is removed, as a device would do it; the commit keeps
  * what that replaces in the version before.
  */
+import { setAside, timeName } from './commit/aside.js';
 import { reseal } from './commit/recovery.js';
 import { makeDirectories, parentOf, systemError } from './disk/file-system.js';
+import { storedPieces } from './format/stored-bytes.js';
 import type { StoreLease } from './lease.js';
-import { setAside, timeName } from './records/aside.js';
+import { receiveFile } from './receive/receive-file.js';
 import type { StoreContext } from './records/context.js';
 import type { Head } from './records/head-record.js';
 import { STATUS_PLIST } from './records/names.js';
 import { inSnapshot, type RepairPlan } from './repair/repair-plan.js';
 import { filesToMoveUp } from './repair/snapshot.js';
-
-const READ_BYTES = 1024 * 1024;
 
 /** Links, and files of no bytes, went aside when the lease was taken. @throws as `lease.commit` */
 export async function repairStore(ctx: StoreContext, lease: StoreLease, plan: RepairPlan): Promise<void> {
@@ -37,22 +37,11 @@ export async function clearSnapshot(ctx: StoreContext, head: Head): Promise<Head
 async function receive(ctx: StoreContext, lease: StoreLease, from: string, to: string): Promise<void> {
   const file = ctx.fs.open(from);
   if (file === undefined) throw systemError('ENOENT', from);
-  const writer = lease.overlay.begin(to);
   try {
-    for (let at = 0; ; ) {
-      const into = Buffer.allocUnsafe(READ_BYTES);
-      const count = file.read(into, at);
-      if (count === 0) break;
-      at += count;
-      await writer.write(into.subarray(0, count));
-    }
-  } catch (error) {
-    await writer.discard();
-    throw error;
+    await receiveFile(lease.overlay, to, storedPieces(file));
   } finally {
     file.close();
   }
-  await lease.overlay.place(to, writer);
   await lease.overlay.settle();
 }
 

@@ -11,6 +11,7 @@ import { storedPieces } from './format/stored-bytes.js';
 import type { TakeInFacts } from './lease.js';
 import type { BackupSource } from './reader/backup-source.js';
 import type { Overlay } from './receive/overlay.js';
+import { receiveFile } from './receive/receive-file.js';
 import type { Catalog } from './records/catalog.js';
 import { applyLines } from './records/catalog-sync.js';
 import type { StoreContext } from './records/context.js';
@@ -51,14 +52,7 @@ export async function layOver(
       const known = path === STATUS_PLIST ? undefined : catalog.file(path);
       if (await isKnown(ctx, source, path, file, known, signal)) onFile?.(sizeBytes, true);
       else {
-        const writer = overlay.begin(path);
-        try {
-          for await (const piece of storedPieces(file, signal)) await writer.write(piece);
-        } catch (error) {
-          await writer.discard();
-          throw error;
-        }
-        await overlay.place(path, writer);
+        await receiveFile(overlay, path, storedPieces(file, signal));
         onFile?.(sizeBytes, false);
       }
     } finally {

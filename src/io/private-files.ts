@@ -2,6 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import { chmod, type FileHandle, lstat, mkdir, open, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { codeOf } from './system-code.js';
 
 /** Makes a folder and its missing parents, each 0700; an existing folder (or a link to one) is left as it is. */
 export function makePrivateFolder(path: string): Promise<void> {
@@ -65,8 +66,4 @@ export async function syncFolder(path: string): Promise<void> {
   } finally {
     await folder?.close();
   }
-}
-
-function codeOf(error: unknown): string | undefined {
-  return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined;
 }

@@ -1,8 +1,9 @@
 /** The part of a backup that the phone is no longer needed for: is what arrived a backup, and into its place. */
 import { type CheckedBackup, checkReceived } from '../backup/check.js';
 import type { CommitResult } from '../backup/commit/commit.js';
-import type { StoreLease } from '../backup/lease.js';
 import { withFilesNotSent } from '../backup/format/info-plist.js';
+import { LARGE_PLIST_LIMIT } from '../backup/format/plist-limits.js';
+import type { StoreLease } from '../backup/lease.js';
 import { FILE_ID, fileIdOf } from '../backup/records/names.js';
 import { IbkError } from '../errors.js';
 import { countOf } from '../figures.js';
@@ -11,8 +12,6 @@ import type { ReceivedBackup } from './backup-receive.js';
 import type { BackupReporter } from './backup-reporter.js';
 import type { OperationContext } from './context.js';
 import { shownDevicePath, shownReason } from './device-domains.js';
-
-const INFO_LIMIT = 64 * 1024 * 1024;
 
 export interface FinishOptions {
   readonly ctx: OperationContext;
@@ -73,7 +72,7 @@ async function recordNotSent(lease: StoreLease, checked: CheckedBackup, failedId
     (fileId) => FILE_ID.test(fileId) && checked.named?.has(fileId) !== false && isAbsent(fileId),
   );
   if (notSent.length === 0) return;
-  await lease.write('Info.plist', withFilesNotSent(lease.readWhole('Info.plist', INFO_LIMIT), notSent.sort()));
+  await lease.write('Info.plist', withFilesNotSent(lease.readWhole('Info.plist', LARGE_PLIST_LIMIT), notSent.sort()));
 }
 
 /** Files that the phone said it could not read are not damage; others that its manifest names are. */

@@ -1,7 +1,6 @@
 /** The backups under a root, one entry a device, each with its versions. Read-only: needs neither a device nor a lock, and looks at no payload that ibk keeps. */
 import { lstat, readdir } from 'node:fs/promises';
 import { basename, join } from 'node:path';
-import { codeOf } from '../backup/disk/disk-calls.js';
 import {
   type BackupDescription,
   describeBackup,
@@ -15,6 +14,7 @@ import type { SpaceShares } from '../backup/versions/space.js';
 import { BackupStore } from '../backup/store.js';
 import { shortIdOf } from '../backup/records/version-id.js';
 import { IbkError } from '../errors.js';
+import { codeOf } from '../io/system-code.js';
 import { modelName } from '../models.js';
 import type { BackupListing, ListedBackup, ListedVersion } from './results.js';
 

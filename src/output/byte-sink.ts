@@ -6,8 +6,9 @@ import { basename, dirname, join } from 'node:path';
 import type { Writable } from 'node:stream';
 import { createGzip } from 'node:zlib';
 import { throwIfAborted } from '../io/abort.js';
+import { codeOf } from '../io/system-code.js';
 import { writeAll } from './folder-target.js';
-import { codeOf, OutputClosed, placeError } from './output-errors.js';
+import { OutputClosed, placeError } from './output-errors.js';
 
 export interface ByteSink {
   /** The bytes may be used again when it is done. */

@@ -23,9 +23,10 @@ import {
   utimesSync,
   writeSync,
 } from 'node:fs';
+import { codeOf } from '../io/system-code.js';
 import type { EntryContent, EntryFacts, OutputTarget, Written } from './output-target.js';
 import { SMALL_BYTES } from './output-target.js';
-import { codeOf, EntryRefused, writing } from './output-errors.js';
+import { EntryRefused, writing } from './output-errors.js';
 
 /** What happens to a file that is there: it stays, is replaced where the backup's is newer, or in any case. */
 export type Overwrite = 'never' | 'if-newer' | 'always';

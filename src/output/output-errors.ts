@@ -1,5 +1,6 @@
 /** Failures of the place that is written to: those of one file, and those after which nothing more can be written. */
 import { IbkError } from '../errors.js';
+import { codeOf } from '../io/system-code.js';
 
 /** One entry cannot be written; the others can. */
 export class EntryRefused extends Error {
@@ -49,10 +50,6 @@ const REFUSED: Readonly<Record<string, Fatal>> = {
   EEXIST: ['in_the_way', 'something else is in its place', ANOTHER],
   ENOTDIR: ['in_the_way', 'a file is in the place of its folder', ANOTHER],
 };
-
-export function codeOf(error: unknown): string | undefined {
-  return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined;
-}
 
 /** What a failed call to the system means for one entry. @throws EntryRefused, IbkError `destination` */
 export function throwOutputError(error: unknown): never {

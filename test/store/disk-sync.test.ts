@@ -1,5 +1,4 @@
 /** A sync that begins while more is received: it may only ever make the last one shorter. */
-import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -31,18 +30,19 @@ async function failsToSync(folder = root): Promise<{ folder: string; path: strin
   return { folder, path, close: () => server.close() };
 }
 
-/** The words of each, with a zero byte after every one. */
-function processesWith(word: string): string[] {
-  const words = readdirSync('/proc')
+/** Process numbers of the programs that this one runs for a path. */
+function childrenFor(path: string): number[] {
+  return readdirSync('/proc')
     .filter((name) => /^\d+$/.test(name))
-    .map((pid) => {
+    .filter((pid) => {
       try {
-        return readFileSync(`/proc/${pid}/cmdline`, 'utf8');
+        const isOurs = readFileSync(`/proc/${pid}/status`, 'utf8').includes(`\nPPid:\t${process.pid}\n`);
+        return isOurs && readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0').includes(path);
       } catch {
-        return '';
+        return false;
       }
-    });
-  return words.filter((each) => each.includes(word));
+    })
+    .map(Number);
 }
 
 describe.runIf(process.platform === 'linux')(
@@ -83,32 +83,37 @@ describe.runIf(process.platform === 'linux')(
     test('one shell serves a backup for all its early syncs, and ends with it', async () => {
       const sync = new DiskSync();
       const early = sync.early(root);
-      const shells = (): string[] => processesWith(root).filter((words) => words.startsWith('sh\0'));
+      early.begin();
+      const shell = childrenFor(root);
+      expect(shell).toHaveLength(1);
       for (let i = 0; i < 3; i++) {
+        expect(await sync.all(tmpdir())).toBe(true);
         early.begin();
-        expect(shells()).toHaveLength(1);
-        expect(await sync.all(root)).toBe(true);
+        expect(childrenFor(root)).toEqual(shell);
       }
       early.close();
-      await vi.waitFor(() => expect(shells()).toEqual([]));
+      await vi.waitFor(() => expect(childrenFor(root)).toEqual([]));
       early.begin();
-      expect(shells()).toHaveLength(1);
+      expect(childrenFor(root)).toHaveLength(1);
       early.close();
-      expect(await sync.all(root)).toBe(true);
-      await vi.waitFor(() => expect(shells()).toEqual([]));
+      expect(await sync.all(tmpdir())).toBe(true);
+      await vi.waitFor(() => expect(childrenFor(root)).toEqual([]));
     });
 
-    test('what one was told that is killed is not known: each file is to be synced by itself', async () => {
+    test('what a sync was told that was killed is not known: each file is to be synced by itself', async () => {
       const sync = new DiskSync();
       const early = sync.early(root);
       early.begin();
-      expect(await sync.all(root)).toBe(true);
-      spawnSync('pkill', ['-9', '-f', root]);
-      await vi.waitFor(() => expect(processesWith(root)).toEqual([]));
+      expect(await sync.all(tmpdir())).toBe(true);
+      const [shell = 0] = childrenFor(root);
+      process.kill(shell, 'SIGSTOP');
       early.begin();
+      process.kill(shell, 'SIGKILL');
+      expect(await sync.all(tmpdir())).toBe(false);
+      // It is gone, and has nothing to lose.
+      early.begin();
+      expect(await new DiskSync().all(tmpdir())).toBe(true);
       early.close();
-      expect(await sync.all(root)).toBe(false);
-      expect(await new DiskSync().all(root)).toBe(true);
     });
 
     test('one that went well leaves the last one to say so', async () => {

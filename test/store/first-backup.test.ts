@@ -28,7 +28,7 @@ function pathsOf(count: number): string[] {
 function contextOf(fs: StoreFileSystem) {
   return storeContext(fs, layout, {
     now: () => Date.UTC(2026, 10, 21),
-    describe: (status) => ({ date: undefined, complete: status !== undefined }),
+    describe: (read) => ({ date: undefined, complete: read('Status.plist', 1024) !== undefined }),
   });
 }
 

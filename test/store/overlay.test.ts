@@ -29,7 +29,7 @@ async function begin(): Promise<void> {
 function context() {
   return storeContext(fs, layout, {
     now: () => 1_000,
-    describe: (status) => ({ date: undefined, complete: status !== undefined }),
+    describe: (read) => ({ date: undefined, complete: read('Status.plist', 1024) !== undefined }),
     pause: () => undefined,
     warn: (warning) => warnings.push(warning),
   });

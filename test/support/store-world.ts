@@ -132,7 +132,7 @@ export class StoreWorld {
           .below(10 ** 7)
           .toString()
           .padStart(7, '0')}`,
-      describe: (status) => ({ date: undefined, complete: status !== undefined }),
+      describe: (read) => ({ date: undefined, complete: read('Status.plist', 1024) !== undefined }),
       pause: () => undefined,
       leastPackedBytes: 100,
     });

@@ -21,16 +21,12 @@ import {
   type VersionRecord,
 } from '../records/head-record.js';
 import { isExactly, isSame, sha256OfPath } from '../records/identity.js';
-import { STATUS_PLIST } from '../records/names.js';
 import { type ScanFinding, scanFolder } from '../records/scan.js';
 import { fromShadow } from '../records/shadow.js';
 import { ChangeTally } from '../records/tally.js';
 import { versionId } from '../records/version-id.js';
 import { DamageTally } from '../versions/damage.js';
 import { putListAway } from './run-commit.js';
-
-const MAX_STATUS_BYTES = 1024 * 1024;
-export const MAX_MANIFEST_PLIST_BYTES = 64 * 1024 * 1024;
 
 /**
  * Compares the folder with the catalog. Nothing differs: the head without an operation. Else the head with the adoption to be run.
@@ -243,11 +239,10 @@ function visitOf(ctx: StoreContext, before: VersionRecord, date: number | undefi
 /** What the folder says of itself. */
 export function describeFolder(ctx: StoreContext): StateDescription {
   const { fs, layout } = ctx;
-  const whole = (name: string, limitBytes: number) => {
+  return ctx.describe((name, limitBytes) => {
     const place = layout.inFolder(name);
     return (fs.stat(place)?.sizeBytes ?? 0) <= limitBytes ? readWhole(fs, place, limitBytes) : undefined;
-  };
-  return ctx.describe(whole(STATUS_PLIST, MAX_STATUS_BYTES), whole('Manifest.plist', MAX_MANIFEST_PLIST_BYTES));
+  });
 }
 
 function foreignVersion(ctx: StoreContext, head: Head, described: StateDescription, sizes: Sizes): VersionRecord {

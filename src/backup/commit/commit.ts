@@ -13,7 +13,7 @@ import type { ChangeCounts, Head, VersionRecord } from '../records/head-record.j
 import type { ListFolders } from '../records/list-folders.js';
 import { STATUS_PLIST } from '../records/names.js';
 import { compareSeals, takeSeal } from '../records/seal.js';
-import { MAX_MANIFEST_PLIST_BYTES, newVersion, sizesAfter } from './adopt.js';
+import { newVersion, sizesAfter } from './adopt.js';
 import { writeChanges } from './changes.js';
 import { finishCommit, runPending } from './recovery.js';
 
@@ -55,7 +55,7 @@ export async function commitOverlay(
     });
   }
   checkSeal(ctx, head);
-  const { ios = null, encrypted = null } = ctx.describe(undefined, manifestOf(overlay));
+  const { ios = null, encrypted = null } = ctx.describe((name, limitBytes) => receivedPart(overlay, name, limitBytes));
   const empty = { ios, encrypted, files: 0, bytes: 0, metadataBytes: 0 };
   const begun = newVersion(ctx, head, facts.date, empty, facts.record);
   const list = nextDelta(head);
@@ -79,12 +79,12 @@ export async function commitOverlay(
   };
 }
 
-function manifestOf(overlay: Overlay): Buffer | undefined {
-  if (overlay.typeOf('Manifest.plist') !== 'file') return undefined;
-  const file = overlay.open('Manifest.plist');
+function receivedPart(overlay: Overlay, name: string, limitBytes: number): Buffer | undefined {
+  if (overlay.typeOf(name) !== 'file') return undefined;
+  const file = overlay.open(name);
   try {
     const { sizeBytes } = file.stat();
-    if (sizeBytes > MAX_MANIFEST_PLIST_BYTES) return undefined;
+    if (sizeBytes > limitBytes) return undefined;
     const bytes = Buffer.alloc(sizeBytes);
     return bytes.subarray(0, file.read(bytes, 0));
   } finally {

@@ -11,10 +11,10 @@
  */
 import type { FileIdentity } from '../disk/file-identity.js';
 import { makeDirectories, parentOf } from '../disk/file-system.js';
-import { timeName } from '../records/aside.js';
 import type { Catalog } from '../records/catalog.js';
 import type { StoreContext } from '../records/context.js';
 import { isSame } from '../records/identity.js';
+import { timeName } from './aside.js';
 
 export class Mending {
   readonly #ctx: StoreContext;

@@ -7,7 +7,6 @@
  */
 import { IbkError } from '../../errors.js';
 import { needDirectories, readWhole } from '../disk/file-system.js';
-import { timeName } from '../records/aside.js';
 import { readChangeList } from '../records/change-list.js';
 import type { StoreContext } from '../records/context.js';
 import { headGenerations, headPath, putHead, readHead } from '../records/head.js';
@@ -23,6 +22,7 @@ import { ChangeTally } from '../records/tally.js';
 import { isVersionId } from '../records/version-id.js';
 import { holdsContent } from '../versions/kept-content.js';
 import { describeFolder, sizesAfter } from './adopt.js';
+import { timeName } from './aside.js';
 
 const MOST_JSON_BYTES = 1024 * 1024;
 

@@ -3,7 +3,6 @@
  * Readers never repair. An error here leaves a state that the next start goes on from.
  */
 import { needDirectories } from '../disk/file-system.js';
-import { setAside } from '../records/aside.js';
 import type { Catalog } from '../records/catalog.js';
 import { openCatalog, syncCatalog } from '../records/catalog-sync.js';
 import type { StoreContext } from '../records/context.js';
@@ -15,6 +14,7 @@ import { compareSeals, type SealDifference, takeSeal } from '../records/seal.js'
 import { dropShadow, keepShadow } from '../records/shadow.js';
 import { packManifests } from '../versions/pack-manifests.js';
 import { dropIncoming, runAdopt, settleFolder } from './adopt.js';
+import { setAside } from './aside.js';
 import { cleanAll, dropPendingLists, hasLeftovers } from './clean.js';
 import { runDrop, runPromote } from './promote.js';
 import { retireVersion, runRetire, unneededBase } from './retire.js';

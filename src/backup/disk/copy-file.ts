@@ -1,6 +1,6 @@
 /** A file again, under another name: a clone where the disk can, which costs nothing, else its bytes. */
 import * as fs from 'node:fs';
-import { codeOf } from './disk-calls.js';
+import { codeOf } from '../../io/system-code.js';
 import { FILE_MODE, setMode } from './disk-modes.js';
 
 const PIECE_BYTES = 1024 * 1024;

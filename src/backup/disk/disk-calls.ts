@@ -1,5 +1,6 @@
 /** Single calls to the system's files, and what their failures say. */
 import * as fs from 'node:fs';
+import { codeOf } from '../../io/system-code.js';
 import type { EntryKind, FileStat } from './file-system.js';
 
 const WINDOWS_RETRY_MS = 10_000;
@@ -32,10 +33,6 @@ export function toStat(stat: fs.Stats): FileStat {
 
 export function toMtimeUs(mtimeMs: number): number {
   return Math.floor(mtimeMs * 1000);
-}
-
-export function codeOf(error: unknown): string | undefined {
-  return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined;
 }
 
 export function isMissing(error: unknown): boolean {

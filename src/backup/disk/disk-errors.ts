@@ -1,6 +1,6 @@
 /** Failures of a disk, in words and with the code that scripts see. */
 import { IbkError } from '../../errors.js';
-import { codeOf } from './disk-calls.js';
+import { codeOf } from '../../io/system-code.js';
 
 export interface DiskFailure {
   readonly reason:

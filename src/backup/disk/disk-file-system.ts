@@ -8,19 +8,11 @@ import * as fs from 'node:fs';
 import { platform as systemPlatform } from 'node:os';
 import { dirname } from 'node:path';
 import { openSqlite, openSqliteReadOnly, withSmallCache } from '../../io/sqlite.js';
+import { codeOf } from '../../io/system-code.js';
 import { ThreadContentWriter } from './content-thread.js';
 import type { ContentWriter } from './content-writer.js';
 import { copyFile, secondName } from './copy-file.js';
-import {
-  codeOf,
-  isMissing,
-  kindOf,
-  missingIsNothing,
-  retriedWhileHeld,
-  setModified,
-  toStat,
-  writeAll,
-} from './disk-calls.js';
+import { isMissing, kindOf, missingIsNothing, retriedWhileHeld, setModified, toStat, writeAll } from './disk-calls.js';
 import { FILE_MODE, FOLDER_MODE, setMode } from './disk-modes.js';
 import { DiskSync } from './disk-sync.js';
 import { type FileMover, PlainFileMover } from './file-mover.js';

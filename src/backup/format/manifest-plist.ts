@@ -2,6 +2,7 @@
 import { parsePlist } from '../../plist/codec.js';
 import { asDict, asString, field, optionalBoolean, optionalDict, optionalString } from '../../plist/fields.js';
 import type { PlistDict } from '../../plist/value.js';
+import { LARGE_PLIST_LIMIT } from './plist-limits.js';
 
 export interface BackupManifest {
   /** `10.0` from iOS 10 on (Manifest.db), `9.1` before (Manifest.mbdb); `0.0` up to iPhone OS 3, which has another key for it. */
@@ -25,11 +26,9 @@ export interface BackupManifest {
   readonly dict: PlistDict;
 }
 
-const MANIFEST_PLIST_LIMIT = 64 * 1024 * 1024;
-
 /** @throws IbkError `device_error` when it is no such file */
 export function parseManifestPlist(bytes: Buffer): BackupManifest {
-  const dict = asDict(parsePlist(bytes, 'Manifest.plist', { maxBytes: MANIFEST_PLIST_LIMIT }), 'Manifest.plist');
+  const dict = asDict(parsePlist(bytes, 'Manifest.plist', { maxBytes: LARGE_PLIST_LIMIT }), 'Manifest.plist');
   const keybag = field(dict, 'BackupKeyBag');
   const date = field(dict, 'Date');
   const encrypted = optionalBoolean(dict, 'IsEncrypted') ?? false;

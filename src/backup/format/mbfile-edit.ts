@@ -7,6 +7,7 @@ import { IbkError } from '../../errors.js';
 import { buildBinaryPlist, parsePlist } from '../../plist/codec.js';
 import { asArray, asDict, field } from '../../plist/fields.js';
 import { isPlistDict, type PlistDict, PlistUid, type PlistValue, plistDict } from '../../plist/value.js';
+import { addData, type NewMbFile } from './mbfile-build.js';
 
 const MOST_BYTES = 16 * 1024 * 1024;
 const NULL_OBJECT = '$null';
@@ -19,16 +20,44 @@ export type DigestOf = (bytes: number) => Buffer | undefined;
  * @throws IbkError `damaged`, reason `record`
  */
 export function withoutEncryption(archive: Buffer, digestOf: DigestOf): Buffer {
+  return changed(archive, (file, top, objects) => {
+    delete file['EncryptionKey'];
+    changeDigest(file, objects, digestOf);
+    return onlyReferred(top, objects);
+  });
+}
+
+/** The same record of other content. It has a digest only where it had one. @throws IbkError `damaged`, reason `record` */
+export function withContent(
+  archive: Buffer,
+  content: Pick<NewMbFile, 'sizeBytes' | 'time' | 'digest' | 'wrappedKey'>,
+): Buffer {
+  return changed(archive, (file, top, objects) => {
+    file['Size'] = content.sizeBytes;
+    file['LastModified'] = content.time;
+    file['LastStatusChange'] = content.time;
+    const hadDigest = field(file, 'Digest') !== undefined;
+    delete file['Digest'];
+    delete file['EncryptionKey'];
+    if (hadDigest && content.digest !== undefined) file['Digest'] = content.digest;
+    if (content.wrappedKey !== undefined) file['EncryptionKey'] = addData(objects, content.wrappedKey);
+    return plistDict({ ...top, $objects: objects });
+  });
+}
+
+/** @param change of the file, which stands among the objects; returns the archive that it is in */
+function changed(
+  archive: Buffer,
+  change: (file: PlistDict, top: PlistDict, objects: PlistValue[]) => PlistDict,
+): Buffer {
   try {
     const top = asDict(parsePlist(archive, 'A file record', { maxBytes: MOST_BYTES }), 'A file record');
     const objects = [...asArray(field(top, '$objects'), '$objects')];
     const root = field(asDict(field(top, '$top'), '$top'), 'root');
     const at = root instanceof PlistUid ? root.value : -1;
     const file = plistDict({ ...asDict(objects[at], 'The file') });
-    delete file['EncryptionKey'];
-    changeDigest(file, objects, digestOf);
     objects[at] = file;
-    return buildBinaryPlist(onlyReferred(top, objects));
+    return buildBinaryPlist(change(file, top, objects));
   } catch (cause) {
     if (!(cause instanceof IbkError)) throw cause;
     throw new IbkError('damaged', 'A record of the manifest is damaged: it is no archive of a file.', {

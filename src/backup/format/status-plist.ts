@@ -6,6 +6,7 @@
 import { parsePlist } from '../../plist/codec.js';
 import { asDict, asString, field, optionalBoolean } from '../../plist/fields.js';
 import type { PlistDict } from '../../plist/value.js';
+import { SMALL_PLIST_LIMIT } from './plist-limits.js';
 
 export interface BackupStatus {
   readonly snapshotState: string;
@@ -15,8 +16,6 @@ export interface BackupStatus {
   /** All of it. */
   readonly dict: PlistDict;
 }
-
-export const SMALL_PLIST_LIMIT = 1024 * 1024;
 
 /** @throws IbkError `device_error` when it is no such file */
 export function parseStatusPlist(bytes: Buffer): BackupStatus {

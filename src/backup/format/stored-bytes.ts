@@ -1,12 +1,12 @@
 /** The bytes of a file as they lie in a backup, and what they decrypt to: AES-256-CBC over the whole file, an initial vector of zeros, PKCS#7 at its end. */
-import { createDecipheriv, type Decipher } from 'node:crypto';
+import { createCipheriv, createDecipheriv, type Decipher } from 'node:crypto';
 import { IbkError } from '../../errors.js';
 import { throwIfAborted } from '../../io/abort.js';
 import { diskFailure } from '../disk/disk-errors.js';
 import type { ReadableFile } from '../disk/file-system.js';
 
 export const BLOCK_BYTES = 16;
-export const PIECE_BYTES = 1024 * 1024;
+const PIECE_BYTES = 1024 * 1024;
 const ZERO_VECTOR = Buffer.alloc(BLOCK_BYTES);
 
 /** Each piece is good until the next is asked for. Other work gets its turn between large ones. @throws the signal's reason; system errors of the disk */
@@ -46,6 +46,23 @@ function readSome(file: ReadableFile, into: Buffer, position: number): number {
 /** Leaves the padding to the caller. */
 export function contentDecipher(key: Buffer, vector: Buffer = ZERO_VECTOR): Decipher {
   return createDecipheriv('aes-256-cbc', key, vector).setAutoPadding(false);
+}
+
+/** What a backup holds of this content: under `key`, or as it is. `read` fills as much as there is; each piece is a new one. */
+export async function* sealedPieces(
+  read: (into: Buffer, position: number) => Promise<number>,
+  key: Buffer | undefined,
+): AsyncGenerator<Buffer, void> {
+  const cipher = key === undefined ? undefined : createCipheriv('aes-256-cbc', key, ZERO_VECTOR);
+  for (let at = 0; ; ) {
+    const piece = Buffer.allocUnsafe(PIECE_BYTES);
+    const count = await read(piece, at);
+    if (count === 0) break;
+    at += count;
+    const plain = piece.subarray(0, count);
+    yield cipher === undefined ? plain : cipher.update(plain);
+  }
+  if (cipher !== undefined) yield cipher.final();
 }
 
 /** Bytes of the padding at the end of `last`, which ends with the last block; undefined where it is none. */

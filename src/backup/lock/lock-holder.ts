@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto';
 import * as fs from 'node:fs';
 import { hostname } from 'node:os';
 import { kill, pid } from 'node:process';
-import { codeOf } from '../disk/disk-calls.js';
+import { codeOf } from '../../io/system-code.js';
 
 export interface LockHolder {
   readonly host: string;

@@ -10,7 +10,7 @@ import { join } from 'node:path';
 import { IbkError } from '../../errors.js';
 import type { Clock } from '../../io/clock.js';
 import { openSqlite, type SqliteDatabase } from '../../io/sqlite.js';
-import { codeOf } from '../disk/disk-calls.js';
+import { codeOf } from '../../io/system-code.js';
 import { DiskFileSystem } from '../disk/disk-file-system.js';
 import { FILE_MODE, setMode } from '../disk/disk-modes.js';
 import { requireOwnFile } from '../disk/file-system.js';

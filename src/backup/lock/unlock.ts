@@ -7,7 +7,7 @@
 import * as fs from 'node:fs';
 import { join } from 'node:path';
 import { openSqlite } from '../../io/sqlite.js';
-import { codeOf } from '../disk/disk-calls.js';
+import { codeOf } from '../../io/system-code.js';
 import { DiskFileSystem } from '../disk/disk-file-system.js';
 import { StoreLayout } from '../records/layout.js';
 import { requireLockFiles } from './lock.js';

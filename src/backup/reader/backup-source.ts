@@ -1,10 +1,10 @@
 /** A backup to be looked through, wherever it lies: a version of a store, or a folder that ibk has not taken in. */
 import { basename, dirname } from 'node:path';
+import { turnTaker } from '../../io/turns.js';
 import { DiskFileSystem } from '../disk/disk-file-system.js';
 import type { FileIdentity } from '../disk/file-identity.js';
 import { type Located, placeOf, type ReadableFile, readWhole, type StoreFileSystem } from '../disk/file-system.js';
 import type { StoreContext } from '../records/context.js';
-import { turnTaker } from '../records/context.js';
 import { comparePaths, isHashFolder, isManagedName, LEFTOVER_FOLDER } from '../records/names.js';
 import type { ExaminedFile, VerifyOptions } from '../versions/examine.js';
 import type { VersionReader } from '../versions/resolve.js';

@@ -1,8 +1,8 @@
 /** Backups of iOS 10 and later: Manifest.db. */
 import { throwIfAborted } from '../../io/abort.js';
+import { turnTaker } from '../../io/turns.js';
 import { fileIdFor } from '../format/mbdb.js';
 import { damagedRecord } from '../format/mbfile.js';
-import { turnTaker } from '../records/context.js';
 import type { BackupSource } from './backup-source.js';
 import { contentOf, keyedPlace } from './content.js';
 import { isRecord, recordOf } from './database-record.js';
@@ -11,7 +11,8 @@ import { matchesQuery, type OpenedManifest } from './manifest.js';
 import type { ManifestCopy } from './manifest-copy.js';
 import type { ManifestEdit } from './manifest-edit.js';
 import { type ManifestImage, manifestPieces, openManifestImage } from './manifest-image.js';
-import { ManifestTable, type RawRow } from './manifest-table.js';
+import type { RawRow } from './manifest-rows.js';
+import { ManifestTable } from './manifest-table.js';
 import { openPayload, payloadPaths } from './payload.js';
 import type { FileContent, FileRecord, LocatedContent, RecordPages, RecordQuery, StoredFile } from './types.js';
 

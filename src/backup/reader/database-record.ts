@@ -1,7 +1,7 @@
 /** A row of Manifest.db as a record. */
 import { damagedRecord, type MbFile, parseMbFile } from '../format/mbfile.js';
 import { FILE_ID } from '../records/names.js';
-import type { RawRow } from './manifest-table.js';
+import type { RawRow } from './manifest-rows.js';
 import type { FileDetails, FileRecord, UnusableRow } from './types.js';
 
 /** `flags` of the table. 16 is a placeholder of iOS 10.0 and 10.1, with null in all other columns. */

@@ -8,6 +8,7 @@ import type { PlistDict } from '../../plist/value.js';
 import { type ReadAt, readWithoutXmlDict, withoutXmlDict } from '../../plist/xml-skip.js';
 import { MADE_BY_KEY } from '../format/info-plist.js';
 import { type BackupManifest, parseManifestPlist } from '../format/manifest-plist.js';
+import { LARGE_PLIST_LIMIT } from '../format/plist-limits.js';
 import { type BackupStatus, parseStatusPlist } from '../format/status-plist.js';
 import { udidOfFolder } from '../records/layout.js';
 
@@ -23,8 +24,6 @@ export interface BackupDescription {
   readonly madeAt: Date | undefined;
   readonly madeBy: string | undefined;
 }
-
-const PLIST_LIMIT = 64 * 1024 * 1024;
 
 /** Undefined when the folder is not there or holds nothing of a backup. @throws a system error such as EACCES */
 export async function describeBackup(folder: string, udid: string): Promise<BackupDescription | undefined> {
@@ -56,7 +55,7 @@ export async function describeParts(
 ): Promise<BackupDescription> {
   const part = async <T>(name: string, parse: (bytes: Buffer) => T): Promise<T | undefined> => {
     try {
-      const bytes = await read(name, PLIST_LIMIT);
+      const bytes = await read(name, LARGE_PLIST_LIMIT);
       return bytes === undefined ? undefined : parse(bytes);
     } catch {
       return undefined;
@@ -83,7 +82,7 @@ export async function describeParts(
 /** The icons of the apps are nearly all of it, and say nothing here. */
 function infoOf(bytes: Buffer): PlistDict {
   const rest = withoutXmlDict(bytes, 'Applications');
-  return asDict(parsePlist(rest, 'Info.plist', { maxBytes: PLIST_LIMIT }), 'Info.plist');
+  return asDict(parsePlist(rest, 'Info.plist', { maxBytes: LARGE_PLIST_LIMIT }), 'Info.plist');
 }
 
 /** At once: ten megabytes of icons are read in pieces, and a way to the pool of threads and back takes as long as a piece. */

@@ -2,13 +2,11 @@
  * Manifest.db to be changed: a copy in a file that has no name, decrypted where it was encrypted, and given out again as it was stored: encrypted under the same
  * key. What is removed is wiped from it. Nothing is written into the backup, and nothing decrypted has a name at any time.
  */
-import { createCipheriv } from 'node:crypto';
 import { openNamelessForWriting } from '../../io/nameless-database.js';
 import type { SqliteDatabase } from '../../io/sqlite.js';
-import { buildMbFile, type NewMbFile, withContent } from '../format/mbfile-build.js';
-
-const PIECE_BYTES = 1024 * 1024;
-const ZERO_VECTOR = Buffer.alloc(16);
+import { buildMbFile, type NewMbFile } from '../format/mbfile-build.js';
+import { withContent } from '../format/mbfile-edit.js';
+import { sealedPieces } from '../format/stored-bytes.js';
 
 /** A file or, by its mode, a folder. */
 export interface EditedItem extends NewMbFile {
@@ -85,13 +83,5 @@ async function* piecesOf(
   key: Buffer | undefined,
 ): AsyncGenerator<Buffer, void> {
   db.exec('COMMIT');
-  const cipher = key === undefined ? undefined : createCipheriv('aes-256-cbc', key, ZERO_VECTOR);
-  for (let at = 0; ; ) {
-    const piece = Buffer.allocUnsafe(PIECE_BYTES);
-    const count = await read(piece, at);
-    if (count === 0) break;
-    at += count;
-    yield cipher === undefined ? piece.subarray(0, count) : cipher.update(piece.subarray(0, count));
-  }
-  if (cipher !== undefined) yield cipher.final();
+  yield* sealedPieces(read, key);
 }

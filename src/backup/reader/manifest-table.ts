@@ -5,23 +5,11 @@
  * does not say is filtered by the caller: SQLite itself never searches, so that a page costs what it holds, also in a database made to do harm.
  * Names of indexes are not relied on: iOS 10-26 have one on `domain` and one on `relativePath`, iOS 27 one on both.
  */
-import { IbkError } from '../../errors.js';
+import type { IbkError } from '../../errors.js';
 import type { SqliteDatabase } from '../../io/sqlite.js';
 import { assertPlainSchema } from '../format/manifest-schema.js';
-import { asDamaged } from './manifest-image.js';
+import { damagedManifest, guarded, type RawRow, rawRow, SELECT_FILES } from './manifest-rows.js';
 
-/** As stored: any column of any type. */
-export type RawRow = readonly [
-  rowid: unknown,
-  fileId: unknown,
-  domain: unknown,
-  relativePath: unknown,
-  flags: unknown,
-  file: unknown,
-];
-
-/** What is longer reads as null. */
-const LONGEST = { fileID: 64, domain: 8192, relativePath: 65_536, file: 16 * 1024 * 1024 } as const;
 const WANTED = ['fileID', 'domain', 'relativePath', 'flags', 'file'] as const;
 /** The first rows come at once, the many in larger pages. */
 const FIRST_PAGE = 100;
@@ -29,10 +17,6 @@ const LARGEST_PAGE = 2000;
 /** No row is shorter. */
 const ROW_BYTES = 8;
 const LEAST_ROWID = -(2n ** 63n);
-
-const bounded = (column: keyof typeof LONGEST) =>
-  `CASE WHEN octet_length(${column}) <= ${LONGEST[column]} THEN ${column} END`;
-const SELECT = `SELECT _rowid_, ${bounded('fileID')}, ${bounded('domain')}, ${bounded('relativePath')}, flags, ${bounded('file')} FROM Files`;
 
 interface Index {
   readonly name: string;
@@ -81,7 +65,9 @@ export class ManifestTable {
     // Placeholders have null there, which is in no range. The key of the last row is taken inside of SQLite, as in `#byPath`.
     const statement = guarded(() =>
       ['?', '(SELECT fileID FROM Files WHERE _rowid_ = ?)'].map((last) =>
-        this.#db.prepare(`${SELECT} INDEXED BY ${quoted(index)} WHERE fileID > ${last} ORDER BY fileID LIMIT ?`).raw(),
+        this.#db
+          .prepare(`${SELECT_FILES} INDEXED BY ${quoted(index)} WHERE fileID > ${last} ORDER BY fileID LIMIT ?`)
+          .raw(),
       ),
     );
     const [first, next] = statement;
@@ -101,7 +87,7 @@ export class ManifestTable {
     if (index === undefined) return undefined;
     return guarded(() => {
       const found: unknown = this.#db
-        .prepare(`${SELECT} INDEXED BY ${quoted(index)} WHERE fileID = ? LIMIT 1`)
+        .prepare(`${SELECT_FILES} INDEXED BY ${quoted(index)} WHERE fileID = ? LIMIT 1`)
         .raw()
         .get(fileId);
       return found === undefined ? undefined : rawRow(found);
@@ -136,7 +122,9 @@ export class ManifestTable {
 
   *#byRowid(how: string, conditions: readonly string[], ...values: string[]): Generator<readonly RawRow[], void> {
     const where = [...conditions, '_rowid_ > ?'].join(' AND ');
-    const statement = guarded(() => this.#db.prepare(`${SELECT} ${how} WHERE ${where} ORDER BY _rowid_ LIMIT ?`).raw());
+    const statement = guarded(() =>
+      this.#db.prepare(`${SELECT_FILES} ${how} WHERE ${where} ORDER BY _rowid_ LIMIT ?`).raw(),
+    );
     let last: number | bigint = LEAST_ROWID;
     for (const size of this.#sizes()) {
       const rows = guarded(() => statement.all(...values, last, size).map(rawRow));
@@ -166,7 +154,7 @@ export class ManifestTable {
     const after = '(relativePath, _rowid_) > (SELECT relativePath, _rowid_ FROM Files WHERE _rowid_ = ?)';
     const [first, next] = guarded(() =>
       ['relativePath >= ?', after].map((start) =>
-        this.#db.prepare(`${SELECT} ${how} WHERE ${[...conditions, start].join(' AND ')} ${order}`).raw(),
+        this.#db.prepare(`${SELECT_FILES} ${how} WHERE ${[...conditions, start].join(' AND ')} ${order}`).raw(),
       ),
     );
     let last: unknown;
@@ -194,11 +182,11 @@ export class ManifestTable {
 
 function checkTable(db: SqliteDatabase): void {
   const withoutRowid = db.prepare(`SELECT wr FROM pragma_table_list('Files') WHERE schema = 'main'`).pluck().get();
-  if (withoutRowid === undefined) throw damaged('it has no table Files');
-  if (withoutRowid !== 0) throw damaged('the rows of its table Files have no numbers');
+  if (withoutRowid === undefined) throw damagedManifest('it has no table Files');
+  if (withoutRowid !== 0) throw damagedManifest('the rows of its table Files have no numbers');
   const columns = new Set(db.prepare(`SELECT name FROM pragma_table_xinfo('Files') WHERE hidden = 0`).pluck().all());
-  for (const name of WANTED) if (!columns.has(name)) throw damaged(`its table Files has no column ${name}`);
-  if (columns.has('_rowid_')) throw damaged('its table Files has a column that hides the number of a row');
+  for (const name of WANTED) if (!columns.has(name)) throw damagedManifest(`its table Files has no column ${name}`);
+  if (columns.has('_rowid_')) throw damagedManifest('its table Files has a column that hides the number of a row');
 }
 
 /** Whole, ascending, compared by bytes: so that a range of it is what a range of the columns is. */
@@ -220,29 +208,10 @@ function rowsThatFit(db: SqliteDatabase): number {
   return bytes / ROW_BYTES;
 }
 
-function rawRow(row: unknown): RawRow {
-  if (!Array.isArray(row) || row.length !== 6) throw damaged('a row of Files is not as it should be');
-  const [rowid, fileId, domain, relativePath, flags, file]: unknown[] = row;
-  return [rowid, fileId, domain, relativePath, flags, file];
-}
-
 function quoted(index: Index | undefined): string {
   return `"${(index?.name ?? '').replaceAll('"', '""')}"`;
 }
 
-function guarded<T>(work: () => T): T {
-  try {
-    return work();
-  } catch (error) {
-    // `assertPlainSchema` throws plain words.
-    throw error instanceof Error && error.constructor === Error ? damaged(error.message) : asDamaged(error);
-  }
-}
-
-function damaged(why: string): IbkError {
-  return new IbkError('damaged', `Manifest.db is damaged: ${why}.`, { reason: 'manifest' });
-}
-
 function outOfOrder(): IbkError {
-  return damaged('its rows are not in order');
+  return damagedManifest('its rows are not in order');
 }

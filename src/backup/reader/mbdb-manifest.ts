@@ -1,6 +1,7 @@
 /** Backups of iOS 4-9: Manifest.mbdb, read from the file each time, since it has no index. Manifest.mbdx (iOS 4) says nothing that is not in it. */
 import { IbkError } from '../../errors.js';
 import { throwIfAborted } from '../../io/abort.js';
+import { turnTaker } from '../../io/turns.js';
 import { buildBinaryPlist } from '../../plist/codec.js';
 import { plistDict } from '../../plist/value.js';
 import type { ReadableFile } from '../disk/file-system.js';
@@ -14,7 +15,6 @@ import {
   parseMbdbRecord,
 } from '../format/mbdb.js';
 import { fill } from '../format/stored-bytes.js';
-import { turnTaker } from '../records/context.js';
 import { type BackupSource, readPart } from './backup-source.js';
 import { contentOf } from './content.js';
 import type { BackupKeys } from './keys.js';

@@ -3,11 +3,10 @@ import { parsePlist } from '../../plist/codec.js';
 import { asDict, optionalString } from '../../plist/fields.js';
 import type { PlistDict } from '../../plist/value.js';
 import { type BackupManifest, parseManifestPlist } from '../format/manifest-plist.js';
-import { type BackupStatus, parseStatusPlist, SMALL_PLIST_LIMIT } from '../format/status-plist.js';
+import { LARGE_PLIST_LIMIT, SMALL_PLIST_LIMIT } from '../format/plist-limits.js';
+import { type BackupStatus, parseStatusPlist } from '../format/status-plist.js';
 import { type BackupSource, readPart } from './backup-source.js';
 import type { BackupName } from './password.js';
-
-const PLIST_LIMIT = 64 * 1024 * 1024;
 
 export class BackupPlists {
   readonly #source: BackupSource;
@@ -21,14 +20,14 @@ export class BackupPlists {
 
   /** May hold icons of ten megabytes and more. */
   get info(): PlistDict | undefined {
-    this.#info ??= this.#read('Info.plist', PLIST_LIMIT, (bytes) =>
-      asDict(parsePlist(bytes, 'Info.plist', { maxBytes: PLIST_LIMIT }), 'Info.plist'),
+    this.#info ??= this.#read('Info.plist', LARGE_PLIST_LIMIT, (bytes) =>
+      asDict(parsePlist(bytes, 'Info.plist', { maxBytes: LARGE_PLIST_LIMIT }), 'Info.plist'),
     );
     return this.#info.value;
   }
 
   get manifest(): BackupManifest | undefined {
-    this.#manifest ??= this.#read('Manifest.plist', PLIST_LIMIT, parseManifestPlist);
+    this.#manifest ??= this.#read('Manifest.plist', LARGE_PLIST_LIMIT, parseManifestPlist);
     return this.#manifest.value;
   }
 

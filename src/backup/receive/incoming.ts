@@ -5,6 +5,7 @@
  * generation, and collecting them costs more than the copy. Many small files share a piece and are made together (content-writer.ts), while the next ones
  * arrive: the end of a file is not the end of its writing, which `settle` waits for. A file larger than a piece is written piece by piece.
  */
+import { codeOf } from '../../io/system-code.js';
 import {
   type ContentWriter,
   type LargeFile,
@@ -13,7 +14,6 @@ import {
   type SmallFile,
   type Written,
 } from '../disk/content-writer.js';
-import { codeOf } from '../disk/disk-calls.js';
 import type { FileIdentity } from '../disk/file-identity.js';
 import { type EarlySync, makeDirectories, parentOf, type StoreFileSystem } from '../disk/file-system.js';
 import type { StoreLayout } from '../records/layout.js';

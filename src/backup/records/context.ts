@@ -1,8 +1,11 @@
 /** What every part of the engine is handed: one store on one disk, and what is injected for tests. */
+import { turnTaker } from '../../io/turns.js';
 import type { StoreFileSystem } from '../disk/file-system.js';
 import { parseManifestPlist } from '../format/manifest-plist.js';
+import { LARGE_PLIST_LIMIT, SMALL_PLIST_LIMIT } from '../format/plist-limits.js';
 import { parseStatusPlist } from '../format/status-plist.js';
 import type { StoreLayout } from './layout.js';
+import { STATUS_PLIST } from './names.js';
 import { newShortId } from './version-id.js';
 
 /** What Status.plist and Manifest.plist say of a state. */
@@ -31,13 +34,16 @@ export interface StoreWarning {
   readonly message: string;
 }
 
+/** A file of a backup; undefined when it is not there or longer. */
+export type ReadPart = (name: string, limitBytes: number) => Buffer | undefined;
+
 export interface StoreContext {
   readonly fs: StoreFileSystem;
   readonly layout: StoreLayout;
   /** Milliseconds since 1970. */
   readonly now: () => number;
   readonly newShortId: () => string;
-  readonly describe: (status: Buffer | undefined, manifest: Buffer | undefined) => StateDescription;
+  readonly describe: (read: ReadPart) => StateDescription;
   /** What a power cut may do to the newest backup (unsynced.ts). */
   readonly durability: Durability;
   /** Of this start of the computer; empty where the system does not tell. */
@@ -53,25 +59,13 @@ export interface StoreContext {
 
 /** Less is not worth a file of another kind. */
 const LEAST_PACKED_BYTES = 64 * 1024;
-const TURN_MS = 12;
-
-/** Lets the event loop have a turn when the last one was some milliseconds ago: a phone must be answered during long work. */
-export function turnTaker(): () => Promise<void> | undefined {
-  let last = performance.now();
-  return () => {
-    if (performance.now() - last < TURN_MS) return undefined;
-    return new Promise((resolve) =>
-      setImmediate(() => {
-        last = performance.now();
-        resolve();
-      }),
-    );
-  };
-}
 
 /** A Status.plist that cannot be read describes an unfinished state; a Manifest.plist that cannot be read tells nothing. */
-function describeState(status: Buffer | undefined, manifest: Buffer | undefined): StateDescription {
-  return { ...describeStatus(status), ...describeManifest(manifest) };
+function describeState(read: ReadPart): StateDescription {
+  return {
+    ...describeStatus(read(STATUS_PLIST, SMALL_PLIST_LIMIT)),
+    ...describeManifest(read('Manifest.plist', LARGE_PLIST_LIMIT)),
+  };
 }
 
 function describeManifest(bytes: Buffer | undefined): Pick<StateDescription, 'ios' | 'encrypted'> {

@@ -17,7 +17,8 @@ import { buildBinaryPlist, buildXmlPlist, parsePlist } from '../../plist/codec.j
 import { asDict } from '../../plist/fields.js';
 import { plistDict } from '../../plist/value.js';
 import { DiskFileSystem } from '../disk/disk-file-system.js';
-import { parseStatusPlist, SMALL_PLIST_LIMIT } from '../format/status-plist.js';
+import { SMALL_PLIST_LIMIT } from '../format/plist-limits.js';
+import { parseStatusPlist } from '../format/status-plist.js';
 import { folderSource, readPart } from '../reader/backup-source.js';
 import { LEFTOVER_FOLDER, METADATA_NAMES, STATUS_PLIST } from '../records/names.js';
 import { type VerifiedBackup, type VerifyBackupOptions, verifyBackup } from '../verify/verify-backup.js';

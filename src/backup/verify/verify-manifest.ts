@@ -3,7 +3,7 @@ import { IbkError } from '../../errors.js';
 import type { BackupManifest } from '../format/manifest-plist.js';
 import { assertOrdered, assertPlainSchema } from '../format/manifest-schema.js';
 import { fileIdFor } from '../format/mbdb.js';
-import { fill } from '../format/stored-bytes.js';
+import { BLOCK_BYTES, fill } from '../format/stored-bytes.js';
 import type { BackupSource } from '../reader/backup-source.js';
 import { isRecord, recordOf } from '../reader/database-record.js';
 import type { BackupKeys } from '../reader/keys.js';
@@ -15,12 +15,12 @@ import {
   type ManifestImage,
   openManifestImage,
 } from '../reader/manifest-image.js';
+import { damagedManifest, guarded, SELECT_FILES } from '../reader/manifest-rows.js';
 import { ManifestTable } from '../reader/manifest-table.js';
 import { MbdbManifest } from '../reader/mbdb-manifest.js';
 import type { FileDetails } from '../reader/types.js';
 import type { Parts } from './verify-parts.js';
 
-const BLOCK_BYTES = 16;
 /** An iPhone of that time held a tenth of it; all are kept in memory, to be put in order. */
 const MOST_MBDB_FILES = 2_000_000;
 
@@ -135,17 +135,11 @@ async function openTable(image: ManifestImage, keys: BackupKeys | undefined, par
     assertOrdered(image.db, SELECT, '');
     return image.db.pragma('integrity_check(1)', { simple: true });
   });
-  if (verdict !== 'ok') throw notSound(String(verdict));
+  if (verdict !== 'ok') throw damagedManifest(String(verdict));
   return isUnlocked;
 }
 
-const LONGEST = { fileID: 64, domain: 8192, relativePath: 65_536, file: 16 * 1024 * 1024 } as const;
-const COLUMNS = Object.entries(LONGEST).map(
-  ([column, most]) => [column, `CASE WHEN octet_length(${column}) <= ${most} THEN ${column} END`] as const,
-);
-const SELECT = `SELECT _rowid_, ${COLUMNS.slice(0, 3)
-  .map(([, value]) => value)
-  .join(', ')}, flags, ${COLUMNS[3]?.[1]} FROM Files WHERE fileID >= ? ORDER BY fileID`;
+const SELECT = `${SELECT_FILES} WHERE fileID >= ? ORDER BY fileID`;
 const ROWS_A_TURN = 1000;
 
 /** A damaged database names what it can until it fails. */
@@ -226,18 +220,4 @@ function isCut(source: BackupSource): boolean {
   } finally {
     file.close();
   }
-}
-
-/** SQLite's errors, and the plain words of the checks of a schema, become one of ours. */
-function guarded<T>(work: () => T): T {
-  try {
-    return work();
-  } catch (error) {
-    const known = asDamaged(error);
-    throw known instanceof IbkError || !(error instanceof Error) || 'code' in error ? known : notSound(error.message);
-  }
-}
-
-function notSound(why: string): IbkError {
-  return new IbkError('damaged', `Manifest.db is damaged: ${why}.`, { reason: 'manifest' });
 }

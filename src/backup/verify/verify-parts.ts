@@ -5,7 +5,8 @@ import { asDict, optionalString } from '../../plist/fields.js';
 import { filesNotSentIn } from '../format/info-plist.js';
 import { parseKeybag } from '../format/keybag.js';
 import { type BackupManifest, parseManifestPlist } from '../format/manifest-plist.js';
-import { parseStatusPlist, SMALL_PLIST_LIMIT } from '../format/status-plist.js';
+import { SMALL_PLIST_LIMIT } from '../format/plist-limits.js';
+import { parseStatusPlist } from '../format/status-plist.js';
 import { type BackupSource, readPart } from '../reader/backup-source.js';
 
 const PLIST_LIMIT = 64 * 1024 * 1024;

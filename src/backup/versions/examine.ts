@@ -1,6 +1,6 @@
 /** Is a version whole? Every file of it is found and has its size; with `readData`, its checksum too (finds bit rot). */
 import { IbkError } from '../../errors.js';
-import { codeOf } from '../disk/disk-calls.js';
+import { codeOf } from '../../io/system-code.js';
 import type { FileIdentity } from '../disk/file-identity.js';
 import type { ReadableFile } from '../disk/file-system.js';
 import type { Catalog } from '../records/catalog.js';

@@ -1,15 +1,14 @@
 /** A file of this computer as a file of a backup: its stored bytes, encrypted under a key of its own where the backup is, and its record. */
-import { createCipheriv, createHash } from 'node:crypto';
+import { createHash } from 'node:crypto';
 import { constants } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
 import { fileIdFor } from '../../backup/format/mbdb.js';
+import { sealedPieces } from '../../backup/format/stored-bytes.js';
 import type { ManifestEdit } from '../../backup/reader/manifest-edit.js';
 import type { FileDetails, OpenedBackup } from '../../backup/reader/types.js';
 import { IbkError } from '../../errors.js';
 import { detailsOf } from '../list-files.js';
 
-const PIECE_BYTES = 1024 * 1024;
-const ZERO_VECTOR = Buffer.alloc(16);
 /** `mobile`, the owner of nearly everything in a backup. */
 const MOBILE = 501;
 const FILE_MODE = 0o100644;
@@ -146,19 +145,9 @@ async function* storedBytes(
   key: Buffer | undefined,
   onStored: (bytes: Buffer) => void,
 ): AsyncGenerator<Buffer, void> {
-  const cipher = key === undefined ? undefined : createCipheriv('aes-256-cbc', key, ZERO_VECTOR);
-  for (let at = 0; ; ) {
-    const piece = Buffer.allocUnsafe(PIECE_BYTES);
-    const { bytesRead } = await file.read(piece, 0, piece.length, at);
-    if (bytesRead === 0) break;
-    at += bytesRead;
-    const plain = piece.subarray(0, bytesRead);
-    const stored = cipher === undefined ? plain : cipher.update(plain);
+  const read = async (into: Buffer, at: number) => (await file.read(into, 0, into.length, at)).bytesRead;
+  for await (const stored of sealedPieces(read, key)) {
     onStored(stored);
     yield stored;
   }
-  if (cipher === undefined) return;
-  const last = cipher.final();
-  onStored(last);
-  yield last;
 }

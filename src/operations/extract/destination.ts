@@ -6,8 +6,9 @@
 import { readdirSync, realpathSync, type Stats, statSync } from 'node:fs';
 import { basename, dirname, join, resolve, sep } from 'node:path';
 import { IbkError } from '../../errors.js';
+import { codeOf } from '../../io/system-code.js';
 import type { Overwrite } from '../../output/folder-target.js';
-import { codeOf, placeError } from '../../output/output-errors.js';
+import { placeError } from '../../output/output-errors.js';
 import { freeName } from './output-name.js';
 
 export type ArchiveFormat = 'tar' | 'tar.gz' | 'zip';

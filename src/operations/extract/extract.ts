@@ -2,10 +2,10 @@
  * Takes files out of a backup: each record is given its place and name, its content is read once and written. What cannot be read or written is listed, and the
  * others follow; a disk that takes nothing more ends the run.
  */
-import { turnTaker } from '../../backup/records/context.js';
 import type { ContentPlace, FileContent, FileDetails, FileRecord, OpenedBackup } from '../../backup/reader/types.js';
 import { IbkError } from '../../errors.js';
 import { throwIfAborted } from '../../io/abort.js';
+import { turnTaker } from '../../io/turns.js';
 import { FolderTarget } from '../../output/folder-target.js';
 import { relativeTarget, staysInside } from '../../output/link-target.js';
 import type { NameStyle, PlaceRules } from '../../output/name-rules.js';

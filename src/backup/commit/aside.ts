@@ -4,8 +4,8 @@
  * They are moved out of the folder into `aside/<time>/`, file by file, so that nothing of them is lost. A crash in between leaves the rest for the next start.
  */
 import { makeDirectories, parentOf } from '../disk/file-system.js';
-import type { StoreContext } from './context.js';
-import { isHashFolder, isManagedName } from './names.js';
+import type { StoreContext } from '../records/context.js';
+import { isHashFolder, isManagedName } from '../records/names.js';
 
 const PLISTS = ['Info.plist', 'Manifest.plist', 'Status.plist', 'Manifest.db', 'Manifest.mbdb'];
 
