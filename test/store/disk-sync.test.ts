@@ -60,6 +60,13 @@ describe.runIf(process.platform === 'linux')(
       bad.close();
     });
 
+    test('a path is that of this program, wherever its shell is', async () => {
+      expect(await new DiskSync().all('src')).toBe(true);
+      const sync = new DiskSync();
+      sync.early('src').begin();
+      expect(await sync.all('src')).toBe(true);
+    });
+
     test('where it never works, nothing is known', async () => {
       const bad = await failsToSync();
       expect(await new DiskSync().all(bad.path)).toBe(false);

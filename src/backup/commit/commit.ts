@@ -55,7 +55,7 @@ export async function commitOverlay(
     });
   }
   checkSeal(ctx, head);
-  const { ios = null, encrypted = null } = ctx.describe((name, limitBytes) => receivedPart(overlay, name, limitBytes));
+  const { ios = null, encrypted = null } = ctx.describe((name, limitBytes) => partOf(overlay, name, limitBytes));
   const empty = { ios, encrypted, files: 0, bytes: 0, metadataBytes: 0 };
   const begun = newVersion(ctx, head, facts.date, empty, facts.record);
   const list = nextDelta(head);
@@ -79,7 +79,7 @@ export async function commitOverlay(
   };
 }
 
-function receivedPart(overlay: Overlay, name: string, limitBytes: number): Buffer | undefined {
+function partOf(overlay: Overlay, name: string, limitBytes: number): Buffer | undefined {
   if (overlay.typeOf(name) !== 'file') return undefined;
   const file = overlay.open(name);
   try {

@@ -264,9 +264,9 @@ export class DiskFileSystem implements StoreFileSystem {
     }
   }
 
-  earlySync(): EarlySync | undefined {
-    if (!this.#linux || !this.#syncs || fs.statfsSync(this.#root).type === TMPFS) return undefined;
-    return this.#sync.early(this.#root);
+  earlySync(path: string): EarlySync | undefined {
+    const full = this.#at(path);
+    return this.#linux && this.#syncs && !isMemory(full) ? this.#sync.early(full) : undefined;
   }
 
   async syncAll(path: string): Promise<boolean> {
@@ -332,5 +332,13 @@ export class DiskFileSystem implements StoreFileSystem {
 
   #isGone(): boolean {
     return this.#device !== undefined && !isOnDisk(`${this.#root}/.`, this.#device);
+  }
+}
+
+function isMemory(path: string): boolean {
+  try {
+    return fs.statfsSync(path).type === TMPFS;
+  } catch {
+    return false;
   }
 }

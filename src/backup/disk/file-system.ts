@@ -120,8 +120,8 @@ export interface StoreFileSystem {
   syncFile(path: string): void;
   /** The names in each of these folders are durable. A missing one is success: it is durable with its parent. */
   syncDirectories(paths: readonly string[]): Promise<void>;
-  /** Nothing where the system has none, or where there is no disk to write to. */
-  earlySync(): EarlySync | undefined;
+  /** Of the disk that holds `path`, as `syncAll`. Nothing where the system has none, or where there is no disk to write to. */
+  earlySync(path: string): EarlySync | undefined;
   /** All bytes and names of the disk that holds `path` are durable in one call; false where the system cannot do that. */
   syncAll(path: string): Promise<boolean>;
   /** Bytes that this user can still write. */

@@ -6,15 +6,18 @@
  */
 import { ChildProcess, spawn } from 'node:child_process';
 import { Socket } from 'node:net';
+import { resolve as absolute } from 'node:path';
 import { createInterface } from 'node:readline';
 
-/** `lost`: the shell was killed, and whatever its sync was told. */
+/** `lost`: the shell or its sync was killed, and with it what it was told. */
 export type Outcome = 'done' | 'failed' | 'lost' | 'never ran';
 
 /** A status for each line that it is sent. There are no more when ibk is killed, and it ends. */
 const SCRIPT = 'while read -r _; do sync -f "$1"; echo $?; done';
 /** What a shell says of a program that it cannot start. */
-const NOT_STARTED = /^12[67]$/;
+const NOT_STARTED = [126, 127];
+/** And, added to the number of a signal, of one that was killed. */
+const KILLED = 128;
 
 /** Linux only. */
 export class SyncProgram {
@@ -23,20 +26,20 @@ export class SyncProgram {
 
   constructor(path: string) {
     this.#shell = startShell(path);
+    // Without a descriptor that is free there are no pipes, and the error comes later.
+    this.#shell?.once('error', () => this.#settle('never ran')).once('close', () => this.#settle('lost'));
     if (this.#shell?.stdout == null) return;
-    this.#shell.once('error', () => this.#settle('never ran')).once('close', () => this.#settle('lost'));
-    createInterface({ input: this.#shell.stdout }).on('line', (status) =>
-      this.#settle(status === '0' ? 'done' : NOT_STARTED.test(status) ? 'never ran' : 'failed'),
-    );
+    createInterface({ input: this.#shell.stdout }).on('line', (line) => this.#settle(outcomeOf(Number(line))));
     // That the shell is gone is told by its end.
     this.#shell.stdin?.on('error', () => {});
+    unref(this.#shell.stdin);
     this.#keepProgramRunning(false);
   }
 
-  /** One at a time. It keeps no program from ending, unless it is waited for. */
+  /** One at a time: nothing is asked while one is under way. It keeps no program from ending, unless it is waited for. */
   run(): Promise<Outcome> {
     return new Promise((resolve) => {
-      if (this.#shell?.stdin?.writable !== true) return resolve('never ran');
+      if (this.#answer !== undefined || this.#shell?.stdin?.writable !== true) return resolve('never ran');
       this.#answer = resolve;
       this.#shell.stdin.write('\n');
     });
@@ -59,18 +62,27 @@ export class SyncProgram {
   }
 
   #keepProgramRunning(keeps: boolean): void {
-    for (const handle of [this.#shell, this.#shell?.stdin, this.#shell?.stdout]) {
-      if (!(handle instanceof ChildProcess || handle instanceof Socket)) continue;
-      if (keeps) handle.ref();
-      else handle.unref();
+    for (const handle of [this.#shell, this.#shell?.stdout]) {
+      if (!keeps) unref(handle);
+      else if (handle instanceof ChildProcess || handle instanceof Socket) handle.ref();
     }
   }
+}
+
+function unref(handle: unknown): void {
+  if (handle instanceof ChildProcess || handle instanceof Socket) handle.unref();
+}
+
+function outcomeOf(status: number): Outcome {
+  if (status === 0) return 'done';
+  if (NOT_STARTED.includes(status)) return 'never ran';
+  return status > KILLED ? 'lost' : 'failed';
 }
 
 function startShell(path: string): ChildProcess | undefined {
   try {
     // In a group of its own: Ctrl-C is for ibk, which may let a commit finish. Its folder holds no disk that someone unmounts.
-    return spawn('sh', ['-c', SCRIPT, 'sh', path], {
+    return spawn('sh', ['-c', SCRIPT, 'sh', absolute(path)], {
       cwd: '/',
       env: {},
       stdio: ['pipe', 'pipe', 'ignore'],

@@ -1,5 +1,5 @@
 /**
- * Changes the keyed archive of an MBFile without understanding the rest of it: keys that nobody knows, and the shapes of what is there, stay as they are.
+ * Changes the keyed archive of an MBFile without understanding the rest of it: keys that nobody knows stay as they are.
  *
  * `Digest` and `EncryptionKey` are data, or a dictionary with `NS.data`, inline or behind a UID (backups of iOS 10.3-26 as published).
  */

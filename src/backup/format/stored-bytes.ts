@@ -48,7 +48,7 @@ export function contentDecipher(key: Buffer, vector: Buffer = ZERO_VECTOR): Deci
   return createDecipheriv('aes-256-cbc', key, vector).setAutoPadding(false);
 }
 
-/** What a backup holds of this content: under `key`, or as it is. `read` fills as much as there is; each piece is a new one. */
+/** What a backup holds of this content: under `key`, or as it is. `read` returns how many bytes it gave, 0 at the end; each piece is a new one. */
 export async function* sealedPieces(
   read: (into: Buffer, position: number) => Promise<number>,
   key: Buffer | undefined,

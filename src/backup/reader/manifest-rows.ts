@@ -33,7 +33,9 @@ export function guarded<T>(work: () => T): T {
   try {
     return work();
   } catch (error) {
-    throw error instanceof Error && error.constructor === Error ? damagedManifest(error.message) : asDamaged(error);
+    throw error instanceof Error && error.constructor === Error && !('code' in error)
+      ? damagedManifest(error.message)
+      : asDamaged(error);
   }
 }
 

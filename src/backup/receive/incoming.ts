@@ -69,7 +69,7 @@ export class Incoming {
     this.#fs = fs;
     this.#layout = layout;
     this.#content = fs.contentWriter();
-    if (syncsEarly) this.#earlySync = fs.earlySync();
+    if (syncsEarly) this.#earlySync = fs.earlySync(layout.own);
   }
 
   close(): void {

@@ -5,11 +5,9 @@ import { asDict, optionalString } from '../../plist/fields.js';
 import { filesNotSentIn } from '../format/info-plist.js';
 import { parseKeybag } from '../format/keybag.js';
 import { type BackupManifest, parseManifestPlist } from '../format/manifest-plist.js';
-import { SMALL_PLIST_LIMIT } from '../format/plist-limits.js';
+import { LARGE_PLIST_LIMIT, SMALL_PLIST_LIMIT } from '../format/plist-limits.js';
 import { parseStatusPlist } from '../format/status-plist.js';
 import { type BackupSource, readPart } from '../reader/backup-source.js';
-
-const PLIST_LIMIT = 64 * 1024 * 1024;
 
 export type PartFault = 'unreadable' | 'unfinished';
 
@@ -40,7 +38,7 @@ export class Parts {
   }
 
   /** @throws IbkError `damaged`: it is not there; EFBIG */
-  needed(name: string, mostBytes = PLIST_LIMIT): Buffer {
+  needed(name: string, mostBytes = LARGE_PLIST_LIMIT): Buffer {
     const bytes = readPart(this.#source, name, mostBytes);
     if (bytes === undefined) throw new IbkError('damaged', `There is no ${name}.`, { reason: 'no_part' });
     return bytes;
