@@ -14,7 +14,7 @@ import { type Leftovers, pruneStore } from './commit/prune.js';
 import { type OpenedStore, reseal, runPending } from './commit/recovery.js';
 import { retireVersion, unneededBase } from './commit/retire.js';
 import { diskFailure, onDisk, plain } from './disk/disk-errors.js';
-import { makeDirectories, systemError } from './disk/file-system.js';
+import { makeDirectories, readWhole, systemError } from './disk/file-system.js';
 import {
   entryOf,
   interrupted,
@@ -106,15 +106,9 @@ export class StoreLease {
 
   /** A small file of what the device sees, whole. @throws ENOENT, EFBIG */
   readWhole(path: string, mostBytes: number): Buffer {
-    const file = this.overlay.open(path);
-    try {
-      const { sizeBytes } = file.stat();
-      if (sizeBytes > mostBytes) throw systemError('EFBIG', path);
-      const bytes = Buffer.alloc(sizeBytes);
-      return bytes.subarray(0, file.read(bytes, 0));
-    } finally {
-      file.close();
-    }
+    const bytes = readWhole(this.overlay, path, mostBytes);
+    if (bytes === undefined) throw systemError('ENOENT', path);
+    return bytes;
   }
 
   /** @throws ENOENT */

@@ -4,7 +4,8 @@
  */
 import { setAside, timeName } from './commit/aside.js';
 import { reseal } from './commit/recovery.js';
-import { makeDirectories, parentOf, type ReadableFile, systemError } from './disk/file-system.js';
+import { makeDirectories, parentOf, systemError } from './disk/file-system.js';
+import { sealedPieces } from './format/stored-bytes.js';
 import type { StoreLease } from './lease.js';
 import { receiveFile } from './receive/receive-file.js';
 import type { StoreContext } from './records/context.js';
@@ -12,8 +13,6 @@ import type { Head } from './records/head-record.js';
 import { STATUS_PLIST } from './records/names.js';
 import { inSnapshot, type RepairPlan } from './repair/repair-plan.js';
 import { filesToMoveUp } from './repair/snapshot.js';
-
-const READ_BYTES = 1024 * 1024;
 
 /** Links, and files of no bytes, went aside when the lease was taken. @throws as `lease.commit` */
 export async function repairStore(ctx: StoreContext, lease: StoreLease, plan: RepairPlan): Promise<void> {
@@ -39,22 +38,16 @@ async function receive(ctx: StoreContext, lease: StoreLease, from: string, to: s
   const file = ctx.fs.open(from);
   if (file === undefined) throw systemError('ENOENT', from);
   try {
-    await receiveFile(lease.overlay, to, piecesOf(file));
+    // Read by itself: what the disk cannot read is a failure of the disk here, and tells of no damage.
+    await receiveFile(
+      lease.overlay,
+      to,
+      sealedPieces(async (into, at) => file.read(into, at), undefined),
+    );
   } finally {
     file.close();
   }
   await lease.overlay.settle();
-}
-
-/** What the disk cannot read ends the repair as a failure of the disk: whether the backup is damaged it does not tell. */
-async function* piecesOf(file: ReadableFile): AsyncGenerator<Buffer, void> {
-  const into = Buffer.allocUnsafe(READ_BYTES);
-  for (let at = 0; ; ) {
-    const count = file.read(into, at);
-    if (count === 0) return;
-    yield into.subarray(0, count);
-    at += count;
-  }
 }
 
 /** A version that never was a backup is forgotten with the next commit, and would take them along. */

@@ -5,6 +5,7 @@ import { IbkError } from '../errors.js';
 import type { OperationEvent } from '../events.js';
 import { askAboutBackup } from '../operations/phone-side.js';
 import { countOf, formatBytes } from '../figures.js';
+import { codeOf } from '../io/system-code.js';
 import { phoneSideDocument } from '../ui/documents.js';
 import { jsonLine } from '../ui/ndjson.js';
 import { passcodeView } from '../ui/pair-view.js';
@@ -58,7 +59,7 @@ function refuseUsed(place: string): void {
     try {
       return readdirSync(place).length > 0;
     } catch (error) {
-      return !(error instanceof Error && 'code' in error && error.code === 'ENOENT');
+      return codeOf(error) !== 'ENOENT';
     }
   })();
   if (isUsed)

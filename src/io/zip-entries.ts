@@ -3,6 +3,7 @@ import { crc32 } from 'node:zlib';
 import { type Entry, getFileNameLowLevel, openPromise, type ZipFile } from 'yauzl';
 import { IbkError } from '../errors.js';
 import { type ArchiveEntry, damagedArchive, type TakeEntry } from './archive-entry.js';
+import { codeOf } from './system-code.js';
 
 const MADE_ON_UNIX = 3;
 const TYPE_BITS = 0o170000;
@@ -74,8 +75,7 @@ async function reading<T>(work: () => Promise<T>): Promise<T> {
   try {
     return await work();
   } catch (error) {
-    const code = error instanceof Error && 'code' in error ? error.code : undefined;
-    if (typeof code === 'string' && /^E[A-Z]+$/.test(code)) throw error;
+    if (/^E[A-Z]+$/.test(codeOf(error) ?? '')) throw error;
     throw damagedArchive('it is cut off, or no zip archive', error);
   }
 }

@@ -16,6 +16,7 @@ import { shortIdOf } from '../backup/records/version-id.js';
 import { IbkError } from '../errors.js';
 import { countOf, formatDate } from '../figures.js';
 import type { Clock } from '../io/clock.js';
+import { codeOf } from '../io/system-code.js';
 import { archiveKind, unpackArchive } from './unpack-archive.js';
 
 export interface ImportOptions extends Pick<StoreOptions, 'beforeChange' | 'onWarning'> {
@@ -68,7 +69,7 @@ export async function withImportFolder<T>(
 }
 
 function unlessMissing(error: unknown): undefined {
-  const code = error instanceof Error && 'code' in error ? error.code : undefined;
+  const code = codeOf(error);
   if (code !== 'ENOENT' && code !== 'ENOTDIR') throw error;
 }
 

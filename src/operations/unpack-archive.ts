@@ -12,6 +12,7 @@ import { IbkError } from '../errors.js';
 import { formatBytes } from '../figures.js';
 import { type ArchiveEntry, damagedArchive, type TakeEntry, unsafeArchive } from '../io/archive-entry.js';
 import { freeBytes } from '../io/disk-space.js';
+import { codeOf } from '../io/system-code.js';
 import { isTar, readTar } from '../io/tar-entries.js';
 import { readZip } from '../io/zip-entries.js';
 
@@ -212,4 +213,4 @@ async function sizeOf(path: string): Promise<number> {
   return (await file.stat()).size;
 }
 
-const isThere = (error: unknown): boolean => error instanceof Error && 'code' in error && error.code === 'EEXIST';
+const isThere = (error: unknown): boolean => codeOf(error) === 'EEXIST';

@@ -5,7 +5,7 @@
  * a commit that found its place taken is still there and is put away as the content it was.
  */
 import type { FileIdentity } from '../disk/file-identity.js';
-import { needDirectories, parentOf, readWhole, removeTree } from '../disk/file-system.js';
+import { needDirectories, parentOf, readUpTo, removeTree } from '../disk/file-system.js';
 import type { Catalog } from '../records/catalog.js';
 import { applyToCatalog } from '../records/catalog-change.js';
 import { type ChangeLine, ChangeListWriter, readChangeList, verifyChangeList } from '../records/change-list.js';
@@ -239,10 +239,7 @@ function visitOf(ctx: StoreContext, before: VersionRecord, date: number | undefi
 /** What the folder says of itself. */
 export function describeFolder(ctx: StoreContext): StateDescription {
   const { fs, layout } = ctx;
-  return ctx.describe((name, limitBytes) => {
-    const place = layout.inFolder(name);
-    return (fs.stat(place)?.sizeBytes ?? 0) <= limitBytes ? readWhole(fs, place, limitBytes) : undefined;
-  });
+  return ctx.describe((name, limitBytes) => readUpTo(fs, layout.inFolder(name), limitBytes));
 }
 
 function foreignVersion(ctx: StoreContext, head: Head, described: StateDescription, sizes: Sizes): VersionRecord {

@@ -3,7 +3,7 @@
  * Until then nothing in the backup folder has changed but empty folders; after it the commit rolls forward, whatever happens.
  */
 import { IbkError } from '../../errors.js';
-import { needDirectories } from '../disk/file-system.js';
+import { needDirectories, readUpTo } from '../disk/file-system.js';
 import type { Overlay } from '../receive/overlay.js';
 import type { Catalog } from '../records/catalog.js';
 import { readChangeList } from '../records/change-list.js';
@@ -80,16 +80,7 @@ export async function commitOverlay(
 }
 
 function partOf(overlay: Overlay, name: string, limitBytes: number): Buffer | undefined {
-  if (overlay.typeOf(name) !== 'file') return undefined;
-  const file = overlay.open(name);
-  try {
-    const { sizeBytes } = file.stat();
-    if (sizeBytes > limitBytes) return undefined;
-    const bytes = Buffer.alloc(sizeBytes);
-    return bytes.subarray(0, file.read(bytes, 0));
-  } finally {
-    file.close();
-  }
+  return overlay.typeOf(name) === 'file' ? readUpTo(overlay, name, limitBytes) : undefined;
 }
 
 /** All that the list names, and the list: bytes, then names, then the folders that things will be moved to. */

@@ -6,6 +6,7 @@
  * it: what they shared with it cannot be told from what came later, so they are left where they are, and told. A changed copy leads to what it is a copy of.
  */
 import { IbkError } from '../../errors.js';
+import { codeOf } from '../../io/system-code.js';
 import { needDirectories, readWhole } from '../disk/file-system.js';
 import { readChangeList } from '../records/change-list.js';
 import type { StoreContext } from '../records/context.js';
@@ -123,7 +124,7 @@ function unlessDamaged<T>(read: () => T): T | undefined {
     return read();
   } catch (error) {
     const isDamage = error instanceof SyntaxError || (error instanceof IbkError && error.code !== 'unsafe');
-    const isTooLarge = error instanceof Error && 'code' in error && error.code === 'EFBIG';
+    const isTooLarge = codeOf(error) === 'EFBIG';
     if (isDamage || isTooLarge) return undefined;
     throw error;
   }

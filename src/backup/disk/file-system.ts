@@ -7,6 +7,7 @@
  */
 import { IbkError } from '../../errors.js';
 import type { SqliteDatabase } from '../../io/sqlite.js';
+import { codeOf } from '../../io/system-code.js';
 import type { ContentWriter } from './content-writer.js';
 import type { FileMover } from './file-mover.js';
 
@@ -205,6 +206,16 @@ export function removeTree(fs: StoreFileSystem, path: string): void {
     else fs.unlink(inner);
   }
   fs.removeDirectory(path);
+}
+
+/** As `readWhole`, and nothing where it is longer. */
+export function readUpTo(fs: Pick<StoreFileSystem, 'open'>, path: string, limitBytes: number): Buffer | undefined {
+  try {
+    return readWhole(fs, path, limitBytes);
+  } catch (error) {
+    if (codeOf(error) !== 'EFBIG') throw error;
+    return undefined;
+  }
 }
 
 /** The whole file, for small ones. @throws EFBIG beyond `limitBytes` */

@@ -6,6 +6,7 @@ import { parsePlist } from '../../plist/codec.js';
 import { asDict, field, optionalString } from '../../plist/fields.js';
 import type { PlistDict } from '../../plist/value.js';
 import { type ReadAt, readWithoutXmlDict, withoutXmlDict } from '../../plist/xml-skip.js';
+import { isMissing } from '../disk/disk-calls.js';
 import { MADE_BY_KEY } from '../format/info-plist.js';
 import { type BackupManifest, parseManifestPlist } from '../format/manifest-plist.js';
 import { LARGE_PLIST_LIMIT } from '../format/plist-limits.js';
@@ -31,8 +32,7 @@ export async function describeBackup(folder: string, udid: string): Promise<Back
   try {
     names = new Set(await readdir(folder));
   } catch (error) {
-    if (error instanceof Error && 'code' in error && (error.code === 'ENOENT' || error.code === 'ENOTDIR'))
-      return undefined;
+    if (isMissing(error)) return undefined;
     throw error;
   }
   if (

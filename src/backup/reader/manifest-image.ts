@@ -13,6 +13,7 @@ import { lstatSync } from 'node:fs';
 import { IbkError } from '../../errors.js';
 import { type DatabaseFile, openNamelessDatabase, openWithLog } from '../../io/nameless-database.js';
 import { openSqliteImmutable, openSqliteReadOnly, type SqliteDatabase } from '../../io/sqlite.js';
+import { codeOf } from '../../io/system-code.js';
 import type { ReadableFile } from '../disk/file-system.js';
 import { isPlainStart } from '../format/manifest-db.js';
 import { BLOCK_BYTES, contentDecipher, fill, paddingOf, storedPieces } from '../format/stored-bytes.js';
@@ -159,7 +160,7 @@ async function withRoom<T>(work: () => Promise<T>): Promise<T> {
   try {
     return await work();
   } catch (error) {
-    const code = error instanceof Error && 'code' in error ? error.code : undefined;
+    const code = codeOf(error);
     if (code !== 'ENOSPC' && code !== 'EDQUOT' && code !== 'SQLITE_FULL') throw error;
     throw new IbkError('destination', `There is no room for a copy of ${NAME} in the folder for temporary files.`, {
       reason: 'no_space',

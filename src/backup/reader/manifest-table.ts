@@ -8,6 +8,7 @@
 import type { IbkError } from '../../errors.js';
 import type { SqliteDatabase } from '../../io/sqlite.js';
 import { assertPlainSchema } from '../format/manifest-schema.js';
+import { behindFolder } from '../records/names.js';
 import { damagedManifest, guarded, type RawRow, rawRow, SELECT_FILES } from './manifest-rows.js';
 
 const WANTED = ['fileID', 'domain', 'relativePath', 'flags', 'file'] as const;
@@ -45,9 +46,9 @@ export class ManifestTable {
   *pages(domain?: string, below?: string): Generator<readonly RawRow[], void> {
     if (domain === undefined) yield* this.#byRowid('NOT INDEXED', []);
     else if (below !== undefined && this.#index('domain', 'relativePath') !== undefined)
-      yield* this.#byPath(this.#index('domain', 'relativePath'), `${below}/`, `${below}0`, domain);
+      yield* this.#byPath(this.#index('domain', 'relativePath'), `${below}/`, behindFolder(below), domain);
     else if (below !== undefined && this.#index('relativePath') !== undefined)
-      yield* this.#byPath(this.#index('relativePath'), `${below}/`, `${below}0`);
+      yield* this.#byPath(this.#index('relativePath'), `${below}/`, behindFolder(below));
     else if (this.#index('domain') !== undefined)
       yield* this.#byRowid(`INDEXED BY ${quoted(this.#index('domain'))}`, ['domain = ?'], domain);
     else if (this.#index('domain', 'relativePath') !== undefined)

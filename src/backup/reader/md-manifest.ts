@@ -1,5 +1,6 @@
 /** Backups of iPhone OS 1-3: each file has its own description beside it (mdinfo, mddata), or in it (mdbackup). */
 import { IbkError } from '../../errors.js';
+import { codeOf } from '../../io/system-code.js';
 import { fileIdFor } from '../format/mbdb.js';
 import { damagedRecord } from '../format/mbfile.js';
 import { openAuthData, openSealed, parseMdBackup, parseMdInfo, SEALED_HEADER_BYTES } from '../format/mdinfo.js';
@@ -214,5 +215,5 @@ function contentInMemory(bytes: Buffer): FileContent {
 /** A description that is damaged, or larger than any is. */
 function isDamage(error: unknown): boolean {
   if (error instanceof IbkError) return error.code === 'damaged';
-  return error instanceof Error && 'code' in error && error.code === 'EFBIG';
+  return codeOf(error) === 'EFBIG';
 }

@@ -6,6 +6,7 @@
  */
 import { createHash } from 'node:crypto';
 import { IbkError } from '../../errors.js';
+import { codeOf } from '../../io/system-code.js';
 import { readWhole, type StoreFileSystem, systemError } from '../disk/file-system.js';
 import type { StoreContext } from './context.js';
 import { checkedHead, HEAD_FORMAT, type Head } from './head-record.js';
@@ -98,7 +99,7 @@ function writeNew(fs: StoreFileSystem, path: string, bytes: Buffer): void {
   try {
     file = fs.create(path);
   } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'EEXIST') throw overtaken(error);
+    if (codeOf(error) === 'EEXIST') throw overtaken(error);
     throw error;
   }
   try {

@@ -3,6 +3,7 @@
  * forgetting a version needs a head. One for all devices of a root; whoever is done puts it back.
  */
 import { randomBytes } from 'node:crypto';
+import { codeOf } from '../../io/system-code.js';
 import { makeDirectories, parentOf } from '../disk/file-system.js';
 import type { StoreContext } from './context.js';
 import { RESERVE } from './layout.js';
@@ -56,6 +57,6 @@ export async function withReserve<T>({ fs }: Pick<StoreContext, 'fs'>, work: () 
 }
 
 function isFull(error: unknown): boolean {
-  const code = error instanceof Error && 'code' in error ? error.code : undefined;
+  const code = codeOf(error);
   return code === 'ENOSPC' || code === 'EDQUOT' || code === 'SQLITE_FULL';
 }

@@ -1,5 +1,6 @@
 /** The files that describe a backup, as verify reads them: each may be missing or damaged, which is noted and does not stop the rest. */
 import { IbkError } from '../../errors.js';
+import { codeOf } from '../../io/system-code.js';
 import { parsePlist } from '../../plist/codec.js';
 import { asDict, optionalString } from '../../plist/fields.js';
 import { filesNotSentIn } from '../format/info-plist.js';
@@ -29,7 +30,7 @@ export class Parts {
     try {
       return await read();
     } catch (error) {
-      const tooLarge = error instanceof Error && 'code' in error && error.code === 'EFBIG';
+      const tooLarge = codeOf(error) === 'EFBIG';
       const isOfPart = error instanceof IbkError && (error.code === 'damaged' || error.code === 'device_error');
       if (!tooLarge && !isOfPart) throw error;
       this.note(name, 'unreadable');

@@ -8,6 +8,7 @@
 import type { BackupSource } from '../../backup/reader/backup-source.js';
 import type { ReadableFile } from '../../backup/disk/file-system.js';
 import { systemError } from '../../backup/disk/file-system.js';
+import { behindFolder } from '../../backup/records/names.js';
 import { openSqlite, type SqliteDatabase } from '../../io/sqlite.js';
 import type { RestoreScratch } from './scratch.js';
 
@@ -125,7 +126,7 @@ export class RestoreView {
     if (path === '') throw systemError('EINVAL', path);
     this.#folders.clear();
     this.#db.prepare('DELETE FROM entry WHERE path = ?').run(path);
-    this.#db.prepare('DELETE FROM entry WHERE path > ? AND path < ?').run(`${path}/`, `${path}0`);
+    this.#db.prepare('DELETE FROM entry WHERE path > ? AND path < ?').run(`${path}/`, behindFolder(path));
   }
 
   copy(from: string, to: string): void {
@@ -149,7 +150,7 @@ export class RestoreView {
     const below = this.#db.prepare<[string, string, number], Row>(
       'SELECT * FROM entry WHERE path > ? AND path < ? LIMIT ?',
     );
-    return [top, ...below.all(`${from}/`, `${from}0`, MOST_ENTRIES_OF_ITS_OWN)];
+    return [top, ...below.all(`${from}/`, behindFolder(from), MOST_ENTRIES_OF_ITS_OWN)];
   }
 
   #refuseFolder(path: string): void {
